@@ -1,0 +1,129 @@
+/**
+ * The task request: what a controller publishes to have a playbook run.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { excerpt, type FieldError } from "./rejected.ts";
+
+/** The largest request that is read, in bytes. */
+export const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** The longest time limit that a request may ask for, in seconds: seven days. */
+export const MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
+
+/** One level of a topic, so neither `/` nor `+` nor `#`: 1 to 128 characters. */
+export const taskIdSchema = z.string().regex(
+  /^[A-Za-z0-9._:@~-]{1,128}$/,
+  "must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ ~ -",
+);
+
+/** A text that is passed on as one argument: not empty, no control characters. */
+const argument = z.string().min(1, "must not be empty").max(4096).refine(
+  // deno-lint-ignore no-control-regex
+  (value) => !/[\u0000-\u001f\u007f]/.test(value),
+  "must not contain control characters",
+);
+
+/** `null` for an optional field is the same as leaving it out. */
+function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** The schema of a task request, from which its JSON Schema is made too. */
+export const taskRequestSchema = z.strictObject({
+  task_id: taskIdSchema,
+  playbook: argument,
+  inventory: argument,
+  extra_vars: optional(z.record(z.string(), z.unknown())),
+  limit: optional(argument),
+  tags: optional(z.array(argument).max(1000)),
+  skip_tags: optional(z.array(argument).max(1000)),
+  verbosity: optional(z.int().min(0).max(6)),
+  check_mode: optional(z.boolean()),
+  diff_mode: optional(z.boolean()),
+  forks: optional(z.int().min(1).max(500)),
+  timeout: optional(z.number().positive().max(MAX_TIMEOUT_SECONDS)),
+});
+
+/** A checked task request; optional fields that were `null` are undefined. */
+export type TaskRequest = z.output<typeof taskRequestSchema>;
+
+/** What came of reading a request. */
+export type ParsedRequest =
+  | { ok: true; request: TaskRequest }
+  | {
+    ok: false;
+    /** The id, where it could be read and is a valid one. */
+    taskId: string | null;
+    reason: "invalid_json" | "invalid_request" | "too_large";
+    errors: FieldError[];
+    excerpt: string;
+  };
+
+/**
+ * Reads a task request from the bytes of a message. It does not throw: what is
+ * wrong with the bytes comes back as a list, one entry a problem.
+ */
+export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
+  const refuse = (
+    reason: "invalid_json" | "invalid_request" | "too_large",
+    errors: FieldError[],
+    taskId: string | null = null,
+  ): ParsedRequest => ({
+    ok: false,
+    taskId,
+    reason,
+    errors,
+    excerpt: excerpt(payload),
+  });
+  if (payload.length > MAX_REQUEST_BYTES) {
+    return refuse("too_large", [{
+      path: "",
+      message:
+        `must be at most ${MAX_REQUEST_BYTES} bytes, and has ${payload.length}`,
+    }]);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true }).decode(payload),
+    );
+  } catch (error) {
+    const message = error instanceof SyntaxError
+      ? error.message
+      : "is not valid UTF-8";
+    return refuse("invalid_json", [{ path: "", message: oneLine(message) }]);
+  }
+  const result = taskRequestSchema.safeParse(value, {
+    reportInput: true,
+  });
+  if (result.success) return { ok: true, request: result.data };
+  const id = taskIdSchema.safeParse(
+    (value as { task_id?: unknown } | null)?.task_id,
+  );
+  return refuse(
+    "invalid_request",
+    result.error.issues.slice(0, 20).flatMap(fieldErrors),
+    id.success ? id.data : null,
+  );
+}
+
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  const path = issue.path.map(String).join(".").slice(0, 200);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.slice(0, 20).map((key) => ({
+      path: key.slice(0, 200),
+      message: "is not a field of a task request",
+    }));
+  }
+  if (issue.code === "invalid_type" && issue.input === undefined) {
+    return [{ path, message: "is required" }];
+  }
+  return [{ path, message: oneLine(issue.message) }];
+}
+
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f]+/g, " ").slice(0, 500);
+}
