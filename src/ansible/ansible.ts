@@ -1,0 +1,315 @@
+/**
+ * Ansible: one launcher for each slot, started ahead of need and replaced when
+ * it is no longer what a run by hand would be.
+ *
+ * @module
+ */
+import { join } from "node:path/posix";
+import type { TaskRequest } from "../messages/task_request.ts";
+import { argumentsOf } from "./arguments.ts";
+import { Launcher, LauncherError } from "./launcher.ts";
+import { check } from "./refusal.ts";
+import { type Progress, RunReport } from "./report.ts";
+
+/** A launcher is replaced after so many tasks, whatever it may have gathered. */
+const MOST_TASKS = 500;
+
+/** Where the program writes what it does. */
+interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** What Ansible is started with. */
+export interface AnsibleOptions {
+  /** Also the working directory of every run. */
+  playbookDirectory: string;
+  inventoryDirectory: string;
+  /** How many runs there may be at once. */
+  slots: number;
+  /** Seconds between asking a run to end and killing it. */
+  killGraceSeconds: number;
+  /** The whole environment of the runs. */
+  environment: Record<string, string>;
+  log: Log;
+}
+
+/** `ansible-playbook` is missing, or cannot be used as a launcher. */
+export class AnsibleUnusableError extends Error {
+  override name = "AnsibleUnusableError";
+}
+
+/** How a run ended. */
+export interface RunOutcome {
+  /** What ansible-playbook returned; null if it was killed, or never ran. */
+  return_code: number | null;
+  /** Why it failed; null if it returned 0. */
+  error_message: string | null;
+  progress: Progress;
+}
+
+/** A run of a playbook. */
+export interface Run {
+  /** Settles when it has ended; never rejects. */
+  readonly finished: Promise<RunOutcome>;
+  /**
+   * Asks it to end, and kills all of it after the grace time; `immediately`:
+   * at once. Safe at any time, and more than once.
+   */
+  end(options?: { immediately?: boolean }): void;
+}
+
+/** What runs playbooks. */
+export class Ansible implements AsyncDisposable {
+  /** The version of ansible-core, such as `2.14.18`. */
+  readonly version: string;
+  readonly #options: AnsibleOptions;
+  /** Launchers that wait for a task. */
+  readonly #idle: Prepared[] = [];
+  readonly #all = new Set<Prepared>();
+  #closed = false;
+
+  private constructor(options: AnsibleOptions, version: string) {
+    this.#options = options;
+    this.version = version;
+  }
+
+  /**
+   * Starts the launchers.
+   *
+   * @returns when the first is ready
+   * @throws {AnsibleUnusableError} there is no ansible-playbook, or it does not
+   * work as a launcher
+   */
+  static async start(options: AnsibleOptions): Promise<Ansible> {
+    let first: Prepared;
+    try {
+      first = await Prepared.start(options);
+    } catch (error) {
+      throw new AnsibleUnusableError(unusable(error, options), {
+        cause: error,
+      });
+    }
+    const ready = await first.launcher.ready;
+    const ansible = new Ansible(options, ready.ansible_version);
+    ansible.#add(first);
+    for (let slot = 1; slot < options.slots; slot++) ansible.#prepare();
+    return ansible;
+  }
+
+  /** Why a request cannot be run, in one sentence; null if it can. */
+  async refusal(request: TaskRequest): Promise<string | null> {
+    const checked = await check(request, this.#options);
+    return typeof checked === "string" ? checked : null;
+  }
+
+  /** Starts a run; there must be a slot for it. */
+  run(
+    request: TaskRequest,
+    options: { onProgress(progress: Progress): void },
+  ): Run {
+    const state: RunState = { launcher: null, ending: null };
+    return {
+      finished: this.#run(request, { ...options, state }),
+      end: ({ immediately = false } = {}) => {
+        state.ending = {
+          immediately: immediately || state.ending?.immediately === true,
+        };
+        state.launcher?.end(state.ending);
+      },
+    };
+  }
+
+  /** Ends all runs, and the launchers. Safe when called twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#all].map(({ launcher }) => launcher.close()));
+  }
+
+  /** See `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(
+    request: TaskRequest,
+    { onProgress, state }: {
+      onProgress(progress: Progress): void;
+      state: RunState;
+    },
+  ): Promise<RunOutcome> {
+    const report = new RunReport();
+    const failed = (error_message: string): RunOutcome => ({
+      return_code: null,
+      error_message,
+      progress: report.final(),
+    });
+    // Again, now that it is to run: a queue can be long.
+    const checked = await check(request, this.#options);
+    if (typeof checked === "string") return failed(checked);
+    let prepared: Prepared;
+    try {
+      prepared = await this.#take();
+    } catch (error) {
+      return failed(unusable(error, this.#options));
+    }
+    if (state.ending) {
+      this.#giveBack(prepared);
+      return failed("ended before it had begun");
+    }
+    const { launcher } = prepared;
+    state.launcher = launcher;
+    try {
+      const exit = await launcher.run({
+        argv: argumentsOf(request, checked.inventory),
+        extra_vars: request.extra_vars ?? null,
+        kill_grace: this.#options.killGraceSeconds,
+        output: false,
+      }, (event) => {
+        if (report.add(event)) onProgress(report.progress);
+      });
+      this.#giveBack(prepared);
+      return {
+        return_code: exit.return_code,
+        error_message: exit.return_code === 0 ? null : report.error({
+          stdout: exit.stdout_tail,
+          stderr: exit.stderr_tail,
+        }) ??
+          (exit.signal === null
+            ? `ansible-playbook ended with ${exit.return_code}`
+            : `ansible-playbook was killed by signal ${exit.signal}`),
+        progress: report.final(),
+      };
+    } catch (error) {
+      this.#options.log.warn("a launcher is gone during its run", { error });
+      this.#prepare();
+      return failed((error as Error).message);
+    } finally {
+      state.launcher = null;
+    }
+  }
+
+  /** A launcher that is as a new one would be. */
+  async #take(): Promise<Prepared> {
+    const waiting = this.#idle.shift();
+    if (waiting && waiting.launcher.tasks < MOST_TASKS) {
+      const [now, alive] = await Promise.all([
+        fingerprint(waiting.releaseFile, this.#options),
+        waiting.launcher.idle.then(() => true, () => false),
+      ]);
+      if (alive && now === waiting.fingerprint) return waiting;
+      this.#options.log.debug(
+        "Ansible or its configuration has changed, or a launcher has died: it is replaced",
+      );
+    }
+    if (waiting) void waiting.launcher.close();
+    const prepared = await Prepared.start(this.#options);
+    this.#all.add(prepared);
+    this.#watch(prepared);
+    return prepared;
+  }
+
+  #giveBack(prepared: Prepared): void {
+    if (this.#closed) void prepared.launcher.close();
+    else this.#idle.push(prepared);
+  }
+
+  /** Starts a launcher ahead of need; if it fails, the next run will say so. */
+  #prepare(): void {
+    if (this.#closed) return;
+    Prepared.start(this.#options).then(
+      (prepared) => {
+        this.#add(prepared);
+        if (this.#closed) void prepared.launcher.close();
+      },
+      (error) =>
+        this.#options.log.warn("cannot start a launcher ahead of need", {
+          error,
+        }),
+    );
+  }
+
+  #add(prepared: Prepared): void {
+    this.#all.add(prepared);
+    this.#idle.push(prepared);
+    this.#watch(prepared);
+  }
+
+  #watch(prepared: Prepared): void {
+    prepared.launcher.gone.then(() => {
+      this.#all.delete(prepared);
+      const place = this.#idle.indexOf(prepared);
+      if (place >= 0) this.#idle.splice(place, 1);
+    });
+  }
+}
+
+interface RunState {
+  launcher: Launcher | null;
+  ending: { immediately: boolean } | null;
+}
+
+/** A launcher that is ready, and what it was made from. */
+class Prepared {
+  readonly launcher: Launcher;
+  readonly releaseFile: string;
+  readonly fingerprint: string;
+
+  private constructor(
+    launcher: Launcher,
+    made: { releaseFile: string; fingerprint: string },
+  ) {
+    this.launcher = launcher;
+    this.releaseFile = made.releaseFile;
+    this.fingerprint = made.fingerprint;
+  }
+
+  static async start(options: AnsibleOptions): Promise<Prepared> {
+    const launcher = new Launcher(options);
+    const { release_file } = await launcher.ready;
+    return new Prepared(launcher, {
+      releaseFile: release_file,
+      fingerprint: await fingerprint(release_file, options),
+    });
+  }
+}
+
+/** What a launcher was made from: Ansible's release and its configuration. */
+async function fingerprint(
+  releaseFile: string,
+  { environment, playbookDirectory }: AnsibleOptions,
+): Promise<string> {
+  // Where Ansible looks for its configuration; only the first counts for it,
+  // but that may come to be another one.
+  const files = [
+    releaseFile,
+    environment.ANSIBLE_CONFIG,
+    join(playbookDirectory, "ansible.cfg"),
+    environment.HOME && join(environment.HOME, ".ansible.cfg"),
+    "/etc/ansible/ansible.cfg",
+  ];
+  const marks = await Promise.all(files.map(async (file) => {
+    try {
+      const { mtime, size, ino } = await Deno.stat(file!);
+      return `${mtime?.getTime()} ${size} ${ino}`;
+    } catch {
+      return "none";
+    }
+  }));
+  return marks.join("|");
+}
+
+function unusable(error: unknown, { environment }: AnsibleOptions): string {
+  if (
+    error instanceof Deno.errors.NotFound ||
+    error instanceof Deno.errors.NotCapable
+  ) {
+    return `Cannot start "ansible-playbook": looked for it in PATH (${
+      environment.PATH ?? "not set"
+    }); ${error.message}`;
+  }
+  if (error instanceof LauncherError) return error.message;
+  return `Cannot start "ansible-playbook": ${
+    error instanceof Error ? error.message : error
+  }`;
+}

@@ -1,0 +1,96 @@
+/**
+ * The launcher's protocol: one JSON object a line, in both directions.
+ *
+ * @module
+ */
+
+/** The longest line that is read, in characters; events are far shorter. */
+const MOST_CHARACTERS = 4 * 1024 * 1024;
+
+/** What a launcher says. */
+export type Frame =
+  | { type: "ready"; ansible_version: string; release_file: string }
+  | { type: "event"; event: RunEvent }
+  | { type: "output"; stream: "stdout" | "stderr"; text: string }
+  | {
+    type: "exit";
+    return_code: number | null;
+    signal: number | null;
+    stdout_tail: string;
+    stderr_tail: string;
+  };
+
+/** What a run says of itself. */
+export type RunEvent =
+  | {
+    event: "progress";
+    counts: Record<
+      | "ok"
+      | "changed"
+      | "failed"
+      | "skipped"
+      | "unreachable"
+      | "rescued"
+      | "ignored",
+      number
+    >;
+    total: number;
+    task: string | null;
+  }
+  | {
+    event: "failure";
+    host: string;
+    task: string;
+    unreachable: boolean;
+    message: string;
+  }
+  | { event: "stats" };
+
+/** The launcher has said something that is not of the protocol. */
+export class ProtocolError extends Error {
+  override name = "ProtocolError";
+}
+
+/**
+ * Reads frames until the stream ends.
+ *
+ * @throws {ProtocolError} at a line that is too long, or is no frame
+ */
+export async function* readFrames(
+  stream: ReadableStream<Uint8Array>,
+): AsyncGenerator<Frame> {
+  let rest = "";
+  for await (
+    const text of stream.pipeThrough(
+      new TextDecoderStream() as TransformStream<Uint8Array, string>,
+    )
+  ) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    if (rest.length > MOST_CHARACTERS) {
+      throw new ProtocolError("a line of the launcher is too long");
+    }
+    for (const line of lines) yield parse(line);
+  }
+}
+
+const TYPES: ReadonlySet<unknown> = new Set([
+  "ready",
+  "event",
+  "output",
+  "exit",
+]);
+
+function parse(line: string): Frame {
+  try {
+    const frame = JSON.parse(line);
+    if (TYPES.has(frame?.type)) return frame;
+  } catch {
+    // Said below.
+  }
+  throw new ProtocolError(
+    `the launcher said something unexpected: ${
+      JSON.stringify(line.slice(0, 200))
+    }`,
+  );
+}

@@ -1,0 +1,202 @@
+/**
+ * One launcher: an `ansible-playbook` that has imported everything and waits for
+ * a task (see `python/`).
+ *
+ * It is **starting** until it says ready; **ready**; **running** a task; ready
+ * again; and **gone**, because it was closed, or has died, or has broken the
+ * protocol.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { type Frame, readFrames, type RunEvent } from "./frames.ts";
+
+const PYTHON_DIRECTORY = fileURLToPath(new URL("./python", import.meta.url));
+
+/** How long a launcher may take to be ready, in milliseconds. */
+const READY_MS = 60_000;
+
+/** How much of what a launcher says on stderr is kept, in characters. */
+const MOST_STDERR = 8192;
+
+/** How long a launcher may take to leave after its stdin was closed. */
+const LEAVE_MS = 1000;
+
+/** The launcher is gone; the message says why. */
+export class LauncherError extends Error {
+  override name = "LauncherError";
+}
+
+/** What a launcher is started with. */
+export interface LauncherOptions {
+  playbookDirectory: string;
+  environment: Record<string, string>;
+}
+
+/** A run, as it is asked of a launcher. */
+export interface Job {
+  argv: string[];
+  extra_vars: Record<string, unknown> | null;
+  kill_grace: number;
+  output: boolean;
+}
+
+/** How a run ended. */
+export type Exit = Extract<Frame, { type: "exit" }>;
+
+/** What a ready launcher says of itself. */
+export type Ready = Extract<Frame, { type: "ready" }>;
+
+/** One launcher process. */
+export class Launcher {
+  /** Settles when it is ready for the first time; rejects if it never is. */
+  readonly ready: Promise<Ready>;
+  /** Settles when it is gone, with why. */
+  readonly gone: Promise<LauncherError>;
+  readonly #child: Deno.ChildProcess;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  #waiting: PromiseWithResolvers<Ready>;
+  #idle: Promise<Ready>;
+  #run: {
+    exit: PromiseWithResolvers<Exit>;
+    onEvent(event: RunEvent): void;
+  } | null = null;
+  #stderr = "";
+  #tasks = 0;
+  #closed = false;
+
+  constructor(options: LauncherOptions) {
+    // What the run must not inherit, the launcher takes out again.
+    const { PYTHONPATH } = options.environment;
+    this.#child = new Deno.Command("ansible-playbook", {
+      cwd: options.playbookDirectory,
+      clearEnv: true,
+      env: {
+        ...options.environment,
+        LC_ALL: "C.UTF-8",
+        PYTHONPATH: PYTHONPATH
+          ? `${PYTHON_DIRECTORY}:${PYTHONPATH}`
+          : PYTHON_DIRECTORY,
+        ANSIBLE_WORKER_LAUNCHER: "1",
+      },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#stdin = this.#child.stdin.getWriter();
+    this.#waiting = Promise.withResolvers();
+    const timer = setTimeout(() => {
+      this.#child.kill("SIGKILL");
+    }, READY_MS);
+    this.ready = this.#waiting.promise.finally(() => clearTimeout(timer));
+    this.ready.catch(() => {});
+    this.#idle = this.ready;
+    this.gone = this.#serve();
+  }
+
+  /** How many tasks it has run. */
+  get tasks(): number {
+    return this.#tasks;
+  }
+
+  /** Settles when it has said ready after its last task; rejects if not. */
+  get idle(): Promise<unknown> {
+    return this.#idle;
+  }
+
+  /**
+   * Runs a job. The launcher must be idle.
+   *
+   * @throws {LauncherError} it is gone before the run has ended
+   */
+  async run(job: Job, onEvent: (event: RunEvent) => void): Promise<Exit> {
+    this.#tasks++;
+    this.#waiting = Promise.withResolvers();
+    this.#idle = this.#waiting.promise;
+    this.#idle.catch(() => {});
+    const exit = Promise.withResolvers<Exit>();
+    this.#run = { exit, onEvent };
+    exit.promise.catch(() => {});
+    await this.#send({ type: "run", ...job }).catch(() => {});
+    return await exit.promise;
+  }
+
+  /** Asks the run to end; nothing happens if there is none. */
+  end(options: { immediately: boolean }): void {
+    if (this.#run) this.#send({ type: "end", ...options }).catch(() => {});
+  }
+
+  /** Closes its stdin, upon which it ends its run and leaves. */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      await this.#stdin.close().catch(() => {});
+    }
+    await this.gone;
+  }
+
+  async #send(message: unknown): Promise<void> {
+    await this.#stdin.write(
+      new TextEncoder().encode(JSON.stringify(message) + "\n"),
+    );
+  }
+
+  async #serve(): Promise<LauncherError> {
+    const stderr = this.#readStderr();
+    let reason = "";
+    try {
+      for await (const frame of readFrames(this.#child.stdout)) {
+        this.#take(frame);
+      }
+    } catch (error) {
+      reason = (error as Error).message;
+      try {
+        this.#child.kill("SIGKILL");
+      } catch {
+        // It has gone by itself.
+      }
+    }
+    const { status } = this.#child;
+    // Its stdout has ended, so it is about to leave.
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), LEAVE_MS);
+    const { code, signal } = await status;
+    clearTimeout(timer);
+    await stderr;
+    await this.#stdin.abort().catch(() => {});
+    const error = new LauncherError(
+      [
+        `ansible-playbook, as launcher, ${
+          reason || `ended with ${signal ?? code}`
+        }`,
+        this.#stderr.trim(),
+      ].filter(Boolean).join(": "),
+    );
+    this.#waiting.reject(error);
+    this.#run?.exit.reject(error);
+    this.#run = null;
+    return error;
+  }
+
+  #take(frame: Frame): void {
+    switch (frame.type) {
+      case "ready":
+        this.#waiting.resolve(frame);
+        break;
+      case "event":
+        this.#run?.onEvent(frame.event);
+        break;
+      case "exit":
+        this.#run?.exit.resolve(frame);
+        this.#run = null;
+    }
+  }
+
+  async #readStderr(): Promise<void> {
+    const texts = this.#child.stderr.pipeThrough(
+      new TextDecoderStream() as TransformStream<Uint8Array, string>,
+    );
+    for await (const text of texts) {
+      this.#stderr = (this.#stderr + text).slice(-MOST_STDERR);
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Running playbooks with the real ansible-playbook, from a process that has
+ * imported it before.
+ *
+ * @module
+ */
+export {
+  Ansible,
+  type AnsibleOptions,
+  AnsibleUnusableError,
+  type Run,
+  type RunOutcome,
+} from "./ansible.ts";
+export { type Progress } from "./report.ts";

@@ -1,0 +1,9 @@
+"""What the worker runs inside ``ansible-playbook``.
+
+``launcher``    imports Ansible, waits for a task, forks
+``supervisor``  watches over one run, and ends it with all that it has started
+``run``         becomes the real ``ansible-playbook`` with the task's arguments
+``counters``    Ansible's own accounting, as it happens
+``totals``      how many results a run is expected to have
+``versions``    where releases of ansible-core differ
+"""

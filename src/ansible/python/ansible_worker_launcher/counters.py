@@ -1,0 +1,165 @@
+"""Ansible's own accounting of a run, written to the event pipe as it happens.
+
+Every number of the PLAY RECAP goes through ``AggregateStats``, and before the
+callback that belongs to it. So the sums are kept there, and sent by the
+callback (``callback_plugins/ansible_worker.py``).
+"""
+
+import json
+import os
+
+from . import totals
+
+# Ansible's columns and ours.
+COLUMNS = {
+    "ok": "ok",
+    "changed": "changed",
+    "failures": "failed",
+    "skipped": "skipped",
+    "dark": "unreachable",
+    "rescued": "rescued",
+    "ignored": "ignored",
+}
+RESULTS = ("ok", "failed", "skipped", "unreachable", "rescued")
+
+# The longest text of one message, in characters.
+MOST_TEXT = 2000
+
+
+class Events:
+    """The event pipe."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.pid = os.getpid()
+        self.counts = dict.fromkeys(COLUMNS.values(), 0)
+        self.task = None
+        # What was counted last for a host: tells a failure that ends it from
+        # one that is rescued.
+        self.last = {}
+
+    def send(self, event):
+        """Writes one event; a fork of Ansible's writes none."""
+        if os.getpid() != self.pid:
+            return
+        data = json.dumps(event).encode() + b"\n"
+        while data:
+            data = data[os.write(self.fd, data):]
+
+    def progress(self):
+        self.send({
+            "event": "progress",
+            "counts": self.counts,
+            "total": totals.TOTALS.total(self.done()),
+            "task": self.task,
+        })
+
+    def done(self):
+        return sum(self.counts[name] for name in RESULTS)
+
+
+EVENTS = None
+
+
+def install(fd, here):
+    """Wraps the accounting, and adds the callback beside the user's own."""
+    global EVENTS
+    EVENTS = Events(fd)
+    from ansible.executor.stats import AggregateStats
+    from ansible.plugins.loader import callback_loader
+
+    increment = AggregateStats.increment
+    decrement = AggregateStats.decrement
+
+    def counted_increment(self, what, host):
+        increment(self, what, host)
+        if what in COLUMNS:
+            EVENTS.counts[COLUMNS[what]] += 1
+            if what not in ("changed", "ignored"):
+                EVENTS.last[host] = what
+
+    def counted_decrement(self, what, host):
+        before = getattr(self, what).get(host, 0)
+        decrement(self, what, host)
+        if what in COLUMNS:
+            after = getattr(self, what).get(host, 0)
+            EVENTS.counts[COLUMNS[what]] += after - before
+
+    AggregateStats.increment = counted_increment
+    AggregateStats.decrement = counted_decrement
+    totals.install(EVENTS)
+    _remember_executor()
+    callback_loader.add_directory(os.path.join(here, "callback_plugins"))
+
+
+# The running PlaybookExecutor, which knows the inventory and the variables.
+_executor = None
+
+
+def executor_parts():
+    """Inventory, variable manager and loader of the run."""
+    return _executor._inventory, _executor._variable_manager, _executor._loader
+
+
+def _remember_executor():
+    from ansible.executor.playbook_executor import PlaybookExecutor
+
+    run = PlaybookExecutor.run
+
+    def remembered_run(self):
+        global _executor
+        _executor = self
+        return run(self)
+
+    PlaybookExecutor.run = remembered_run
+
+
+def failed(result, ignored):
+    """A host has failed a task, or was not reached."""
+    host = result._host.get_name()
+    last = EVENTS.last.get(host)
+    if last == "rescued":
+        totals.rescuing(result._task)
+    elif not ignored and last in ("failures", "dark"):
+        EVENTS.send({
+            "event": "failure",
+            "host": cut(host)[:200],
+            "task": name_of(result._task),
+            "unreachable": last == "dark",
+            "message": failure_text(result._result),
+        })
+    EVENTS.progress()
+
+
+def cut(text):
+    """A text of bounded length, without control characters but newlines."""
+    text = str(text)
+    if len(text) > MOST_TEXT:
+        text = text[:MOST_TEXT] + "…"
+    return "".join(c if c == "\n" or c.isprintable() else " " for c in text)
+
+
+def name_of(task):
+    """A play task's name, on one line."""
+    return cut(task.get_name().strip()).replace("\n", " ")[:200]
+
+
+def failure_text(result):
+    """What a result says of its failure, for a person."""
+    if "censored" in result:
+        return cut(result["censored"])
+    for item in result.get("results") or ():
+        if isinstance(item, dict) and (item.get("failed") or item.get("unreachable")):
+            return failure_text(item)
+    parts = []
+    for key in ("msg", "reason", "stderr", "module_stderr", "stdout"):
+        text = result.get(key)
+        if not text or not str(text).strip():
+            continue
+        parts.append(cut(str(text).strip()))
+        if key in ("msg", "reason") and parts[0] not in (
+                "non-zero return code", "MODULE FAILURE"):
+            break
+        if len(parts) == 2:
+            break
+    return ": ".join(parts) or "failed"

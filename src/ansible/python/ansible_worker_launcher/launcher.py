@@ -1,0 +1,96 @@
+"""Imports Ansible once, and forks a run of it for each task.
+
+It speaks one JSON object a line: ``run`` and ``end`` come in on stdin; ``ready``
+and, from the supervisor of a run, ``event``, ``output`` and ``exit`` go out on
+stdout.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+
+from . import run, supervisor, versions
+
+PR_SET_PDEATHSIG = 1
+
+
+def send(message):
+    """Writes one message to the worker."""
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(1, data):]
+
+
+class Lines:
+    """The lines of stdin, unbuffered where nobody waits for one."""
+
+    def __init__(self):
+        self.rest = b""
+
+    def next(self):
+        """The next line, or None at the end of the file."""
+        while b"\n" not in self.rest:
+            data = os.read(0, 1 << 16)
+            if not data:
+                return None
+            self.rest += data
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line
+
+
+def launch(here):
+    """Serves tasks until stdin ends. Returns only in a process that is to be
+    ansible-playbook, with its arguments in place."""
+    # A terminal's or a service manager's signals go to the whole group; what is
+    # to end is for the worker to say.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    libc = ctypes.CDLL(None, use_errno=True)
+    versions.import_everything()
+    parent_of_tmp = versions.give_up_local_tmp()
+    gc.collect()
+    gc.freeze()
+    lines = Lines()
+    while True:
+        send({
+            "type": "ready",
+            "ansible_version": versions.ansible_version(),
+            "release_file": versions.release_file(),
+        })
+        job = next_job(lines)
+        if job is None:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            # The supervisor; it comes back from this call only in the run.
+            try:
+                libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+                outcome = supervisor.supervise(job, lines.rest, libc)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            if outcome is not None:
+                os._exit(outcome)
+            run.become_playbook(job, here, parent_of_tmp)
+            return
+        lines.rest = b""
+        _, status = os.waitpid(pid, 0)
+        if status != 0:
+            print("the supervisor of a run ended with status %d" % status,
+                  file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+def next_job(lines):
+    """The next task; an ``end`` that came too late is passed over."""
+    while True:
+        line = lines.next()
+        if line is None:
+            return None
+        message = json.loads(line)
+        if message["type"] == "run":
+            return message

@@ -1,0 +1,53 @@
+"""Becomes ``ansible-playbook`` with the arguments of a task."""
+
+import atexit
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+
+from . import counters, versions
+
+
+def become_playbook(job, here, parent_of_tmp):
+    """Prepares this process, in which the program's own main then runs.
+
+    :param job: ``argv``, the arguments; ``extra_vars``, an object or None; and
+        ``event_fd``, where events are written
+    :param here: the directory of these files
+    :param parent_of_tmp: where Ansible keeps its local temporary directories
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                   signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    # Two forks of one process would draw the same numbers.
+    random.seed()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(write_through=True, line_buffering=True)
+
+    tmp = tempfile.mkdtemp(
+        prefix="ansible-local-%d" % os.getpid(), dir=parent_of_tmp)
+    owner = os.getpid()
+
+    def remove_tmp():
+        # Ansible's own workers are forks of this process too.
+        if os.getpid() == owner:
+            shutil.rmtree(tmp, ignore_errors=True)
+
+    atexit.register(remove_tmp)
+    versions.use_local_tmp(tmp)
+
+    counters.install(job["event_fd"], here)
+    arguments = list(job["argv"])
+    if job.get("extra_vars") is not None:
+        # In the arguments of this process they are in no process list: the
+        # kernel shows those that the launcher was started with.
+        wrapped = versions.as_data(job["extra_vars"])
+        arguments.insert(0, "--extra-vars=" + json.dumps(wrapped))
+    sys.argv[1:] = arguments

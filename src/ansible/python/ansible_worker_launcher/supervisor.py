@@ -1,0 +1,344 @@
+"""Watches over one run.
+
+A process of its own for each run: as a child subreaper it inherits whatever the
+run's processes leave behind, so its descendants are exactly those of the run,
+background jobs that have made sessions of their own included.
+
+The run is **going**; it is **ending** from the moment that somebody asks it to
+(an ``end`` on stdin, the end of stdin because the worker is gone, SIGTERM
+because the launcher is); it is **over** when its first process has ended, what
+it wrote was read, and, if it was asked to end, nothing of it is left.
+"""
+
+import codecs
+import errno
+import fcntl
+import json
+import os
+import selectors
+import signal
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+# How much may wait to be read by the worker before the run has to wait.
+MOST_BUFFERED = 1 << 20
+CHUNK = 1 << 16
+TAIL = 16384
+# How long what is left of a run has between SIGTERM and SIGKILL at the most.
+LAST_SECONDS = 1.0
+
+
+def supervise(job, rest, libc):
+    """Runs a job to its end.
+
+    :param job: the ``run`` message
+    :param rest: what was read of stdin behind it
+    :returns: the exit status of this process; None in the run itself
+    """
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    out_r, out_w = os.pipe()
+    err_r, err_w = os.pipe()
+    event_r, event_w = os.pipe()
+    me = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        # With its supervisor gone, nobody would end it.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != me:
+            os._exit(1)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(out_w, 1)
+        os.dup2(err_w, 2)
+        for fd in (null, out_r, out_w, err_r, err_w, event_r):
+            os.close(fd)
+        job["event_fd"] = event_w
+        return None
+    for fd in (out_w, err_w, event_w):
+        os.close(fd)
+    supervisor = Supervisor(job, child, rest)
+    supervisor.watch(out_r, "stdout")
+    supervisor.watch(err_r, "stderr")
+    supervisor.watch(event_r, "event")
+    return supervisor.loop()
+
+
+class Supervisor:
+    def __init__(self, job, child, rest):
+        self.child = child
+        self.status = None
+        self.forward = job.get("output", False)
+        self.grace = job["kill_grace"]
+        self.selector = selectors.DefaultSelector()
+        self.names = {}
+        self.tails = {"stdout": b"", "stderr": b""}
+        self.decoders = {
+            name: codecs.getincrementaldecoder("utf-8")("replace")
+            for name in self.tails
+        }
+        self.events = b""
+        self.commands = rest
+        self.outgoing = bytearray()
+        self.reader_gone = False
+        # Ending: when the run was asked to, and when it is to be killed.
+        self.kill_at = None
+        self.last_at = None
+        self.woken_r, woken_w = os.pipe()
+        for fd in (self.woken_r, woken_w):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(woken_w, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self.end(False))
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        self.selector.register(self.woken_r, selectors.EVENT_READ)
+        os.set_blocking(0, False)
+        self.selector.register(0, selectors.EVENT_READ)
+        os.set_blocking(1, False)
+        self.writing = False
+
+    def watch(self, fd, name):
+        os.set_blocking(fd, False)
+        if name != "event":
+            try:
+                fcntl.fcntl(fd, 1031, 1 << 18)  # F_SETPIPE_SZ
+            except OSError:
+                pass
+        self.names[fd] = name
+        self.selector.register(fd, selectors.EVENT_READ)
+
+    # ---- the loop
+
+    def loop(self):
+        self.obey(b"")
+        paused = False
+        while True:
+            full = len(self.outgoing) > MOST_BUFFERED
+            if full != paused:
+                paused = full
+                for fd in self.names:
+                    if full:
+                        self.selector.unregister(fd)
+                    else:
+                        self.selector.register(fd, selectors.EVENT_READ)
+            self.flush()
+            for key, _ in self.selector.select(self.timeout()):
+                if key.fd == self.woken_r:
+                    self.drain_wakeups()
+                elif key.fd == 0:
+                    self.read_commands()
+                elif key.fd in self.names:
+                    self.read(key.fd)
+            self.reap()
+            self.pursue()
+            if self.status is not None and self.is_over():
+                break
+        # A background process may write for ever.
+        until = time.monotonic() + LAST_SECONDS
+        for fd in list(self.names):
+            while (fd in self.names and time.monotonic() < until
+                    and self.read(fd)):
+                if len(self.outgoing) > MOST_BUFFERED:
+                    self.flush_all()
+        code = os.waitstatus_to_exitcode(self.status)
+        self.send({
+            "type": "exit",
+            "return_code": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+            "stdout_tail": self.tail("stdout"),
+            "stderr_tail": self.tail("stderr"),
+        })
+        self.flush_all()
+        os.set_blocking(0, True)
+        os.set_blocking(1, True)
+        return 0
+
+    def timeout(self):
+        if self.kill_at is None:
+            return None
+        return 0.02 if self.status is not None else max(
+            0.0, min(0.2, self.kill_at - time.monotonic()))
+
+    def is_over(self):
+        return self.kill_at is None or not descendants(os.getpid())
+
+    def drain_wakeups(self):
+        try:
+            while os.read(self.woken_r, 4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def reap(self):
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.child:
+                self.status = status
+
+    # ---- from the worker
+
+    def read_commands(self):
+        try:
+            data = os.read(0, CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            # The worker is gone.
+            self.selector.unregister(0)
+            self.end(False)
+            return
+        self.obey(data)
+
+    def obey(self, data):
+        self.commands += data
+        while b"\n" in self.commands:
+            line, self.commands = self.commands.split(b"\n", 1)
+            message = json.loads(line)
+            if message["type"] == "end":
+                self.end(message["immediately"])
+
+    # ---- ending
+
+    def end(self, immediately):
+        """Asks the run to end; what is left after the grace time is killed."""
+        now = time.monotonic()
+        if self.kill_at is None:
+            self.kill_at = now + self.grace
+            if not immediately:
+                # As Ctrl-C does: Ansible then ends its own workers.
+                self.signal_group(signal.SIGINT)
+        if immediately:
+            self.kill_at = min(self.kill_at, now)
+
+    def signal_group(self, number):
+        try:
+            os.killpg(self.child, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def pursue(self):
+        """Ends what is left of a run that is ending."""
+        if self.kill_at is None:
+            return
+        now = time.monotonic()
+        if self.status is None and now < self.kill_at:
+            return
+        left = descendants(os.getpid())
+        if not left:
+            return
+        if self.last_at is None and now < self.kill_at:
+            # Ansible has ended in time; so may what it has left behind.
+            self.last_at = min(self.kill_at, now + LAST_SECONDS)
+            for pid in left:
+                kill(pid, signal.SIGTERM)
+        elif now >= min(self.kill_at, self.last_at or self.kill_at):
+            # Stopped first: a process that is killed one by one could fork.
+            for pid in left:
+                kill(pid, signal.SIGSTOP)
+            for pid in descendants(os.getpid()):
+                kill(pid, signal.SIGKILL)
+
+    # ---- from the run, to the worker
+
+    def read(self, fd):
+        """Reads once from a pipe of the run; False if there was nothing."""
+        name = self.names[fd]
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        if not data:
+            del self.names[fd]
+            try:
+                self.selector.unregister(fd)
+            except KeyError:
+                pass
+            os.close(fd)
+            return False
+        if name == "event":
+            self.events += data
+            *lines, self.events = self.events.split(b"\n")
+            for line in lines:
+                self.outgoing += b'{"type":"event","event":' + line + b"}\n"
+            return True
+        self.tails[name] = (self.tails[name] + data)[-TAIL:]
+        if self.forward:
+            text = self.decoders[name].decode(data)
+            if text:
+                self.send({"type": "output", "stream": name, "text": text})
+        return True
+
+    def tail(self, name):
+        return self.tails[name].decode("utf-8", "replace")
+
+    def send(self, message):
+        self.outgoing += json.dumps(message).encode() + b"\n"
+
+    def flush(self):
+        """Writes what the pipe takes."""
+        while self.outgoing and not self.reader_gone:
+            try:
+                written = os.write(1, self.outgoing[:CHUNK])
+            except BlockingIOError:
+                break
+            except BrokenPipeError:
+                self.reader_gone = True
+                self.end(False)
+                break
+            del self.outgoing[:written]
+        if self.reader_gone:
+            self.outgoing.clear()
+        if bool(self.outgoing) != self.writing:
+            self.writing = bool(self.outgoing)
+            if self.writing:
+                self.selector.register(1, selectors.EVENT_WRITE)
+            else:
+                self.selector.unregister(1)
+
+    def flush_all(self):
+        os.set_blocking(1, True)
+        self.flush()
+        os.set_blocking(1, False)
+
+
+def kill(pid, number):
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def descendants(root):
+    """The processes that descend from one, without it and without zombies."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open("/proc/%s/stat" % name, "rb") as file:
+                stat = file.read()
+        except OSError:
+            continue
+        # The command stands in parentheses and may hold anything.
+        fields = stat[stat.rindex(b")") + 2:].split()
+        children.setdefault(int(fields[1]), []).append(
+            (int(name), fields[0]))
+    found = []
+    queue = [root]
+    while queue:
+        for pid, state in children.get(queue.pop(), ()):
+            queue.append(pid)
+            if state not in (b"Z", b"X"):
+                found.append(pid)
+    return found

@@ -1,0 +1,103 @@
+"""Where releases of ansible-core differ, or may come to differ."""
+
+import atexit
+import importlib
+import os
+
+# What a playbook run imports sooner or later; names that a release does not
+# have are passed over.
+MODULES = (
+    "ansible.cli.playbook",
+    "ansible.executor.playbook_executor",
+    "ansible.executor.task_queue_manager",
+    "ansible.executor.play_iterator",
+    "ansible.executor.process.worker",
+    "ansible.executor.task_executor",
+    "ansible.executor.module_common",
+    "ansible.executor.interpreter_discovery",
+    "ansible.plugins.loader",
+    "ansible.plugins.strategy.linear",
+    "ansible.plugins.strategy.free",
+    "ansible.plugins.callback.default",
+    "ansible.plugins.connection.local",
+    "ansible.plugins.connection.ssh",
+    "ansible.plugins.shell.sh",
+    "ansible.plugins.become.sudo",
+    "ansible.plugins.action.normal",
+    "ansible.plugins.action.gather_facts",
+    "ansible.plugins.action.command",
+    "ansible.plugins.action.shell",
+    "ansible.plugins.action.copy",
+    "ansible.plugins.action.template",
+    "ansible.plugins.action.debug",
+    "ansible.plugins.action.set_fact",
+    "ansible.plugins.filter.core",
+    "ansible.plugins.filter.mathstuff",
+    "ansible.plugins.test.core",
+    "ansible.plugins.test.mathstuff",
+    "ansible.plugins.inventory.ini",
+    "ansible.plugins.inventory.yaml",
+    "ansible.plugins.inventory.host_list",
+    "ansible.plugins.inventory.auto",
+    "ansible.plugins.inventory.script",
+    "ansible.plugins.inventory.constructed",
+    "ansible.plugins.vars.host_group_vars",
+    "ansible.plugins.cache.memory",
+    "ansible.parsing.yaml.dumper",
+    "ansible.template",
+    "jinja2.ext",
+    "smtplib",
+)
+
+
+def import_everything():
+    """Imports what a run needs."""
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            if name == MODULES[0]:
+                raise
+
+
+def ansible_version():
+    from ansible.release import __version__
+
+    return __version__
+
+
+def release_file():
+    """A file that an upgrade of Ansible replaces."""
+    from ansible import release
+
+    return release.__file__
+
+
+def give_up_local_tmp():
+    """Removes the temporary directory that the import has made for this
+    process, in which no run takes place.
+
+    :returns: the directory that it stood in
+    """
+    from ansible import constants
+    from ansible.utils.path import cleanup_tmp_file
+
+    atexit.unregister(cleanup_tmp_file)
+    tmp = constants.DEFAULT_LOCAL_TMP
+    try:
+        os.rmdir(tmp)
+    except OSError:
+        pass
+    return os.path.dirname(tmp)
+
+
+def use_local_tmp(path):
+    """Gives this run a temporary directory of its own."""
+    from ansible import constants
+
+    constants.DEFAULT_LOCAL_TMP = path
+
+
+def as_data(extra_vars):
+    """Wraps variables so that no text in them is ever a template."""
+    return {"__ansible_unsafe": extra_vars}

@@ -1,0 +1,46 @@
+"""Turns an ``ansible-playbook`` that the worker has started into a launcher.
+
+Python imports ``sitecustomize`` from PYTHONPATH before the program's own main
+runs. Everybody else who gets to see this file (a module, a lookup) is left
+alone, and the ``sitecustomize`` that it hides is imported as usual.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_IS_LAUNCHER = os.environ.pop("ANSIBLE_WORKER_LAUNCHER", None) == "1"
+
+
+def _leave_python_path():
+    """Takes this directory out of PYTHONPATH, so that nothing inherits it."""
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    rest = [e for e in entries if e and os.path.abspath(e) != _HERE]
+    if rest:
+        os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+    else:
+        os.environ.pop("PYTHONPATH", None)
+
+
+def _import_hidden():
+    """Imports the ``sitecustomize`` that stands behind this one, if any."""
+    import importlib.machinery
+    import importlib.util
+
+    path = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", path)
+    if spec is None or spec.loader is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sitecustomize"] = module
+    spec.loader.exec_module(module)
+
+
+_leave_python_path()
+_import_hidden()
+if _IS_LAUNCHER:
+    from ansible_worker_launcher.launcher import launch
+
+    sys.path[:] = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
+    # Comes back only in the process that is to be ansible-playbook.
+    launch(_HERE)

@@ -1,0 +1,113 @@
+/**
+ * What a run's events add up to: its numbers, and why it failed.
+ *
+ * @module
+ */
+import type { TaskStatus } from "../messages/task_status.ts";
+import type { RunEvent } from "./frames.ts";
+
+/** The numbers of a run, and what it is at. */
+export type Progress = Pick<
+  TaskStatus,
+  | "tasks_total"
+  | "tasks_ok"
+  | "tasks_changed"
+  | "tasks_failed"
+  | "tasks_skipped"
+  | "tasks_unreachable"
+  | "tasks_rescued"
+  | "tasks_ignored"
+  | "current_task"
+>;
+
+/** How many failures are told in full. */
+const MOST_FAILURES = 10;
+
+/** A run's events, added up. */
+export class RunReport {
+  readonly #failures: Extract<RunEvent, { event: "failure" }>[] = [];
+  #failed = 0;
+  #progress: Progress = {
+    tasks_total: 0,
+    tasks_ok: 0,
+    tasks_changed: 0,
+    tasks_failed: 0,
+    tasks_skipped: 0,
+    tasks_unreachable: 0,
+    tasks_rescued: 0,
+    tasks_ignored: 0,
+    current_task: null,
+  };
+
+  /** The numbers so far. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Takes note of an event; true if the numbers have changed. */
+  add(event: RunEvent): boolean {
+    if (event.event === "failure") {
+      this.#failed++;
+      if (this.#failures.length < MOST_FAILURES) this.#failures.push(event);
+      return false;
+    }
+    if (event.event !== "progress") return false;
+    const { counts } = event;
+    this.#progress = {
+      tasks_total: event.total,
+      tasks_ok: counts.ok,
+      tasks_changed: counts.changed,
+      tasks_failed: counts.failed,
+      tasks_skipped: counts.skipped,
+      tasks_unreachable: counts.unreachable,
+      tasks_rescued: counts.rescued,
+      tasks_ignored: counts.ignored,
+      current_task: event.task,
+    };
+    return true;
+  }
+
+  /** The numbers at the end: the total is what there was. */
+  final(): Progress {
+    const p = this.#progress;
+    return {
+      ...p,
+      tasks_total: p.tasks_ok + p.tasks_failed + p.tasks_skipped +
+        p.tasks_unreachable + p.tasks_rescued,
+      current_task: null,
+    };
+  }
+
+  /**
+   * Why the run failed: the hosts with their play tasks and Ansible's messages,
+   * or, where no host failed, the end of what it printed.
+   */
+  error(tails: { stdout: string; stderr: string }): string | null {
+    if (this.#failed === 0) {
+      return lastLines(tails.stderr) ?? lastLines(tails.stdout);
+    }
+    const lines = this.#failures.map(({ host, task, unreachable, message }) =>
+      `${host}: ${unreachable ? "unreachable at" : "failed at"} ` +
+      `"${task}": ${message}`
+    );
+    const more = this.#failed - this.#failures.length;
+    if (more > 0) lines.push(`and ${more} more`);
+    return lines.join("\n");
+  }
+}
+
+/** The end of what a program printed, without colours and lesser warnings. */
+function lastLines(text: string): string | null {
+  const lines = text
+    // deno-lint-ignore no-control-regex
+    .replace(/\u001b\[[0-9;]*m/g, "")
+    // deno-lint-ignore no-control-regex
+    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, " ")
+    .split("\n").map((line) => line.trimEnd()).filter((line) => line !== "");
+  const errors = lines.findIndex((line) => /^\[?(ERROR|error)/.test(line));
+  const told = errors >= 0
+    ? lines.slice(errors)
+    : lines.filter((line) => !/^\[(WARNING|DEPRECATION WARNING)\]/.test(line));
+  const last = (told.length > 0 ? told : lines).slice(-20);
+  return last.length > 0 ? last.join("\n") : null;
+}

@@ -1,0 +1,308 @@
+/**
+ * Taking over the session of a worker that is gone, so that the tasks which
+ * wait in it do not wait for ever.
+ *
+ * The online workers form a ring in the order of their ids. The one that
+ * follows the dead worker waits a little for its return, and adopts; if no
+ * tombstone has come in time, the next one tries. An adoption is, in order:
+ *
+ * 1. mark: the dead worker's presence names the adopter, so that a worker which
+ *    was only cut off knows, when it is back, that its tasks may have moved;
+ * 2. connect with the dead worker's client id, and unsubscribe;
+ * 3. move: publish each task that was waiting to the group again, and release
+ *    it when the broker has it;
+ * 4. end: publish `failed` for what the dead worker had claimed;
+ * 5. close: end both of its sessions;
+ * 6. tombstone: the presence says `adopted`.
+ *
+ * An adopter that dies leaves the rest in the session, and the next one does
+ * all steps again: what has moved already shows on its status topic.
+ *
+ * @module
+ */
+import {
+  type Claims,
+  claimsSchema,
+  type Presence,
+  readAs,
+} from "../messages/presence.ts";
+import { parseTaskRequest } from "../messages/task_request.ts";
+import type { Topics } from "../messages/topics.ts";
+import type {
+  Channel,
+  Delivery,
+  Log,
+  MessageProperties,
+  Seen,
+} from "../tasks/ports.ts";
+import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
+import { movedProperties, originOf } from "./moved_task.ts";
+import type { Peers } from "./peers.ts";
+
+/** How long a worker that is gone has to come back, in milliseconds. */
+const RETURN_MS = 10_000;
+
+/** How long each worker of the ring has to adopt, in milliseconds. */
+const TURN_MS = 20_000;
+
+/** Where a killing test may stop the process. */
+export type AdoptionStep =
+  | "marked"
+  | "connected"
+  | "moved"
+  | "released"
+  | "ended"
+  | "closed";
+
+/** A connection with a dead worker's client id. */
+export interface DeadSession {
+  /** Whether the broker still had the session. */
+  readonly present: boolean;
+  unsubscribe(topic: string): Promise<void>;
+  /** The retained message on a topic. */
+  lookUp(topic: string): Promise<Seen | null>;
+  /** What has been delivered and was not asked for before. */
+  deliveries(): Promise<Delivery[]>;
+  end(): Promise<void>;
+}
+
+/** What adopting needs. */
+export interface AdoptionOptions {
+  workerId: string;
+  topics: Topics;
+  channel: Channel;
+  peers: Peers;
+  log: Log;
+  retentionSeconds: number;
+  connected(): boolean;
+  /** Connects as a worker's intake. */
+  openIntake(workerId: string): Promise<DeadSession>;
+  /** Ends a worker's control session. */
+  endControl(workerId: string): Promise<void>;
+  onStep?(step: AdoptionStep): void;
+}
+
+class Returned extends Error {}
+
+/** Adopts the sessions of the dead. */
+export class Adoption {
+  readonly #options: AdoptionOptions;
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  #refused = false;
+  #stopped = false;
+
+  constructor(options: AdoptionOptions) {
+    this.#options = options;
+  }
+
+  /** Takes note of a presence. */
+  presence(workerId: string, presence: Presence | null): void {
+    const { workerId: me } = this.#options;
+    clearTimeout(this.#timers.get(workerId));
+    this.#timers.delete(workerId);
+    if (workerId === me || presence?.state !== "offline") return;
+    if (presence.adopted_by === me || this.#stopped) return;
+    this.#schedule(workerId);
+  }
+
+  /** Adopts nobody any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.forEach((timer) => clearTimeout(timer));
+    this.#timers.clear();
+  }
+
+  #schedule(dead: string): void {
+    const { peers, workerId, log } = this.#options;
+    const ring = [...peers.online(), workerId].sort();
+    const first = ring.findIndex((id) => id > dead);
+    const start = first === -1 ? 0 : first;
+    const place = (ring.indexOf(workerId) - start + ring.length) % ring.length;
+    const wait = RETURN_MS + place * TURN_MS;
+    log.debug(`worker ${dead} is offline; adopting it in ${wait / 1000} s`);
+    this.#timers.set(
+      dead,
+      setTimeout(() => {
+        this.#timers.delete(dead);
+        this.#adopt(dead).catch((error) => this.#failed(dead, error));
+      }, wait),
+    );
+  }
+
+  #failed(dead: string, error: unknown): void {
+    const { log } = this.#options;
+    if (error instanceof Returned) {
+      log.info(`worker ${dead} is back; it is not adopted`);
+      return;
+    }
+    // Said once: where the access rules forbid it, they do so every time.
+    if (!this.#refused) {
+      log.warn(
+        `cannot adopt the session of worker ${dead}; its tasks wait for its return`,
+        { error },
+      );
+    }
+    this.#refused = true;
+    if (!this.#stopped) this.#schedule(dead);
+  }
+
+  async #adopt(dead: string): Promise<void> {
+    const { channel, connected, log, peers, topics, workerId, onStep } =
+      this.#options;
+    const presence = peers.find(dead);
+    if (presence?.state !== "offline") return;
+    if (!connected() || this.#stopped) {
+      this.#schedule(dead);
+      return;
+    }
+    log.info(`worker ${dead} is gone; adopting its session`);
+    const announce = (state: "offline" | "adopted") =>
+      channel.publish({
+        topic: topics.presence(dead),
+        payload: JSON.stringify(
+          {
+            ...presence,
+            state,
+            updated_at: new Date().toISOString(),
+            adopted_by: workerId,
+          } satisfies Presence,
+        ),
+        qos: 1,
+        retain: true,
+      });
+    const stillDead = () => {
+      if (peers.find(dead)?.state !== "offline") throw new Returned();
+    };
+
+    await announce("offline");
+    onStep?.("marked");
+    stillDead();
+
+    const session = await this.#options.openIntake(dead);
+    try {
+      onStep?.("connected");
+      const moved = session.present
+        ? await this.#move(dead, session, stillDead)
+        : new Set<string>();
+      await this.#end(dead, session, { moved, stillDead });
+      onStep?.("ended");
+      stillDead();
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    await session.end();
+    await this.#options.endControl(dead);
+    onStep?.("closed");
+
+    for (const topic of [topics.running(dead), topics.load(dead)]) {
+      await channel.publish({ topic, payload: "", qos: 1, retain: true });
+    }
+    stillDead();
+    await announce("adopted");
+    log.info(`worker ${dead} is adopted`);
+  }
+
+  /** @returns the ids that were delivered again */
+  async #move(
+    dead: string,
+    session: DeadSession,
+    stillDead: () => void,
+  ): Promise<Set<string>> {
+    const { topics } = this.#options;
+    await session.unsubscribe(topics.sharedTasks);
+    await session.unsubscribe(topics.inbox(dead));
+    const ids = new Set<string>();
+    for (;;) {
+      const deliveries = await session.deliveries();
+      if (deliveries.length === 0) return ids;
+      for (const delivery of deliveries) {
+        stillDead();
+        const id = await this.#moveOne(dead, session, delivery);
+        if (id) ids.add(id);
+      }
+    }
+  }
+
+  async #moveOne(
+    dead: string,
+    session: DeadSession,
+    delivery: Delivery,
+  ): Promise<string | null> {
+    const { channel, log, topics, onStep } = this.#options;
+    const parsed = parseTaskRequest(delivery.payload);
+    const id = parsed.ok ? parsed.request.task_id : null;
+    const found = id ? standing(await session.lookUp(topics.status(id))) : null;
+    const properties = this.#moves(dead, delivery, found);
+    if (properties) {
+      await channel.publish({
+        topic: topics.tasks,
+        payload: delivery.payload,
+        qos: 2,
+        properties,
+      });
+      log.info("a waiting task is given to the group again", {
+        ...(id && { task_id: id }),
+        worker_id: dead,
+      });
+      onStep?.("moved");
+    }
+    await delivery.release();
+    onStep?.("released");
+    return id;
+  }
+
+  /** With which properties a delivery is published again; null if it is not. */
+  #moves(
+    dead: string,
+    delivery: Delivery,
+    found: Standing | null,
+  ): MessageProperties | null {
+    const { properties, redelivered } = delivery;
+    // One that a peer had offered and the dead worker had not taken is still
+    // the peer's.
+    const offered = delivery.topic === this.#options.topics.inbox(dead);
+    const waited = found?.status.state === "queued" &&
+      found.status.worker_id === dead;
+    if (waited || (!found && !offered)) {
+      return movedProperties(properties, {
+        from: found?.token ?? "",
+        createdAt: found?.status.created_at ?? null,
+        hops: originOf(delivery).hops,
+        expiresAt: properties.expirySeconds === undefined
+          ? null
+          : new Date(Date.now() + properties.expirySeconds * 1000),
+      });
+    }
+    // One that the dead worker had never seen goes to the group as it came:
+    // whoever gets it judges whether the id may be used again.
+    return offered || redelivered ? null : properties;
+  }
+
+  async #end(
+    dead: string,
+    session: DeadSession,
+    { moved, stillDead }: { moved: Set<string>; stillDead: () => void },
+  ): Promise<void> {
+    const { channel, log, retentionSeconds, topics } = this.#options;
+    const seen = await session.lookUp(topics.running(dead));
+    const claims: Claims | null = seen && readAs(claimsSchema, seen.payload);
+    for (const id of claims?.tasks ?? []) {
+      if (moved.has(id)) continue;
+      const topic = topics.status(id);
+      const end = endOfLeftBehind(standing(await session.lookUp(topic)), {
+        workerId: dead,
+        topic,
+        retentionSeconds,
+        started: true,
+      });
+      stillDead();
+      if (!end) continue;
+      await channel.publish(end);
+      log.info("a task of the worker that is gone is ended as failed", {
+        task_id: id,
+        worker_id: dead,
+      });
+    }
+  }
+}

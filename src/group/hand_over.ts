@@ -1,0 +1,225 @@
+/**
+ * Idle first: a worker with a backlog hands its oldest task to a peer that
+ * would start it at once.
+ *
+ * A task that is handed over stays the broker's and this worker's until the
+ * peer has taken it, which shows on its status topic:
+ *
+ * | killed after | what becomes of the task |
+ * | --- | --- |
+ * | it was offered | the peer takes it, or this worker's next process does, whichever is first; to the other it is stale |
+ * | the peer took it | this worker's copy is delivered again, and is stale |
+ *
+ * A peer that does not take it in time has lost it: it is taken back under a
+ * new token, by which the peer sees, if it comes to it at last, that it is late.
+ *
+ * @module
+ */
+import type { Topics } from "../messages/topics.ts";
+import type { RememberedCancels } from "../tasks/cancels.ts";
+import type { Dispatcher } from "../tasks/dispatcher.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
+import type { TaskQueue } from "../tasks/queue.ts";
+import type { StatusBoard } from "../tasks/status_board.ts";
+import type { Task } from "../tasks/task.ts";
+import { movedProperties } from "./moved_task.ts";
+import type { Peers } from "./peers.ts";
+
+/** How long a peer has to take a task that it was offered, in milliseconds. */
+const OFFER_MS = 15_000;
+
+/** How long the loads are watched after the backlog is gone. */
+const WATCH_MS = 10_000;
+
+/** How often a task that does not fit is passed on before it is refused. */
+const MOST_HOPS = 3;
+
+/** Where a killing test may stop the process. */
+export type HandOverStep = "offered" | "taken";
+
+/** What handing over needs. */
+export interface HandOverOptions {
+  workerId: string;
+  topics: Topics;
+  channel: Channel;
+  peers: Peers;
+  queue: TaskQueue;
+  dispatcher: Dispatcher;
+  board: StatusBoard;
+  cancels: RememberedCancels;
+  log: Log;
+  /** Whether both connections are there. */
+  connected(): boolean;
+  onStep?(step: HandOverStep): void;
+}
+
+/** Gives tasks to peers. */
+export class HandOver {
+  readonly #options: HandOverOptions;
+  #watching = false;
+  #stopWatching: ReturnType<typeof setTimeout> | undefined;
+  /** Shutting down: every waiting task is to go, to whoever has room. */
+  #all = false;
+  #underWay = 0;
+  #changed: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: HandOverOptions) {
+    this.#options = options;
+  }
+
+  /** Looks whether there is something to hand over; call it on every change. */
+  update(): void {
+    const { connected, dispatcher, peers, queue, log, topics } = this.#options;
+    const backlog = queue.waiting > 0 &&
+      (this.#all || dispatcher.emptySlots === 0);
+    this.#watch(backlog);
+    if (!backlog || !connected()) return;
+    for (;;) {
+      const task = queue.oldest();
+      const peer = this.#all ? peers.withRoom() : peers.idle();
+      if (!task || !peer) return;
+      queue.leave(task);
+      log.debug("the task is handed over", {
+        task_id: task.id,
+        to: peer,
+        topic: topics.inbox(peer),
+      });
+      this.#underWay++;
+      this.#handOver(task, peer).catch((error) => {
+        log.error("cannot hand the task over", { task_id: task.id, error });
+        dispatcher.stay(task);
+      }).finally(() => {
+        this.#underWay--;
+        this.wake();
+      });
+    }
+  }
+
+  /** After a reconnect that found no session: the subscription is gone. */
+  async reconnected(session: { present: boolean }): Promise<void> {
+    if (this.#watching && !session.present) {
+      await this.#options.channel.subscribe(this.#options.topics.allLoads, {
+        qos: 1,
+      });
+    }
+  }
+
+  /** A peer for a task that does not fit here; null if there is none. */
+  peerWithRoom(task: Task): string | null {
+    this.#watch(true);
+    return task.hops < MOST_HOPS ? this.#options.peers.withRoom() : null;
+  }
+
+  /**
+   * Offers a task that this worker holds to a peer.
+   *
+   * @returns true when the task is no longer this worker's
+   */
+  async offer(task: Task, peer: string): Promise<boolean> {
+    const { board, channel, log, peers, topics, workerId } = this.#options;
+    const token = board.token(task.id);
+    if (token === null) return true;
+    peers.offered(peer);
+    const given = new AbortController();
+    const timer = setTimeout(() => given.abort(), OFFER_MS);
+    const unwatch = peers.whenOffline(peer, () => given.abort());
+    const gone = board.gone(task.id, given.signal);
+    channel.publish({
+      topic: topics.inbox(peer),
+      payload: task.delivery.payload,
+      qos: 2,
+      properties: movedProperties(task.delivery.properties, {
+        from: token,
+        createdAt: task.createdAt.toISOString(),
+        hops: task.hops + 1,
+        expiresAt: task.expiresAt,
+      }),
+    }).then(() => this.#options.onStep?.("offered"), (error) => {
+      log.warn(`cannot hand a task over to ${peer}`, {
+        task_id: task.id,
+        error,
+      });
+      given.abort();
+    });
+    const holder = await gone.finally(() => {
+      clearTimeout(timer);
+      unwatch();
+    });
+    if (holder !== null && holder !== workerId) {
+      this.#options.onStep?.("taken");
+      log.info("the task was handed over", { task_id: task.id, to: holder });
+      return true;
+    }
+    log.warn(`${peer} did not take a task that it was offered`, {
+      task_id: task.id,
+    });
+    return !await board.retake(task);
+  }
+
+  /**
+   * Hands over everything that waits, to whoever has room; returns when nothing
+   * waits any more, or there is nobody to take it.
+   *
+   * @param signal ends the attempt
+   */
+  async everything(signal: AbortSignal): Promise<void> {
+    const { peers, queue } = this.#options;
+    this.#all = true;
+    const wake = () => this.wake();
+    signal.addEventListener("abort", wake, { once: true });
+    while (
+      !signal.aborted && queue.size > 0 &&
+      (peers.online().length > 0 || this.#underWay > 0)
+    ) {
+      this.#changed ??= Promise.withResolvers<void>();
+      const changed = this.#changed.promise;
+      this.update();
+      await changed;
+    }
+    signal.removeEventListener("abort", wake);
+    this.#all = false;
+  }
+
+  /** Something has changed that `everything()` may be waiting for. */
+  wake(): void {
+    this.#changed?.resolve();
+    this.#changed = null;
+  }
+
+  /** Stops watching. */
+  stop(): void {
+    clearTimeout(this.#stopWatching);
+  }
+
+  async #handOver(task: Task, peer: string): Promise<void> {
+    const { cancels, dispatcher } = this.#options;
+    if (await this.offer(task, peer)) {
+      dispatcher.drop(task);
+      return;
+    }
+    dispatcher.stay(task);
+    const reason = cancels.take(task.id);
+    if (reason !== null) dispatcher.cancel(task.id, reason);
+  }
+
+  #watch(needed: boolean): void {
+    const { channel, log, peers, topics } = this.#options;
+    if (needed) {
+      clearTimeout(this.#stopWatching);
+      this.#stopWatching = undefined;
+      if (this.#watching) return;
+      this.#watching = true;
+      channel.subscribe(topics.allLoads, { qos: 1 }).catch((error) => {
+        this.#watching = false;
+        log.debug("cannot watch the loads of the group", { error });
+      });
+    } else if (this.#watching && this.#stopWatching === undefined) {
+      this.#stopWatching = setTimeout(() => {
+        this.#stopWatching = undefined;
+        this.#watching = false;
+        peers.forgetLoads();
+        channel.unsubscribe(topics.allLoads).catch(() => {});
+      }, WATCH_MS);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Tasks that were claimed by a worker which is no more: whoever finds them, the
+ * worker's next process or the one that adopts its session, ends them.
+ *
+ * @module
+ */
+import { readAs } from "../messages/presence.ts";
+import {
+  encodeTaskStatus,
+  type TaskStatus,
+  taskStatusSchema,
+} from "../messages/task_status.ts";
+import { isFinal } from "../tasks/states.ts";
+import type { Publication, Seen } from "../tasks/ports.ts";
+
+/** A status with its token, as it stands on its topic. */
+export interface Standing {
+  status: TaskStatus;
+  token: string | null;
+}
+
+/** Reads what stands on a status topic; null for nothing, or no status. */
+export function standing(seen: Seen | null): Standing | null {
+  const status = seen && readAs(taskStatusSchema, seen.payload);
+  return status ? { status, token: seen.properties.user?.token ?? null } : null;
+}
+
+/**
+ * The final status of a task that a worker had claimed and did not end; null
+ * if it needs none, because it has one or is another worker's.
+ *
+ * @param options.started counts a task that shows no start as started, since
+ * its worker may have been about to
+ */
+export function endOfLeftBehind(
+  found: Standing | null,
+  options: {
+    workerId: string;
+    topic: string;
+    retentionSeconds: number;
+    started: boolean;
+  },
+): Publication | null {
+  if (!found) return null;
+  const { status } = found;
+  if (isFinal(status.state) || status.worker_id !== options.workerId) {
+    return null;
+  }
+  const now = new Date();
+  const startedAt = status.started_at ??
+    (options.started ? now.toISOString() : null);
+  const ended: TaskStatus = {
+    ...status,
+    state: "failed",
+    started_at: startedAt,
+    completed_at: now.toISOString(),
+    duration_seconds: startedAt === null
+      ? null
+      : Math.max(0, now.getTime() - new Date(startedAt).getTime()) / 1000,
+    error_message: status.state === "running"
+      ? "the worker stopped while this task was running"
+      : "the worker stopped while this task was starting",
+    current_task: null,
+  };
+  const publication: Publication = {
+    topic: options.topic,
+    payload: encodeTaskStatus(ended),
+    qos: 1,
+    retain: true,
+    properties: {},
+  };
+  if (found.token) publication.properties!.user = { token: found.token };
+  if (options.retentionSeconds > 0) {
+    publication.properties!.expirySeconds = options.retentionSeconds;
+  }
+  return publication;
+}

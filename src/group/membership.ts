@@ -1,0 +1,198 @@
+/**
+ * This worker's own presence, and its right to its id.
+ *
+ * @module
+ */
+import {
+  type Claims,
+  claimsSchema,
+  type Presence,
+  presenceSchema,
+  readAs,
+} from "../messages/presence.ts";
+import type { Topics } from "../messages/topics.ts";
+import type { Channel, Log, Publication, Seen } from "../tasks/ports.ts";
+
+/** How long a worker has to answer that it uses an id, in milliseconds. */
+const PROBE_MS = 2000;
+
+/** The id is in use by a worker that is alive. */
+export class IdInUseError extends Error {
+  override name = "IdInUseError";
+
+  constructor(workerId: string) {
+    super(
+      `the worker id "${workerId}" is in use by another worker of the group; ` +
+        `give this one an id of its own with worker.worker_id`,
+    );
+  }
+}
+
+/** A connection under a client id of its own, to ask before one connects. */
+export interface Enquiry {
+  lookUp(topic: string): Promise<Seen | null>;
+  ask(
+    question: Publication,
+    answer: {
+      topic: string;
+      fits(message: Seen): boolean;
+      withinMs: number;
+    },
+  ): Promise<boolean>;
+}
+
+/**
+ * Asks whether an id is free, and what its last owner had claimed.
+ *
+ * @returns the claims of the worker that had this id before
+ * @throws {IdInUseError} a live worker has it
+ */
+export async function enquire(
+  enquiry: Enquiry,
+  options: { topics: Topics; workerId: string },
+): Promise<Claims | null> {
+  const { topics, workerId } = options;
+  const seen = await enquiry.lookUp(topics.presence(workerId));
+  const presence = seen && readAs(presenceSchema, seen.payload);
+  if (presence?.state === "online" || presence?.state === "draining") {
+    const answered = await enquiry.ask({
+      topic: topics.probe(workerId),
+      payload: "",
+      qos: 1,
+    }, {
+      topic: topics.presence(workerId),
+      withinMs: PROBE_MS,
+      // The will of a worker that has just died is no answer.
+      fits: (message) => {
+        const now = readAs(presenceSchema, message.payload);
+        return now?.state === "online" || now?.state === "draining";
+      },
+    });
+    if (answered) throw new IdInUseError(workerId);
+  }
+  const list = await enquiry.lookUp(topics.running(workerId));
+  return list && readAs(claimsSchema, list.payload);
+}
+
+/** What a presence says beside the state. */
+export type Description = Pick<
+  Presence,
+  "slots" | "version" | "ansible_version" | "host"
+>;
+
+/** This worker's presence. */
+export class Membership {
+  readonly #channel: Channel;
+  readonly #topics: Topics;
+  readonly #workerId: string;
+  readonly #description: Description;
+  readonly #startedAt = new Date().toISOString();
+  readonly #log: Log;
+  #instance: string = crypto.randomUUID();
+  #state: "online" | "draining" | "offline" = "online";
+  /** What stood on our own topic when we subscribed to it. */
+  #standing: Presence | null = null;
+
+  constructor(options: {
+    channel: Channel;
+    topics: Topics;
+    workerId: string;
+    description: Description;
+    log: Log;
+  }) {
+    this.#channel = options.channel;
+    this.#topics = options.topics;
+    this.#workerId = options.workerId;
+    this.#description = options.description;
+    this.#log = options.log;
+  }
+
+  /** New with every process, and after an adoption. */
+  get instance(): string {
+    return this.#instance;
+  }
+
+  /** What the broker is to publish when this worker vanishes. */
+  will(): string {
+    return JSON.stringify(this.#presence("offline"));
+  }
+
+  /** Publishes the presence; settles when it is acknowledged. */
+  announce(
+    state: "online" | "draining" | "offline" = this.#state,
+  ): Promise<void> {
+    this.#state = state;
+    return this.#channel.publish({
+      topic: this.#topics.presence(this.#workerId),
+      payload: JSON.stringify(this.#presence(state)),
+      qos: 1,
+      retain: true,
+    });
+  }
+
+  /**
+   * Takes note of a presence on this worker's own topic.
+   *
+   * @returns what it means: `adopted`, another worker takes our session, or has
+   * taken it; `rival`, a worker that started later uses the id
+   */
+  own(
+    presence: Presence | null,
+    retained: boolean,
+  ): "adopted" | "rival" | null {
+    if (retained) {
+      this.#standing = presence;
+      return null;
+    }
+    if (!presence) return null;
+    if (presence.adopted_by !== undefined) return "adopted";
+    if (presence.instance === this.#instance) {
+      // Our own words, or our will, which a lost connection has set off.
+      if (presence.state === "offline" && this.#state !== "offline") {
+        this.#announceAgain();
+      }
+      return null;
+    }
+    if (presence.state === "offline") {
+      this.#announceAgain();
+      return null;
+    }
+    // The one that has been here longer keeps the id.
+    if (presence.started_at < this.#startedAt) return "rival";
+    this.#announceAgain();
+    return null;
+  }
+
+  /**
+   * Whether the group has given up on this worker while it was away, by what
+   * stood on its own topic at the last subscription.
+   */
+  get wasAdopted(): boolean {
+    const standing = this.#standing;
+    return standing !== null &&
+      (standing.adopted_by !== undefined ||
+        standing.instance !== this.#instance);
+  }
+
+  /** From now on this process is another one, as far as the group can see. */
+  renew(): string {
+    return this.#instance = crypto.randomUUID();
+  }
+
+  #announceAgain(): void {
+    this.announce().catch((error) =>
+      this.#log.error("cannot publish the presence", { error })
+    );
+  }
+
+  #presence(state: "online" | "draining" | "offline"): Presence {
+    return {
+      worker_id: this.#workerId,
+      instance: this.#instance,
+      state,
+      ...this.#description,
+      started_at: this.#startedAt,
+      updated_at: new Date().toISOString(),
+    };
+  }
+}

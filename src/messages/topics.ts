@@ -1,0 +1,98 @@
+/**
+ * Every topic of a group, made and recognised in one place.
+ *
+ * @module
+ */
+
+/** What an incoming topic is about. */
+export type TopicKind =
+  | { kind: "status"; taskId: string }
+  | { kind: "cancel"; taskId: string }
+  | { kind: "presence"; workerId: string }
+  | { kind: "load"; workerId: string }
+  | { kind: "probe"; workerId: string }
+  | { kind: "running"; workerId: string }
+  | { kind: "inbox"; workerId: string }
+  | { kind: "tasks" };
+
+/** The topics of one group: `<prefix>/<group>/…`. */
+export class Topics {
+  /** Where controllers publish requests. */
+  readonly tasks: string;
+  /** What the workers of the group subscribe to, sharing it between them. */
+  readonly sharedTasks: string;
+  /** Where discarded messages are reported. */
+  readonly rejected: string;
+  /** The cancels of all tasks. */
+  readonly allCancels: string;
+  /** The presence of all workers. */
+  readonly allPresences: string;
+  /** The load of all workers. */
+  readonly allLoads: string;
+  readonly #base: string;
+
+  constructor(prefix: string, group: string) {
+    this.#base = `${prefix}/${group}`;
+    this.tasks = `${this.#base}/tasks`;
+    this.sharedTasks = `$share/ansible-worker-${group}/${this.tasks}`;
+    this.rejected = `${this.#base}/rejected`;
+    this.allCancels = `${this.#base}/tasks/+/cancel`;
+    this.allPresences = `${this.#base}/workers/+/status`;
+    this.allLoads = `${this.#base}/workers/+/load`;
+  }
+
+  /** The retained status of one task. */
+  status(taskId: string): string {
+    return `${this.#base}/tasks/${taskId}/status`;
+  }
+
+  /** The retained presence of one worker. */
+  presence(workerId: string): string {
+    return `${this.#base}/workers/${workerId}/status`;
+  }
+
+  /** The retained load of one worker. */
+  load(workerId: string): string {
+    return `${this.#base}/workers/${workerId}/load`;
+  }
+
+  /** Where a newcomer asks whether an id is in use. */
+  probe(workerId: string): string {
+    return `${this.#base}/workers/${workerId}/probe`;
+  }
+
+  /** The retained list of the tasks that a worker has claimed. */
+  running(workerId: string): string {
+    return `${this.#base}/workers/${workerId}/running`;
+  }
+
+  /** Where peers hand tasks over to a worker. */
+  inbox(workerId: string): string {
+    return `${this.#base}/workers/${workerId}/tasks`;
+  }
+
+  /** What a topic of this group is about; null for one that is none of it. */
+  parse(topic: string): TopicKind | null {
+    if (!topic.startsWith(this.#base + "/")) return null;
+    const levels = topic.slice(this.#base.length + 1).split("/");
+    const [area, id, leaf] = levels;
+    if (area === "tasks" && levels.length === 1) return { kind: "tasks" };
+    if (levels.length !== 3 || !id) return null;
+    if (area === "tasks" && (leaf === "status" || leaf === "cancel")) {
+      return { kind: leaf, taskId: id };
+    }
+    if (area !== "workers") return null;
+    switch (leaf) {
+      case "status":
+        return { kind: "presence", workerId: id };
+      case "tasks":
+        return { kind: "inbox", workerId: id };
+      case "load":
+      case "probe":
+      case "running":
+        return { kind: leaf, workerId: id };
+      default:
+        return null;
+    }
+  }
+}

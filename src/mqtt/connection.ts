@@ -1,0 +1,513 @@
+/**
+ * One connection to the broker, with a session that outlives it.
+ *
+ * - **connecting**: from `connect()` on, and again after each loss: attempts
+ *   follow one another with a growing wait, for ever.
+ * - **connected**: CONNACK has come; `onConnect` subscribes to what is needed.
+ * - **ready**: `onConnect` is through; `ready` is true until the connection is
+ *   lost.
+ * - **ended**: `end()` was called; nothing happens any more.
+ *
+ * QoS 2 messages are held (see `held_deliveries.ts`): the library would answer
+ * them on arrival, so each is taken out of its hands before its own handler
+ * sees it.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import mqtt from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import type { IConnackPacket, Packet } from "mqtt-packet";
+import { writeToStream } from "mqtt-packet";
+import { backoff, type Broker, brokerOptions } from "./broker.ts";
+import { type Delivery, HeldDeliveries } from "./held_deliveries.ts";
+import {
+  type Incoming,
+  type Outgoing,
+  packetProperties,
+  payloadOf,
+  propertiesOf,
+} from "./message.ts";
+import { Outbox, PublishError } from "./outbox.ts";
+
+/** Answers of the broker that call for none of ours. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  "puback",
+  "pubcomp",
+  "suback",
+  "unsuback",
+]);
+
+/** At most so many publications are under way, whatever the broker allows. */
+const MAX_UNDER_WAY = 100;
+
+/** How long an attempt to connect may take, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** The broker cannot serve this worker; the message says what is missing. */
+export class BrokerUnsuitableError extends Error {
+  override name = "BrokerUnsuitableError";
+}
+
+/** The connection was lost before the broker answered. */
+export class ConnectionLostError extends Error {
+  override name = "ConnectionLostError";
+}
+
+/** What the connection tells its owner. */
+export interface ConnectionEvents {
+  /**
+   * On every connect, before `ready`: the place to subscribe. If it throws, the
+   * connection is given up and tried again.
+   */
+  onConnect(session: { present: boolean }): Promise<void>;
+  /** It has just become `ready`. */
+  onReady?(): void;
+  /** The connection, or an attempt, is lost; `reason` is a sentence's end. */
+  onLost?(reason: string): void;
+  /** A QoS 0 or 1 message. */
+  onMessage?(message: Incoming): void;
+  /** A QoS 2 message that was not here before. */
+  onDelivery?(delivery: Delivery): void;
+  /** The broker says that another client has taken this session over. */
+  onTakenOver?(): void;
+}
+
+/** What a connection needs. */
+export interface ConnectionOptions extends ConnectionEvents {
+  broker: Broker;
+  clientId: string;
+  /** Seconds that the broker keeps the session without us; 0: a clean one. */
+  sessionExpiry: number;
+  /** QoS 1 and 2 messages that the broker may send unanswered (3.1.2.11.3). */
+  receiveMaximum?: number;
+  /** The retained QoS 1 message that the broker publishes if we vanish. */
+  will?: { topic: string; payload: string; delaySeconds: number };
+  /** Whether a lost connection is tried again; true unless said otherwise. */
+  reconnect?: boolean;
+}
+
+/** One connection to the broker. */
+export class MqttConnection {
+  readonly #options: ConnectionOptions;
+  readonly #held = new HeldDeliveries((id) => this.#sendPubrec(id));
+  readonly #outbox = new Outbox((message) => this.#send(message));
+  #client: MqttClient | null = null;
+  #ready = false;
+  #ended = false;
+  #attempt = 0;
+  #reason = "the connection was closed";
+  #maximumPacketSize = Infinity;
+  /** Requests and publications that the broker has not answered. */
+  #unanswered = 0;
+  #nudging = false;
+  /** PINGRESPs that have come with nothing else in between. */
+  #pings = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it is connected and subscribed. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Deliveries that the broker still owns. */
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Topics on which something is still to be acknowledged. */
+  get unacknowledged(): number {
+    return this.#outbox.size;
+  }
+
+  /**
+   * Connects, and goes on trying.
+   *
+   * @returns settles when it is ready for the first time
+   * @throws {BrokerUnsuitableError} the broker answered, and lacks what the
+   * worker cannot do without
+   * @throws {ConnectionLostError} with `reconnect: false`, if it fails
+   */
+  connect(): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    const { broker } = this.#options;
+    const client = mqtt.connect({
+      ...brokerOptions(broker),
+      ...this.#sessionOptions(),
+      reconnectPeriod: this.#options.reconnect === false
+        ? 0
+        : backoff(broker, 0),
+    });
+    this.#client = client;
+    client.on("packetreceive", (packet) => this.#intercept(packet));
+    client.on(
+      "message",
+      (topic, _payload, packet) =>
+        this.#options.onMessage?.({
+          topic,
+          payload: payloadOf(packet),
+          retained: packet.retain,
+          properties: propertiesOf(packet),
+        }),
+    );
+    client.on("connect", (connack) => {
+      this.#connected(client, connack).then(
+        () => first.resolve(),
+        (error) => {
+          // Nothing gets better by trying the same broker again at once, but
+          // only the first attempt may stop the program.
+          this.#reason = error.message;
+          if (error instanceof BrokerUnsuitableError) first.reject(error);
+          client.stream.destroy();
+        },
+      );
+    });
+    client.on("disconnect", (packet) => {
+      // 0x8E, session taken over (MQTT 5, 3.14.2.1).
+      if (packet.reasonCode === 0x8e) this.#options.onTakenOver?.();
+      this.#reason = `the broker said: ${
+        packet.properties?.reasonString ?? reasonText(packet.reasonCode ?? 0)
+      }`;
+    });
+    client.on("error", (error) => {
+      this.#reason = describe(error);
+      const code = (error as { code?: unknown }).code;
+      // 0x84 and, from brokers that answer in the older form, 1.
+      if (code === 0x84 || code === 1) {
+        first.reject(
+          new BrokerUnsuitableError(
+            `the broker at ${broker.host}:${broker.port} does not speak MQTT 5`,
+          ),
+        );
+      }
+    });
+    // The library reads `reconnectPeriod` in its own `close` handler, so the
+    // next wait has to be there before that one runs.
+    client.prependListener("close", () => {
+      if (this.#options.reconnect !== false) {
+        client.options.reconnectPeriod = backoff(broker, this.#attempt++);
+      }
+      this.#ready = false;
+      this.#outbox.close();
+      if (this.#ended) return;
+      this.#options.onLost?.(this.#reason);
+      if (this.#options.reconnect === false) {
+        const error = new ConnectionLostError(this.#reason);
+        this.#held.giveUp(error);
+        first.reject(error);
+      }
+      this.#reason = "the connection was closed";
+    });
+    return first.promise;
+  }
+
+  /**
+   * Subscribes, at the QoS given.
+   *
+   * @param options.retained false: the broker sends no retained message for
+   * this subscription (retain handling 2, MQTT 5, 3.8.3.1)
+   * @throws {BrokerUnsuitableError} the broker refused the subscription
+   * @throws {ConnectionLostError} there is no connection, or it was lost
+   */
+  subscribe(
+    topic: string,
+    options: { qos: 0 | 1 | 2; retained?: boolean },
+  ): Promise<void> {
+    return this.#ask(
+      `subscribe to "${topic}"`,
+      (client, done) =>
+        client.subscribe(topic, {
+          qos: options.qos,
+          rh: options.retained === false ? 2 : 0,
+        }, (error) => {
+          const code = (error as { code?: unknown } | null)?.code;
+          if (typeof code === "number" && code >= 0x80) {
+            done(
+              new BrokerUnsuitableError(
+                `the broker refuses the subscription to "${topic}": ${
+                  reasonText(code)
+                }`,
+              ),
+            );
+          } else done(error);
+        }),
+    );
+  }
+
+  /**
+   * Ends a subscription.
+   *
+   * @throws {ConnectionLostError} there is no connection, or it was lost
+   */
+  unsubscribe(topic: string): Promise<void> {
+    return this.#ask(
+      `unsubscribe from "${topic}"`,
+      (client, done) => client.unsubscribe(topic, (error) => done(error)),
+    );
+  }
+
+  /**
+   * Publishes a message, now or when the connection is back.
+   *
+   * @returns settles when the broker has acknowledged it (PUBACK or PUBCOMP)
+   * @throws {PublishError} the broker refused it
+   */
+  publish(message: Outgoing): Promise<void> {
+    return this.#outbox.put(message);
+  }
+
+  /** Settles when the broker has answered everything that was published. */
+  allAcknowledged(): Promise<void> {
+    return this.#outbox.idle();
+  }
+
+  /**
+   * Says goodbye to the broker and closes; the session stays for as long as its
+   * expiry says. Safe when called twice, or while there is no connection.
+   *
+   * @param options.endSession the broker forgets the session at once
+   */
+  async end(options: { endSession?: boolean } = {}): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ready = false;
+    const client = this.#client;
+    if (!client) return;
+    // `endAsync()` waits for outstanding acknowledgements, which may never come.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 1000);
+    });
+    const ending = client.connected
+      ? client.endAsync(
+        false,
+        options.endSession ? { properties: { sessionExpiryInterval: 0 } } : {},
+      )
+      : client.endAsync(true);
+    await Promise.race([ending, late]).catch(() => {});
+    clearTimeout(timer);
+    client.stream?.destroy();
+    client.removeAllListeners("close");
+  }
+
+  #sessionOptions(): IClientOptions {
+    const { clientId, sessionExpiry, receiveMaximum, will } = this.#options;
+    const options: IClientOptions = {
+      clientId,
+      clean: sessionExpiry === 0,
+      properties: { sessionExpiryInterval: sessionExpiry },
+      // The broker forgets shared subscriptions sooner than sessions, so
+      // `onConnect` subscribes every time; the library need not.
+      resubscribe: false,
+      reconnectOnConnackError: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+    };
+    if (receiveMaximum !== undefined) {
+      options.properties!.receiveMaximum = receiveMaximum;
+    }
+    if (will) {
+      options.will = {
+        topic: will.topic,
+        payload: Buffer.from(will.payload),
+        qos: 1,
+        retain: true,
+        properties: { willDelayInterval: will.delaySeconds },
+      };
+    }
+    return options;
+  }
+
+  async #connected(
+    client: MqttClient,
+    connack: IConnackPacket,
+  ): Promise<void> {
+    const server = connack.properties ?? {};
+    const lacks = missingFeature(server);
+    if (lacks) {
+      const { host, port } = this.#options.broker;
+      throw new BrokerUnsuitableError(
+        `the broker at ${host}:${port} offers no ${lacks}`,
+      );
+    }
+    // Small packets that wait for each other's TCP acknowledgements would add
+    // 40 ms to every exchange.
+    (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+    this.#maximumPacketSize = server.maximumPacketSize ?? Infinity;
+    this.#outbox.open(
+      Math.min(server.receiveMaximum ?? MAX_UNDER_WAY, MAX_UNDER_WAY),
+    );
+    await this.#options.onConnect({ present: connack.sessionPresent });
+    if (!client.connected) {
+      throw new ConnectionLostError("the connection was lost again");
+    }
+    this.#held.repeatPubrecs();
+    this.#attempt = 0;
+    this.#ready = true;
+    this.#options.onReady?.();
+  }
+
+  #intercept(packet: Packet): void {
+    this.#nudge(packet);
+    if (packet.cmd === "publish" && packet.qos === 2) {
+      const publish = { ...packet };
+      // A command that the library does not know is passed over by it, so that
+      // no PUBREC goes out before we say so.
+      (packet as { cmd: string }).cmd = "held";
+      const delivery = this.#held.receive(publish);
+      if (delivery) this.#options.onDelivery?.(delivery);
+    } else if (packet.cmd === "pubrel") {
+      this.#held.pubrel(packet.messageId!);
+    } else if (packet.cmd === "connack" && !packet.sessionPresent) {
+      // Here and not in `#connected`, which runs when the first deliveries may
+      // have come already.
+      this.#held.sessionLost();
+    }
+  }
+
+  /**
+   * Sends something at once when an answer has come that we do not answer, and
+   * more answers are awaited. A broker that uses Nagle's algorithm (mosquitto,
+   * unless told otherwise) holds back the second of two small answers until the
+   * first is acknowledged by TCP, which our kernel puts off for 40 ms unless
+   * there is something to send. A PINGREQ (3.12) is the smallest something.
+   */
+  #nudge(packet: Packet): void {
+    const awaited = this.#unanswered - (ANSWERS.has(packet.cmd) ? 1 : 0);
+    if (packet.cmd === "pingresp") {
+      // The answer to a PINGREQ is one more that nothing of ours follows. A
+      // broker that only answers pings is busy, not waiting for us.
+      if (awaited < 1 || ++this.#pings > 3) return;
+    } else {
+      this.#pings = 0;
+      if (awaited < 1 || !ANSWERS.has(packet.cmd)) return;
+    }
+    if (this.#nudging) return;
+    this.#nudging = true;
+    queueMicrotask(() => {
+      this.#nudging = false;
+      if (this.#client?.connected) this.#client.sendPing();
+    });
+  }
+
+  #sendPubrec(messageId: number): void {
+    const client = this.#client;
+    if (!client?.connected) return;
+    writeToStream(
+      { cmd: "pubrec", messageId, reasonCode: 0 },
+      client.stream,
+      { protocolVersion: 5 },
+    );
+  }
+
+  #send(message: Outgoing): Promise<void> {
+    const size = message.payload.length + message.topic.length + 64;
+    if (size > this.#maximumPacketSize) {
+      return Promise.reject(
+        new PublishError(message.topic, 0x95, reasonText(0x95)),
+      );
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#unanswered++;
+    this.#client!.publish(
+      message.topic,
+      typeof message.payload === "string"
+        ? message.payload
+        : Buffer.from(message.payload),
+      {
+        qos: message.qos,
+        retain: message.retain ?? false,
+        properties: packetProperties(message.properties ?? {}),
+      },
+      (error) => {
+        const code = (error as { code?: unknown } | null | undefined)?.code;
+        if (!error) resolve();
+        else if (typeof code === "number") {
+          reject(new PublishError(message.topic, code, reasonText(code)));
+        } else reject(error);
+      },
+    );
+    return promise.finally(() => this.#unanswered--);
+  }
+
+  #ask(
+    what: string,
+    send: (
+      client: MqttClient,
+      done: (error?: Error | null) => void,
+    ) => unknown,
+  ): Promise<void> {
+    const client = this.#client;
+    const lost = (cause?: unknown) =>
+      new ConnectionLostError(`Cannot ${what}: there is no connection`, {
+        cause,
+      });
+    if (!client?.connected || this.#ended) return Promise.reject(lost());
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#unanswered++;
+    send(client, (error) => {
+      if (!error) resolve();
+      else if (error instanceof BrokerUnsuitableError) reject(error);
+      else reject(lost(error));
+    });
+    return promise.finally(() => this.#unanswered--);
+  }
+}
+
+/** What of MQTT 5 the broker says it does not have (3.2.2.3), if any. */
+function missingFeature(
+  server: NonNullable<IConnackPacket["properties"]>,
+): string | null {
+  const flag = (value: unknown) => value === false || value === 0;
+  if (flag(server.sharedSubscriptionAvailable)) return "shared subscriptions";
+  if (flag(server.retainAvailable)) return "retained messages";
+  if (flag(server.wildcardSubscriptionAvailable)) {
+    return "wildcard subscriptions";
+  }
+  if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
+  return null;
+}
+
+const REASONS: Record<number, string> = {
+  0x80: "unspecified error",
+  0x83: "implementation specific error",
+  0x85: "the client id is not valid",
+  0x86: "bad user name or password",
+  0x87: "not authorized",
+  0x88: "server unavailable",
+  0x89: "server busy",
+  0x8a: "banned",
+  0x8b: "server shutting down",
+  0x8d: "keep alive timeout",
+  0x8e: "session taken over",
+  0x8f: "topic filter not valid",
+  0x90: "topic name not valid",
+  0x93: "receive maximum exceeded",
+  0x95: "packet too large",
+  0x97: "quota exceeded",
+  0x98: "administrative action",
+  0x9a: "retain not supported",
+  0x9b: "QoS not supported",
+  0x9e: "shared subscriptions not supported",
+  0xa2: "wildcard subscriptions not supported",
+};
+
+/** A reason code (MQTT 5, 2.4) in words. */
+function reasonText(code: number): string {
+  return REASONS[code] ?? `reason code 0x${code.toString(16)}`;
+}
+
+/** An error of the library, the socket or TLS, for a person. */
+function describe(error: Error): string {
+  const { code } = error as { code?: unknown };
+  if (typeof code === "number") {
+    return `the broker refused the connection: ${reasonText(code)}`;
+  }
+  const inner = error instanceof AggregateError ? error.errors[0] : null;
+  const text = error.message || inner?.message || String(code ?? error);
+  return typeof code === "string" && !text.includes(code)
+    ? `${text} (${code})`
+    : text;
+}

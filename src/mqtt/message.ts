@@ -1,0 +1,90 @@
+/**
+ * Messages as the rest of the program sees them, free of the library's types.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { IPublishPacket } from "mqtt-packet";
+
+/** The MQTT 5 properties of a message that the worker uses. */
+export interface MessageProperties {
+  /** Where a name occurs more than once, the last value counts. */
+  user?: Record<string, string>;
+  /** Seconds that the message is still good for (MQTT 5, 3.3.2.3.3). */
+  expirySeconds?: number;
+  /** The requester's response topic (3.3.2.3.5). */
+  responseTopic?: string;
+  /** The requester's correlation data (3.3.2.3.6). */
+  correlationData?: Uint8Array;
+}
+
+/** A message that came in. */
+export interface Incoming {
+  topic: string;
+  payload: Uint8Array;
+  /** Whether it was a retained message, not one published just now. */
+  retained: boolean;
+  properties: MessageProperties;
+}
+
+/** A message to be published. */
+export interface Outgoing {
+  topic: string;
+  payload: string | Uint8Array;
+  qos: 1 | 2;
+  retain?: boolean;
+  properties?: MessageProperties;
+  /**
+   * A newer message on the same topic may take its place while it waits; it
+   * then counts as published when the newer one is.
+   */
+  replaceable?: boolean;
+}
+
+/** The properties of a packet in our words. */
+export function propertiesOf(packet: IPublishPacket): MessageProperties {
+  const given = packet.properties ?? {};
+  const properties: MessageProperties = {};
+  if (given.userProperties) {
+    properties.user = {};
+    for (const [name, value] of Object.entries(given.userProperties)) {
+      const last = Array.isArray(value) ? value.at(-1) : value;
+      if (last !== undefined) properties.user[name] = String(last);
+    }
+  }
+  if (given.messageExpiryInterval !== undefined) {
+    properties.expirySeconds = given.messageExpiryInterval;
+  }
+  if (given.responseTopic !== undefined) {
+    properties.responseTopic = given.responseTopic;
+  }
+  if (given.correlationData !== undefined) {
+    properties.correlationData = given.correlationData;
+  }
+  return properties;
+}
+
+/** Our properties in the library's words. */
+export function packetProperties(
+  properties: MessageProperties,
+): NonNullable<IPublishPacket["properties"]> {
+  const packet: NonNullable<IPublishPacket["properties"]> = {};
+  if (properties.user) packet.userProperties = properties.user;
+  if (properties.expirySeconds !== undefined) {
+    packet.messageExpiryInterval = properties.expirySeconds;
+  }
+  if (properties.responseTopic !== undefined) {
+    packet.responseTopic = properties.responseTopic;
+  }
+  if (properties.correlationData !== undefined) {
+    packet.correlationData = Buffer.from(properties.correlationData);
+  }
+  return packet;
+}
+
+/** The bytes of a packet's payload. */
+export function payloadOf(packet: IPublishPacket): Uint8Array {
+  return typeof packet.payload === "string"
+    ? new TextEncoder().encode(packet.payload)
+    : packet.payload;
+}

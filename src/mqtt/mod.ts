@@ -1,0 +1,19 @@
+/**
+ * MQTT 5, as the worker needs it; the only room that knows the library.
+ *
+ * @module
+ */
+export { type Broker } from "./broker.ts";
+export {
+  BrokerUnsuitableError,
+  ConnectionLostError,
+  MqttConnection,
+} from "./connection.ts";
+export { type Delivery } from "./held_deliveries.ts";
+export {
+  type Incoming,
+  type MessageProperties,
+  type Outgoing,
+} from "./message.ts";
+export { PublishError } from "./outbox.ts";
+export { Visit } from "./visit.ts";

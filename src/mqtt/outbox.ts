@@ -1,0 +1,123 @@
+/**
+ * What is to be published and has not been acknowledged.
+ *
+ * Three rules keep it small and in order. On one topic one message is under way
+ * at a time, so that a retained topic ends with what was published last. A
+ * waiting message that may be replaced is, by the next one on its topic. And no
+ * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
+ *
+ * @module
+ */
+import type { Outgoing } from "./message.ts";
+
+/** What the broker refused; `code` is the reason code of its answer. */
+export class PublishError extends Error {
+  override name = "PublishError";
+  readonly code: number;
+
+  constructor(topic: string, code: number, reason: string) {
+    super(`Cannot publish on "${topic}": ${reason}`);
+    this.code = code;
+  }
+}
+
+interface Entry {
+  message: Outgoing;
+  done: PromiseWithResolvers<void>[];
+}
+
+interface Lane {
+  underWay: boolean;
+  waiting: Entry[];
+}
+
+/** Messages on their way to the broker. */
+export class Outbox {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #ready: string[] = [];
+  readonly #send: (message: Outgoing) => Promise<void>;
+  #underWay = 0;
+  #window = 0;
+  #idle: PromiseWithResolvers<void> | null = null;
+
+  /**
+   * @param send publishes one message and settles with the broker's answer,
+   * which may come on a later connection
+   */
+  constructor(send: (message: Outgoing) => Promise<void>) {
+    this.#send = send;
+  }
+
+  /** Topics on which something waits or is under way. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  /**
+   * Publishes a message, now or when the broker is there.
+   *
+   * @returns settles when it, or what has replaced it, is acknowledged
+   * @throws {PublishError} the broker refused it
+   */
+  put(message: Outgoing): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    let lane = this.#lanes.get(message.topic);
+    if (!lane) {
+      lane = { underWay: false, waiting: [] };
+      this.#lanes.set(message.topic, lane);
+      this.#ready.push(message.topic);
+    }
+    const last = lane.waiting.at(-1);
+    if (last?.message.replaceable) {
+      last.message = message;
+      last.done.push(done);
+    } else {
+      lane.waiting.push({ message, done: [done] });
+    }
+    this.#pump();
+    return done.promise;
+  }
+
+  /** Opens the window: so many messages may be under way at once. */
+  open(window: number): void {
+    this.#window = window;
+    this.#pump();
+  }
+
+  /** Sends nothing new until it is opened again. */
+  close(): void {
+    this.#window = 0;
+  }
+
+  /** Settles when everything that was put has been answered. */
+  idle(): Promise<void> {
+    if (this.#lanes.size === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+
+  #pump(): void {
+    while (this.#underWay < this.#window) {
+      const topic = this.#ready.shift();
+      if (topic === undefined) return;
+      const lane = this.#lanes.get(topic)!;
+      const entry = lane.waiting.shift()!;
+      lane.underWay = true;
+      this.#underWay++;
+      this.#send(entry.message).then(
+        () => entry.done.forEach((done) => done.resolve()),
+        (error) => entry.done.forEach((done) => done.reject(error)),
+      ).finally(() => {
+        this.#underWay--;
+        lane.underWay = false;
+        if (lane.waiting.length > 0) this.#ready.push(topic);
+        else this.#lanes.delete(topic);
+        if (this.#lanes.size === 0) {
+          this.#idle?.resolve();
+          this.#idle = null;
+        }
+        this.#pump();
+      });
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A short connection: to look something up before the worker has its own, or
+ * under the client id of a worker that is gone, to see what it has left.
+ *
+ * @module
+ */
+import type { Broker } from "./broker.ts";
+import { MqttConnection } from "./connection.ts";
+import type { Delivery } from "./held_deliveries.ts";
+import type { Incoming, Outgoing } from "./message.ts";
+
+/** No one subscribes to this; see `Visit.deliveries()`. */
+const NOWHERE = "ansible-worker/nowhere";
+
+/** Unanswered messages that the broker may send (3.1.2.11.3): all of them. */
+const RECEIVE_MAXIMUM = 65_535;
+
+/** A short connection. */
+export class Visit {
+  readonly #connection: MqttConnection;
+  readonly #deliveries: Delivery[] = [];
+  readonly #listeners = new Map<string, (message: Incoming) => void>();
+  #present = false;
+
+  private constructor(
+    broker: Broker,
+    options: { clientId: string; sessionExpiry: number },
+  ) {
+    this.#connection = new MqttConnection({
+      broker,
+      ...options,
+      receiveMaximum: RECEIVE_MAXIMUM,
+      reconnect: false,
+      onConnect: ({ present }) => {
+        this.#present = present;
+        return Promise.resolve();
+      },
+      onMessage: (message) => this.#listeners.get(message.topic)?.(message),
+      onDelivery: (delivery) => this.#deliveries.push(delivery),
+    });
+  }
+
+  /**
+   * Connects, once.
+   *
+   * @param options.sessionExpiry 0: with a clean session
+   * @throws {ConnectionLostError} there is no connection to be had
+   * @throws {BrokerUnsuitableError} the broker lacks what the worker needs
+   */
+  static async open(
+    broker: Broker,
+    options: { clientId: string; sessionExpiry: number },
+  ): Promise<Visit> {
+    const visit = new Visit(broker, options);
+    try {
+      await visit.#connection.connect();
+    } catch (error) {
+      await visit.#connection.end();
+      throw error;
+    }
+    return visit;
+  }
+
+  /** Whether the broker had a session of this client id. */
+  get present(): boolean {
+    return this.#present;
+  }
+
+  /**
+   * The retained message on a topic; null if there is none.
+   *
+   * At QoS 0, which no number of unanswered deliveries holds up; the broker
+   * sends the retained message before it answers the UNSUBSCRIBE.
+   */
+  async lookUp(topic: string): Promise<Incoming | null> {
+    let found: Incoming | null = null;
+    this.#listeners.set(topic, (message) => found = message);
+    await Promise.all([
+      this.#connection.subscribe(topic, { qos: 0 }),
+      this.#connection.unsubscribe(topic),
+    ]);
+    this.#listeners.delete(topic);
+    return found;
+  }
+
+  /**
+   * Publishes a question on one topic, and waits for a new message on another.
+   *
+   * @returns whether a message that fits came in time
+   */
+  async ask(
+    question: Outgoing,
+    answer: {
+      topic: string;
+      fits(message: Incoming): boolean;
+      withinMs: number;
+    },
+  ): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#listeners.set(answer.topic, (message) => {
+      if (answer.fits(message)) resolve(true);
+    });
+    await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
+    const timer = setTimeout(() => resolve(false), answer.withinMs);
+    await this.#connection.publish(question);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#listeners.delete(answer.topic);
+    });
+  }
+
+  /** Ends a subscription of the session. */
+  unsubscribe(topic: string): Promise<void> {
+    return this.#connection.unsubscribe(topic);
+  }
+
+  /**
+   * What has been delivered since the last call: everything that the session
+   * held, since the broker delivers before it answers what was asked after.
+   */
+  async deliveries(): Promise<Delivery[]> {
+    await this.#connection.unsubscribe(NOWHERE);
+    return this.#deliveries.splice(0);
+  }
+
+  /** Closes it. */
+  end(options: { endSession?: boolean } = {}): Promise<void> {
+    return this.#connection.end(options);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * From a delivery to the queue: reading it, looking whether the group has had
+ * it, refusing what cannot be run, and taking the task.
+ *
+ * Whatever becomes of a delivery, it is released only after what it became is
+ * acknowledged by the broker.
+ *
+ * @module
+ */
+import type { Rejected } from "../messages/rejected.ts";
+import { excerpt } from "../messages/rejected.ts";
+import { parseTaskRequest } from "../messages/task_request.ts";
+import type { RememberedCancels } from "./cancels.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { type Arrival, type Sighting } from "./duplicates.ts";
+import type { Channel, Delivery, Log, Runner } from "./ports.ts";
+import type { TaskQueue } from "./queue.ts";
+import type { StatusBoard } from "./status_board.ts";
+import { Task } from "./task.ts";
+
+/** How a delivery came here, and what it brings along. */
+export interface Origin extends Arrival {
+  /** When the first worker accepted it. */
+  createdAt: Date | null;
+  /** How often it has been handed over. */
+  hops: number;
+}
+
+/** What the acceptance needs. */
+export interface AcceptanceOptions {
+  workerId: string;
+  queue: TaskQueue;
+  queueCapacity: number;
+  dispatcher: Dispatcher;
+  board: StatusBoard;
+  runner: Runner;
+  cancels: RememberedCancels;
+  channel: Channel;
+  rejectedTopic: string;
+  log: Log;
+  /** A peer that has room for a task which does not fit here. */
+  peerWithRoom(task: Task): string | null;
+  /** Offers a task to a peer; false if it is still ours. */
+  offer(task: Task, peer: string): Promise<boolean>;
+}
+
+/** The way in. */
+export class Acceptance {
+  readonly #options: AcceptanceOptions;
+  /** The last delivery of each id that is being accepted. */
+  readonly #inHand = new Map<string, Promise<void>>();
+  /** Settles when everything that has come so far has its place. */
+  #placed: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AcceptanceOptions) {
+    this.#options = options;
+  }
+
+  /** Settles when everything that has come so far is accepted or released. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#inHand.values());
+  }
+
+  /**
+   * Takes care of a delivery; settles when it is accepted, or released.
+   */
+  async accept(delivery: Delivery, origin: Origin): Promise<void> {
+    const parsed = parseTaskRequest(delivery.payload);
+    if (!parsed.ok) {
+      await this.#reject(delivery, {
+        task_id: parsed.taskId,
+        reason: parsed.reason,
+        errors: parsed.errors,
+        payload_excerpt: parsed.excerpt,
+      });
+      return;
+    }
+    const task = new Task(parsed.request, delivery, origin);
+    // Two deliveries of one id at once take their turns.
+    const before = this.#inHand.get(task.id);
+    // All are looked at side by side, and get their places as they came.
+    const place = Promise.withResolvers<void>();
+    const turn = { earlier: this.#placed, taken: place.resolve };
+    this.#placed = Promise.all([turn.earlier, place.promise]);
+    const now = (async () => {
+      await before;
+      await this.#accept(task, { origin, turn });
+    })().finally(turn.taken);
+    this.#inHand.set(task.id, now);
+    try {
+      await now;
+    } catch (error) {
+      this.#options.log.error(
+        "cannot accept the task; its message stays with the broker",
+        { task_id: task.id, error },
+      );
+    } finally {
+      if (this.#inHand.get(task.id) === now) this.#inHand.delete(task.id);
+    }
+  }
+
+  async #accept(
+    task: Task,
+    { origin, turn }: {
+      origin: Origin;
+      turn: { earlier: Promise<unknown>; taken(): void };
+    },
+  ): Promise<void> {
+    const { board, dispatcher, log, queue, runner } = this.#options;
+    const here = dispatcher.find(task.id);
+    if (here) {
+      await this.#duplicate(task, origin, {
+        state: here.state,
+        worker_id: this.#options.workerId,
+      });
+      return;
+    }
+    const { judgement, seen } = await board.look(task.id, origin);
+    if (judgement !== "take") {
+      await this.#duplicate(task, origin, seen!.status);
+      return;
+    }
+    const refusal = await runner.refusal(task.request);
+    if (refusal) {
+      await this.#refuse(task, refusal);
+      return;
+    }
+    await turn.earlier;
+    const fits = queue.reserve(dispatcher.emptySlots);
+    const peer = fits ? null : this.#options.peerWithRoom(task);
+    if (!fits && !peer) {
+      turn.taken();
+      await this.#refuse(task, this.#full());
+      return;
+    }
+    task.queue();
+    let ours = false;
+    try {
+      const taking = board.take(task);
+      turn.taken();
+      ours = await taking;
+    } finally {
+      if (fits && !ours) queue.giveBack();
+    }
+    if (!ours) {
+      log.info("another worker was quicker to take the task", {
+        task_id: task.id,
+      });
+      await this.#duplicate(task, origin, null);
+      return;
+    }
+    if (peer) {
+      if (await this.#options.offer(task, peer)) {
+        board.forget(task.id);
+        await task.delivery.release();
+      } else await this.#refuse(task, this.#full());
+      return;
+    }
+    log.info("the task is queued", {
+      task_id: task.id,
+      playbook: task.request.playbook,
+    });
+    dispatcher.put(task);
+    this.#cancelIfAsked(task, seen);
+  }
+
+  /** Applies a cancel that came before the task did. */
+  #cancelIfAsked(task: Task, seen: Sighting | null): void {
+    const reason = this.#options.cancels.take(task.id);
+    // A final status that stood there was the answer to the cancel.
+    if (reason === null || seen?.status.completed_at) return;
+    this.#options.dispatcher.cancel(task.id, reason);
+  }
+
+  #full(): string {
+    return `queue full (${this.#options.queueCapacity})`;
+  }
+
+  async #refuse(task: Task, error: string): Promise<void> {
+    const { board, log } = this.#options;
+    task.end({ state: "failed", error });
+    log.warn(`the task is refused: ${error}`, { task_id: task.id });
+    await board.publish(task).catch((error) =>
+      log.error("cannot publish the final status", { task_id: task.id, error })
+    );
+    await task.delivery.release();
+    board.forget(task.id);
+  }
+
+  async #duplicate(
+    task: Task,
+    origin: Origin,
+    present: { state: string; worker_id: string } | null,
+  ): Promise<void> {
+    if (origin.redelivered || origin.from !== null) {
+      this.#options.log.debug("a copy of a task that has moved on is dropped", {
+        task_id: task.id,
+      });
+      await task.delivery.release();
+      return;
+    }
+    await this.#reject(task.delivery, {
+      task_id: task.id,
+      reason: "duplicate",
+      errors: [{
+        path: "task_id",
+        message: present
+          ? `this task is already ${present.state} (worker ${present.worker_id})`
+          : "another worker has taken this task at the same moment",
+      }],
+      payload_excerpt: excerpt(task.delivery.payload),
+    });
+  }
+
+  async #reject(
+    delivery: Delivery,
+    report: Omit<Rejected, "received_at" | "worker_id">,
+  ): Promise<void> {
+    const { channel, log, rejectedTopic, workerId } = this.#options;
+    log.warn(`a message is rejected: ${report.reason}`, {
+      ...(report.task_id && { task_id: report.task_id }),
+      errors: report.errors.map(({ path, message }) =>
+        path ? `${path}: ${message}` : message
+      ).join("; "),
+    });
+    const rejected: Rejected = {
+      received_at: new Date().toISOString(),
+      worker_id: workerId,
+      ...report,
+    };
+    await channel.publish({
+      topic: rejectedTopic,
+      payload: JSON.stringify(rejected),
+      qos: 1,
+    }).catch((error) => log.error("cannot publish a rejection", { error }));
+    await delivery.release();
+  }
+}

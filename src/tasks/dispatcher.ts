@@ -1,0 +1,196 @@
+/**
+ * Who starts when: the queue, the slots, and what ends tasks before their time.
+ *
+ * A task here is **waiting** in the queue, **leaving** it for a peer (see
+ * `../group/hand_over.ts`), or **active** in a slot.
+ *
+ * @module
+ */
+import type { Log } from "./ports.ts";
+import type { TaskQueue } from "./queue.ts";
+import { ActiveTask, type StartOptions } from "./start.ts";
+import type { StatusBoard } from "./status_board.ts";
+import type { Ending, Task } from "./task.ts";
+
+/** How long a task waits after its claim was refused, in milliseconds. */
+const RETRY_MS = 5000;
+
+/** What the dispatcher needs. */
+export interface DispatcherOptions {
+  slots: number;
+  queue: TaskQueue;
+  board: StatusBoard;
+  start: StartOptions;
+  log: Log;
+  /** Whether tasks may be started now. */
+  mayStart(): boolean;
+  /** The queue or the slots have changed. */
+  onChange(): void;
+}
+
+/** The queue and the slots. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #active = new Map<string, ActiveTask>();
+  readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
+  #idle: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Slots that no task is in. */
+  get emptySlots(): number {
+    return this.#options.slots - this.#active.size;
+  }
+
+  /** Slots that no task is in and none waits for. */
+  get freeSlots(): number {
+    return Math.max(0, this.emptySlots - this.#options.queue.size);
+  }
+
+  /** Tasks in slots. */
+  get active(): IterableIterator<ActiveTask> {
+    return this.#active.values();
+  }
+
+  /** The task of this id, if it is here. */
+  find(taskId: string): Task | undefined {
+    return this.#options.queue.get(taskId) ?? this.#active.get(taskId)?.task;
+  }
+
+  /** Takes an accepted task, for which a place in the queue is reserved. */
+  put(task: Task): void {
+    this.#options.queue.put(task);
+    if (task.expiresAt) {
+      this.#expiries.set(
+        task.id,
+        setTimeout(
+          () => this.#expire(task),
+          Math.min(task.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
+        ),
+      );
+    }
+    this.poke();
+    this.#options.onChange();
+  }
+
+  /** Starts what can be started. */
+  poke(): void {
+    const { queue, mayStart, start, log } = this.#options;
+    while (this.emptySlots > 0 && mayStart()) {
+      const task = queue.oldest();
+      if (!task) break;
+      this.#leaveQueue(task);
+      const active = new ActiveTask(task, start);
+      this.#active.set(task.id, active);
+      active.finished.catch(async (error) => {
+        log.error("cannot start the task; it will be tried again", {
+          task_id: task.id,
+          error,
+        });
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        queue.reserve(Infinity);
+        this.put(task);
+      }).finally(() => {
+        this.#active.delete(task.id);
+        if (this.#active.size === 0) this.#idle?.resolve();
+        this.poke();
+        this.#options.onChange();
+      });
+    }
+  }
+
+  /** Settles when no task is in a slot. */
+  async idle(): Promise<void> {
+    if (this.#active.size === 0) return;
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
+    this.#idle = null;
+  }
+
+  /**
+   * Ends a task before its time.
+   *
+   * @returns false if it is not here, or on its way to a peer
+   */
+  cancel(taskId: string, reason: string): boolean {
+    const active = this.#active.get(taskId);
+    if (active) {
+      active.end({ state: "cancelled", error: reason });
+      return true;
+    }
+    const { queue } = this.#options;
+    const task = queue.get(taskId);
+    if (!task || queue.isLeaving(task)) return false;
+    void this.endWaiting(task, { state: "cancelled", error: reason });
+    return true;
+  }
+
+  /**
+   * Gives a waiting task its final status.
+   *
+   * @returns settles when its message is released
+   */
+  async endWaiting(task: Task, ending: Ending): Promise<void> {
+    const { board, log } = this.#options;
+    this.#leaveQueue(task);
+    this.#options.onChange();
+    task.end(ending);
+    log.info(`the task ended: ${task.state}`, {
+      task_id: task.id,
+      error_message: ending.error,
+    });
+    // The status first: a message released before has nobody to answer for it.
+    await board.publish(task).catch((error) =>
+      log.error("cannot publish the final status", { task_id: task.id, error })
+    );
+    await task.delivery.release();
+    board.forget(task.id);
+  }
+
+  /** A peer has the task now. */
+  drop(task: Task): void {
+    const { board, log } = this.#options;
+    this.#leaveQueue(task);
+    this.#options.onChange();
+    board.forget(task.id);
+    task.delivery.release().catch((error) =>
+      log.warn("cannot release a message", { task_id: task.id, error })
+    );
+  }
+
+  /** The peer to which a task was offered did not take it: it waits again. */
+  stay(task: Task): void {
+    this.#options.queue.stay(task);
+    if (task.expiresAt) this.#expire(task);
+    this.poke();
+    this.#options.onChange();
+  }
+
+  /** Somebody has taken over a task that waits or starts here. */
+  lost(taskId: string): void {
+    const { queue, log } = this.#options;
+    const task = queue.get(taskId);
+    // One that is starting finds out by itself.
+    if (!task || queue.isLeaving(task)) return;
+    log.info("another worker has taken the task over", { task_id: taskId });
+    this.drop(task);
+  }
+
+  #leaveQueue(task: Task): void {
+    this.#options.queue.remove(task);
+    clearTimeout(this.#expiries.get(task.id));
+    this.#expiries.delete(task.id);
+  }
+
+  #expire(task: Task): void {
+    const { queue } = this.#options;
+    if (queue.get(task.id) !== task || queue.isLeaving(task)) return;
+    if (task.expiresAt!.getTime() > Date.now()) return;
+    void this.endWaiting(task, {
+      state: "cancelled",
+      error: "the message expired before the task could start",
+    });
+  }
+}

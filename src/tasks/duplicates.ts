@@ -1,0 +1,67 @@
+/**
+ * Whether a request is one that the group has already had.
+ *
+ * @module
+ */
+import type { TaskStatus } from "../messages/task_status.ts";
+import { isFinal } from "./states.ts";
+
+/** A status as it stood on its topic, with the token of who published it. */
+export interface Sighting {
+  status: TaskStatus;
+  /** Names the holder of the task; see `status_board.ts`. */
+  token: string | null;
+  /** The token of the holder from whom this one took it over. */
+  from: string | null;
+}
+
+/** How a request came here. */
+export interface Arrival {
+  /** Whether the broker has delivered this message before. */
+  redelivered: boolean;
+  /**
+   * Set on a task that a peer handed over, or that was found in a dead
+   * worker's session: the token of its last holder, or "" if it had none.
+   */
+  from: string | null;
+}
+
+/** What to do with a request, by the status that stood on its topic. */
+export type Judgement =
+  /** Nobody has it: take it. */
+  | "take"
+  /** Sent again by a controller: report it. */
+  | "duplicate"
+  /** A copy of what was answered or moved on: forget it. */
+  | "stale";
+
+/**
+ * Judges a request by the retained status of its id.
+ *
+ * @param options.windowSeconds how long after its start an id counts as the
+ * same request
+ */
+export function judge(
+  seen: Sighting | null,
+  arrival: Arrival,
+  options: { workerId: string; windowSeconds: number; now?: Date },
+): Judgement {
+  if (!seen) return "take";
+  const { status } = seen;
+  const moved = arrival.from !== null;
+  const again = moved || arrival.redelivered ? "stale" : "duplicate";
+  if (status.state === "queued") {
+    // Queued by the last holder, or by an earlier process of this worker: its
+    // message has come back to us, and nobody else can start it.
+    const ours = status.worker_id === options.workerId ||
+      (moved && seen.token === arrival.from);
+    return ours ? "take" : again;
+  }
+  if (!isFinal(status.state)) return again;
+  // A copy whose task has been answered must not be answered again.
+  if (again === "stale") return "stale";
+  if (status.started_at === null) return "take";
+  const age = (options.now ?? new Date()).getTime() -
+    new Date(status.started_at).getTime();
+  return age < options.windowSeconds * 1000 ? "duplicate" : "take";
+}

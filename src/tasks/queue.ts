@@ -1,0 +1,102 @@
+/**
+ * The tasks that wait here for a slot, oldest first.
+ *
+ * A place is reserved before the group is told that a task is queued, and
+ * filled or given back once it is clear whose task it is. A task that is on its
+ * way to a peer keeps its place until the peer has it.
+ *
+ * @module
+ */
+import type { Task } from "./task.ts";
+
+/** A bounded queue with reservations. */
+export class TaskQueue {
+  readonly #capacity: number;
+  readonly #tasks = new Map<string, Task>();
+  readonly #leaving = new Set<string>();
+  #reserved = 0;
+
+  /** @param capacity how many tasks may wait */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** How many wait for a slot here, those on their way to a peer not counted. */
+  get waiting(): number {
+    return this.#tasks.size - this.#leaving.size;
+  }
+
+  /** How many have a place. */
+  get size(): number {
+    return this.#tasks.size + this.#reserved;
+  }
+
+  /**
+   * How many more fit.
+   *
+   * @param freeSlots slots that would take a task at once
+   */
+  room(freeSlots: number): number {
+    return Math.max(0, this.#capacity + freeSlots - this.size);
+  }
+
+  /**
+   * Keeps a place for one task.
+   *
+   * @returns false when full
+   */
+  reserve(freeSlots: number): boolean {
+    if (this.room(freeSlots) === 0) return false;
+    this.#reserved++;
+    return true;
+  }
+
+  /** Gives a reserved place back. */
+  giveBack(): void {
+    this.#reserved--;
+  }
+
+  /** Fills a reserved place. */
+  put(task: Task): void {
+    this.#reserved--;
+    this.#tasks.set(task.id, task);
+  }
+
+  /** The task of this id, if it waits here. */
+  get(id: string): Task | undefined {
+    return this.#tasks.get(id);
+  }
+
+  /** All that wait for a slot here, oldest first. */
+  *tasks(): IterableIterator<Task> {
+    for (const task of this.#tasks.values()) {
+      if (!this.#leaving.has(task.id)) yield task;
+    }
+  }
+
+  /** The oldest that waits for a slot here. */
+  oldest(): Task | undefined {
+    return this.tasks().next().value;
+  }
+
+  /** A peer is to have this one; it is not started here meanwhile. */
+  leave(task: Task): void {
+    this.#leaving.add(task.id);
+  }
+
+  /** The peer did not take it: it waits here as before. */
+  stay(task: Task): void {
+    this.#leaving.delete(task.id);
+  }
+
+  /** Whether a task is on its way to a peer. */
+  isLeaving(task: Task): boolean {
+    return this.#leaving.has(task.id);
+  }
+
+  /** Takes a task out. */
+  remove(task: Task): void {
+    this.#tasks.delete(task.id);
+    this.#leaving.delete(task.id);
+  }
+}

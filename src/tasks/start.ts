@@ -1,0 +1,217 @@
+/**
+ * The start of a task and its way to the final status, in the one order in
+ * which a crash at any point loses nothing and runs nothing twice.
+ *
+ * Before the first step the task is this worker's by its status topic (see
+ * `status_board.ts`), and its message still belongs to the broker.
+ *
+ * | killed after | what becomes of the task |
+ * | --- | --- |
+ * | nothing | its message is delivered again, and it waits again |
+ * | 1 claim | the same; the claim of an id that is delivered again is void |
+ * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session |
+ * | 4 run | the same; the run dies with the worker |
+ * | 5 final status | it has its final status, and the claim is void |
+ *
+ * @module
+ */
+import type { Claims } from "./claims.ts";
+import type { Log, Run, Runner } from "./ports.ts";
+import type { StatusBoard } from "./status_board.ts";
+import type { Ending, Task } from "./task.ts";
+
+/** Where a killing test may stop the process. */
+export type StartStep =
+  | "claimed"
+  | "released"
+  | "started"
+  | "ended"
+  | "published";
+
+/** What a start needs. */
+export interface StartOptions {
+  board: StatusBoard;
+  claims: Claims;
+  runner: Runner;
+  log: Log;
+  /** Settles when both connections are there and our presence is known good. */
+  connected(): Promise<void>;
+  /** Seconds that the run may take, unless the request says otherwise. */
+  timeoutSeconds: number;
+  /** Least time between two `running` statuses, in seconds. */
+  statusIntervalSeconds: number;
+  /** Called after each step. */
+  onStep?(step: StartStep): void;
+}
+
+/** A task in a slot. */
+export class ActiveTask {
+  readonly task: Task;
+  /** Settles when its slot is free again. */
+  readonly finished: Promise<void>;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #options: StartOptions;
+  #run: Run | null = null;
+  /** Why it is to end before its time, if it is. */
+  #ending: Ending | null = null;
+  /** The group has published its end without us. */
+  #abandoned = false;
+
+  constructor(task: Task, options: StartOptions) {
+    this.task = task;
+    this.#options = options;
+    this.finished = this.#start().finally(() => this.#ended.resolve());
+  }
+
+  /** Settles when its run is over, whether or not that is acknowledged. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Whether its run has begun. */
+  get running(): boolean {
+    return this.#run !== null;
+  }
+
+  /** Ends it before its time; the first reason counts. */
+  end(ending: Ending, options: { immediately?: boolean } = {}): void {
+    this.#ending ??= ending;
+    this.#run?.end(options);
+  }
+
+  /** Ends it and publishes nothing: its final status is somebody else's. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.end({ state: "cancelled" }, { immediately: true });
+  }
+
+  async #start(): Promise<void> {
+    const { task } = this;
+    const { board, claims, connected, log, onStep } = this.#options;
+
+    // 1. The claim, acknowledged. From the next step on the broker may forget
+    // the message, so this list is what says that somebody had it.
+    await claims.add(task.id);
+    onStep?.("claimed");
+
+    // 2, 3. PUBREC, and the PUBREL that answers it: now the broker can never
+    // deliver the message again, to nobody.
+    await task.delivery.release();
+    onStep?.("released");
+
+    // The message also counts as released when the broker has lost our session.
+    // Then a peer may have adopted it while we were away, so ask whose it is.
+    await connected();
+    if (board.token(task.id) === null || this.#abandoned) {
+      log.info("another worker has taken the task over", { task_id: task.id });
+      claims.remove(task.id);
+      board.forget(task.id);
+      return;
+    }
+
+    // 4. The run.
+    if (this.#ending) task.end(this.#ending);
+    else await this.#runToEnd();
+    this.#ended.resolve();
+    onStep?.("ended");
+
+    // 5. The final status, acknowledged: before that the claim must stand, so
+    // that the task is not without an end if we die here.
+    if (!this.#abandoned) {
+      await board.publish(task).catch((error) =>
+        log.error("cannot publish the final status", {
+          task_id: task.id,
+          error,
+        })
+      );
+      log.info(`the task ended: ${task.state}`, {
+        task_id: task.id,
+        ...(task.status("").error_message && {
+          error_message: task.status("").error_message,
+        }),
+      });
+    }
+    onStep?.("published");
+
+    // 6. Off the list.
+    claims.remove(task.id);
+    board.forget(task.id);
+  }
+
+  async #runToEnd(): Promise<void> {
+    const { task } = this;
+    const { board, log, runner, onStep } = this.#options;
+    const seconds = task.request.timeout ?? this.#options.timeoutSeconds;
+    task.start();
+    log.info("the task starts", {
+      task_id: task.id,
+      playbook: task.request.playbook,
+    });
+    const publish = () => {
+      board.publish(task).catch((error) =>
+        log.warn("cannot publish a status", { task_id: task.id, error })
+      );
+    };
+    publish();
+    const updates = new Throttle(
+      publish,
+      this.#options.statusIntervalSeconds * 1000,
+    );
+    const run = runner.run(task.request, {
+      onProgress(progress) {
+        task.progress = progress;
+        updates.request();
+      },
+    });
+    this.#run = run;
+    onStep?.("started");
+    const limit = setTimeout(() => {
+      this.end({
+        state: "timeout",
+        error: `the time limit of ${seconds} s was reached`,
+      });
+    }, seconds * 1000);
+    const outcome = await run.finished;
+    clearTimeout(limit);
+    updates.stop();
+    task.progress = outcome.progress;
+    const returnCode = outcome.return_code;
+    if (this.#ending) {
+      task.end({ ...this.#ending, returnCode });
+    } else if (returnCode === 0) {
+      task.end({ state: "success", returnCode });
+    } else {
+      task.end({
+        state: "failed",
+        returnCode,
+        error: outcome.error_message ??
+          `ansible-playbook ended with ${returnCode}`,
+      });
+    }
+  }
+}
+
+/** Calls a function at once, and then at most once in an interval. */
+class Throttle {
+  readonly #call: () => void;
+  readonly #interval: number;
+  #last = Date.now();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(call: () => void, interval: number) {
+    this.#call = call;
+    this.#interval = interval;
+  }
+
+  request(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#last = Date.now();
+      this.#call();
+    }, Math.max(0, this.#last + this.#interval - Date.now()));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * The states of a task, and how it may move between them.
+ *
+ * ```text
+ *          ┌────────┐        ┌─────────┐
+ *  ─────▶  │ queued │ ─────▶ │ running │ ─────▶ success
+ *          └────────┘        └─────────┘
+ *    │          │                 │
+ *    ▼          ▼                 ▼
+ *  failed    failed            failed
+ *            cancelled         cancelled
+ *                              timeout
+ * ```
+ *
+ * A task that is refused (queue full, not allowed, playbook not found) is
+ * `failed` without ever having been `queued`.
+ *
+ * @module
+ */
+import type { TaskState } from "../messages/task_status.ts";
+
+const NEXT: Record<TaskState | "new", readonly TaskState[]> = {
+  new: ["queued", "failed"],
+  queued: ["running", "failed", "cancelled"],
+  running: ["success", "failed", "cancelled", "timeout"],
+  success: [],
+  failed: [],
+  cancelled: [],
+  timeout: [],
+};
+
+/** Whether a task in this state stays in it for ever. */
+export function isFinal(state: TaskState | "new"): boolean {
+  return NEXT[state].length === 0;
+}
+
+/** Whether a task may move from the one state to the other. */
+export function mayMove(from: TaskState | "new", to: TaskState): boolean {
+  return NEXT[from].includes(to);
+}

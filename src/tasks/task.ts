@@ -1,0 +1,148 @@
+/**
+ * One task: what was asked, where it stands, and its status.
+ *
+ * @module
+ */
+import type { TaskRequest } from "../messages/task_request.ts";
+import {
+  cutToBytes,
+  MAX_ERROR_MESSAGE_BYTES,
+  type TaskState,
+  type TaskStatus,
+} from "../messages/task_status.ts";
+import type { Delivery } from "./ports.ts";
+import { isFinal, mayMove } from "./states.ts";
+
+/** The numbers of a run, and what it is at. */
+export type Progress = Pick<
+  TaskStatus,
+  | "tasks_total"
+  | "tasks_ok"
+  | "tasks_changed"
+  | "tasks_failed"
+  | "tasks_skipped"
+  | "tasks_unreachable"
+  | "tasks_rescued"
+  | "tasks_ignored"
+  | "current_task"
+>;
+
+const NO_PROGRESS: Progress = {
+  tasks_total: 0,
+  tasks_ok: 0,
+  tasks_changed: 0,
+  tasks_failed: 0,
+  tasks_skipped: 0,
+  tasks_unreachable: 0,
+  tasks_rescued: 0,
+  tasks_ignored: 0,
+  current_task: null,
+};
+
+/** How a task ended. */
+export interface Ending {
+  state: TaskState;
+  error?: string | null;
+  returnCode?: number | null;
+}
+
+/** One task, from its request to its final status. */
+export class Task {
+  readonly request: TaskRequest;
+  /** The message that brought it; its bytes travel along if it moves on. */
+  readonly delivery: Delivery;
+  readonly createdAt: Date;
+  /** When its message expires: it must have started before. */
+  readonly expiresAt: Date | null;
+  /** How often it has been handed over. */
+  readonly hops: number;
+  /** The numbers of its run. */
+  progress: Progress = NO_PROGRESS;
+  #state: TaskState | "new" = "new";
+  #startedAt: Date | null = null;
+  #completedAt: Date | null = null;
+  #returnCode: number | null = null;
+  #error: string | null = null;
+
+  constructor(
+    request: TaskRequest,
+    delivery: Delivery,
+    options: { createdAt?: Date | null; hops?: number } = {},
+  ) {
+    this.request = request;
+    this.delivery = delivery;
+    this.createdAt = options.createdAt ?? new Date();
+    this.hops = options.hops ?? 0;
+    const expiry = delivery.properties.expirySeconds;
+    this.expiresAt = expiry === undefined
+      ? null
+      : new Date(Date.now() + expiry * 1000);
+  }
+
+  /** Its id. */
+  get id(): string {
+    return this.request.task_id;
+  }
+
+  /** Where it stands. */
+  get state(): TaskState | "new" {
+    return this.#state;
+  }
+
+  /** Whether it has its final state. */
+  get final(): boolean {
+    return isFinal(this.#state);
+  }
+
+  /** Accepted: it waits for its start. */
+  queue(): void {
+    this.#move("queued");
+  }
+
+  /** Started. */
+  start(): void {
+    this.#move("running");
+    this.#startedAt = new Date();
+  }
+
+  /** Ended, in whichever final state. */
+  end(ending: Ending): void {
+    this.#move(ending.state);
+    this.#completedAt = new Date();
+    this.#returnCode = ending.returnCode ?? null;
+    this.#error = ending.error
+      ? cutToBytes(ending.error, MAX_ERROR_MESSAGE_BYTES)
+      : null;
+    this.progress = { ...this.progress, current_task: null };
+  }
+
+  /** What is published of it at this moment. */
+  status(workerId: string): TaskStatus {
+    const end = this.#completedAt ?? new Date();
+    return {
+      task_id: this.id,
+      state: this.#state as TaskState,
+      created_at: this.createdAt.toISOString(),
+      started_at: this.#startedAt?.toISOString() ?? null,
+      completed_at: this.#completedAt?.toISOString() ?? null,
+      duration_seconds: this.#startedAt
+        ? Math.max(0, end.getTime() - this.#startedAt.getTime()) / 1000
+        : null,
+      return_code: this.#returnCode,
+      error_message: this.#error,
+      playbook: this.request.playbook,
+      inventory: this.request.inventory,
+      worker_id: workerId,
+      ...this.progress,
+    };
+  }
+
+  #move(to: TaskState): void {
+    if (!mayMove(this.#state, to)) {
+      throw new TypeError(
+        `Cannot move task "${this.id}" from ${this.#state} to ${to}`,
+      );
+    }
+    this.#state = to;
+  }
+}

@@ -1,0 +1,881 @@
+/**
+ * The worker: builds every part, joins them, starts and stops them.
+ *
+ * It is **starting** until Ansible is ready and both connections are there for
+ * the first time; then **working**; from the first signal on **draining**; and
+ * then gone. While a connection is lost it starts nothing, and what runs goes
+ * on.
+ *
+ * @module
+ */
+import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
+import { version } from "./cli/version.ts";
+import type { Config } from "./config/mod.ts";
+import { Adoption, type AdoptionStep } from "./group/adoption.ts";
+import { HandOver, type HandOverStep } from "./group/hand_over.ts";
+import { endOfLeftBehind } from "./group/left_behind.ts";
+import { LoadReport } from "./group/load.ts";
+import { enquire, IdInUseError, Membership } from "./group/membership.ts";
+import { originOf } from "./group/moved_task.ts";
+import { Peers } from "./group/peers.ts";
+import type { Log } from "./log.ts";
+import {
+  type Claims as ClaimList,
+  loadSchema,
+  type Presence,
+  presenceSchema,
+  readAs,
+} from "./messages/presence.ts";
+import { parseTaskRequest, taskIdSchema } from "./messages/task_request.ts";
+import { Topics } from "./messages/topics.ts";
+import {
+  type Broker,
+  BrokerUnsuitableError,
+  ConnectionLostError,
+  type Delivery,
+  type Incoming,
+  MqttConnection,
+  Visit,
+} from "./mqtt/mod.ts";
+import { Acceptance } from "./tasks/acceptance.ts";
+import { RememberedCancels } from "./tasks/cancels.ts";
+import { Claims } from "./tasks/claims.ts";
+import { Dispatcher } from "./tasks/dispatcher.ts";
+import { TaskQueue } from "./tasks/queue.ts";
+import type { StartOptions, StartStep } from "./tasks/start.ts";
+import { StatusBoard } from "./tasks/status_board.ts";
+
+/** How long the broker waits before it says that we are gone (3.1.3.2.2). */
+const WILL_DELAY_SECONDS = 30;
+
+/** Deliveries beyond what fits, so that a full queue can still refuse. */
+const REFUSAL_MARGIN = 32;
+
+/** How long the last acknowledgements may take, in milliseconds. */
+const LAST_WORDS_MS = 10_000;
+
+/** How long a run may take to be gone after it was killed, in milliseconds. */
+const RUN_END_MS = 3000;
+
+/** How long peers have to take what waits here, in milliseconds. */
+const HAND_OVER_MS = 5000;
+
+/** The worker cannot start; the message says why. */
+export class StartError extends Error {
+  override name = "StartError";
+}
+
+/** A step at which a killing test may stop the process. */
+export type Step = StartStep | HandOverStep | AdoptionStep;
+
+/** What the worker needs beside its configuration. */
+export interface WorkerOptions {
+  log: Log;
+  /** Reads the configuration again, for SIGHUP; rejects if it is not valid. */
+  reload(): Promise<Config>;
+  /** Called after each step of starting, handing over and adopting a task. */
+  onStep?(step: Step): void;
+}
+
+/**
+ * Runs a worker until a signal stops it.
+ *
+ * @returns the exit code of the process: 0 after a signal, 1 if it could not
+ * start or its id is another worker's
+ */
+export async function runWorker(
+  config: Config,
+  options: WorkerOptions,
+): Promise<number> {
+  const { log } = options;
+  const signals = new Signals();
+  try {
+    await checkNetPermission(config);
+    const broker = await brokerOf(config);
+    const topics = new Topics(
+      config.worker.topic_prefix,
+      config.worker.group_name,
+    );
+    log.info("starting Ansible");
+    await using ansible = await Ansible.start({
+      playbookDirectory: config.worker.playbook_directory,
+      inventoryDirectory: config.worker.inventory_directory,
+      slots: config.worker.max_concurrent_tasks,
+      killGraceSeconds: config.worker.kill_grace,
+      environment: runEnvironment(),
+      log,
+    });
+    log.info("Ansible is ready", { ansible_version: ansible.version });
+    const claimed = await enquireFirst(broker, {
+      config,
+      topics,
+      log,
+      signals,
+    });
+    if (signals.count > 0) return 0;
+    const worker = new Worker({
+      ...options,
+      config,
+      broker,
+      topics,
+      ansible,
+      claimed,
+    });
+    return await worker.run(signals);
+  } catch (error) {
+    if (
+      error instanceof StartError || error instanceof AnsibleUnusableError ||
+      error instanceof BrokerUnsuitableError || error instanceof IdInUseError
+    ) {
+      log.error(error.message);
+      return 1;
+    }
+    throw error;
+  } finally {
+    signals.close();
+  }
+}
+
+/** The variables that a run gets; none that the configuration uses. */
+const RUN_VARIABLES = [
+  "ANSIBLE_CONFIG",
+  "HOME",
+  "LANG",
+  "LOGNAME",
+  "PATH",
+  "SSH_AUTH_SOCK",
+  "TMPDIR",
+  "TZ",
+  "USER",
+];
+
+function runEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of RUN_VARIABLES) {
+    const { state } = Deno.permissions.querySync({
+      name: "env",
+      variable: name,
+    });
+    const value = state === "granted" ? Deno.env.get(name) : undefined;
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+/** MQTT.js says nothing when the sandbox denies it the network, so ask first. */
+async function checkNetPermission({ mqtt }: Config): Promise<void> {
+  const host = `${
+    mqtt.host.includes(":") ? `[${mqtt.host}]` : mqtt.host
+  }:${mqtt.port}`;
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  if (state !== "granted") {
+    throw new StartError(
+      `Deno's sandbox does not allow a connection to the broker; ` +
+        `start the worker with --allow-net=${host}`,
+    );
+  }
+}
+
+async function brokerOf({ mqtt }: Config): Promise<Broker> {
+  const broker: Broker = {
+    host: mqtt.host,
+    port: mqtt.port,
+    keepalive: mqtt.keepalive,
+    reconnectMin: mqtt.reconnect_min,
+    reconnectMax: mqtt.reconnect_max,
+  };
+  if (mqtt.username !== undefined) broker.username = mqtt.username;
+  if (mqtt.password !== undefined) broker.password = mqtt.password;
+  if (mqtt.websocket_path !== undefined) {
+    broker.websocketPath = mqtt.websocket_path;
+  }
+  if (mqtt.tls_enabled) {
+    broker.tls = {};
+    for (
+      const [name, path] of [
+        ["ca", mqtt.tls_ca_cert],
+        ["cert", mqtt.tls_client_cert],
+        ["key", mqtt.tls_client_key],
+      ] as const
+    ) {
+      if (path === undefined) continue;
+      try {
+        broker.tls[name] = await Deno.readTextFile(path);
+      } catch (error) {
+        throw new StartError(`Cannot read "${path}": ${error}`);
+      }
+    }
+  }
+  return broker;
+}
+
+/** Asks, before the first connection of our own, whether the id is free. */
+async function enquireFirst(
+  broker: Broker,
+  { config, topics, log, signals }: {
+    config: Config;
+    topics: Topics;
+    log: Log;
+    signals: Signals;
+  },
+): Promise<ClaimList | null> {
+  const workerId = config.worker.worker_id;
+  for (let wait = broker.reconnectMin; signals.count === 0;) {
+    try {
+      const visit = await Visit.open(broker, {
+        clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
+        sessionExpiry: 0,
+      });
+      try {
+        return await enquire(visit, { topics, workerId });
+      } finally {
+        await visit.end();
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      log.warn(
+        `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`,
+      );
+      await signals.next(wait * 1000 * (0.5 + Math.random() / 2));
+      wait = Math.min(wait * 2, broker.reconnectMax);
+    }
+  }
+  return null;
+}
+
+/** Counts the signals that ask the process to stop. */
+class Signals {
+  count = 0;
+  hangup: () => void = () => {};
+  #arrived = Promise.withResolvers<void>();
+  readonly #stop = () => {
+    this.count++;
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers<void>();
+  };
+  readonly #hup = () => this.hangup();
+
+  constructor() {
+    Deno.addSignalListener("SIGTERM", this.#stop);
+    Deno.addSignalListener("SIGINT", this.#stop);
+    Deno.addSignalListener("SIGHUP", this.#hup);
+  }
+
+  /** Settles at the next signal, or after a time in milliseconds. */
+  async next(withinMs?: number): Promise<void> {
+    const { promise } = this.#arrived;
+    if (withinMs === undefined) return await promise;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const time = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
+    await Promise.race([promise, time]);
+    clearTimeout(timer);
+  }
+
+  close(): void {
+    Deno.removeSignalListener("SIGTERM", this.#stop);
+    Deno.removeSignalListener("SIGINT", this.#stop);
+    Deno.removeSignalListener("SIGHUP", this.#hup);
+  }
+}
+
+/** A state that can be waited for. */
+class Gate {
+  #isOpen = false;
+  #opened = Promise.withResolvers<void>();
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.#opened.resolve();
+  }
+
+  close(): void {
+    if (this.#isOpen) this.#opened = Promise.withResolvers<void>();
+    this.#isOpen = false;
+  }
+
+  wait(): Promise<void> {
+    return this.#opened.promise;
+  }
+}
+
+class Worker {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #options: WorkerOptions;
+  readonly #workerId: string;
+  readonly #topics: Topics;
+  readonly #broker: Broker;
+  readonly #control: MqttConnection;
+  readonly #intake: MqttConnection;
+  readonly #membership: Membership;
+  readonly #peers: Peers;
+  readonly #adoption: Adoption;
+  readonly #handOver: HandOver;
+  readonly #load: LoadReport;
+  readonly #board: StatusBoard;
+  readonly #claims: Claims;
+  readonly #cancels = new RememberedCancels();
+  readonly #queue: TaskQueue;
+  readonly #dispatcher: Dispatcher;
+  readonly #acceptance: Acceptance;
+  readonly #limits: StartOptions;
+  /** The control connection has its CONNACK. */
+  readonly #linked = new Gate();
+  /** Both connections are ready, and what we hold is known to be ours. */
+  readonly #connected = new Gate();
+  #draining = false;
+  /** What came before the recovery was through; null from then on. */
+  #early: Delivery[] | null = [];
+  #claimedBefore: string[];
+  #recovering = false;
+  #firstConnect = true;
+  #adoptedMeanwhile = false;
+  #reclaiming: Promise<void> | null = null;
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(
+    options: WorkerOptions & {
+      config: Config;
+      broker: Broker;
+      topics: Topics;
+      ansible: Ansible;
+      claimed: ClaimList | null;
+    },
+  ) {
+    const { config, broker, topics, ansible, log } = options;
+    const { worker } = config;
+    const workerId = worker.worker_id;
+    this.#config = config;
+    this.#options = options;
+    this.#log = log;
+    this.#broker = broker;
+    this.#topics = topics;
+    this.#workerId = workerId;
+    this.#claimedBefore = options.claimed?.tasks ?? [];
+    this.#failed.promise.catch(() => {});
+
+    const channel = {
+      subscribe: (topic: string, o: { qos: 1; retained?: boolean }) =>
+        this.#control.subscribe(topic, o),
+      unsubscribe: (topic: string) => this.#control.unsubscribe(topic),
+      publish: (message: Parameters<MqttConnection["publish"]>[0]) =>
+        this.#control.publish(message),
+    };
+    const common = { channel, topics, workerId, log };
+
+    this.#membership = new Membership({
+      ...common,
+      description: {
+        slots: worker.max_concurrent_tasks,
+        version,
+        ansible_version: ansible.version,
+        host: workerId,
+      },
+    });
+    const { instance } = this.#membership;
+    this.#peers = new Peers(workerId);
+    this.#board = new StatusBoard({
+      ...common,
+      instance,
+      connected: () => this.#linked.wait(),
+      retentionSeconds: worker.status_retention,
+      windowSeconds: worker.duplicate_window,
+      onGone: (taskId) => this.#dispatcher.lost(taskId),
+    });
+    this.#claims = new Claims({
+      ...common,
+      instance,
+      topic: topics.running(workerId),
+    });
+    this.#limits = {
+      board: this.#board,
+      claims: this.#claims,
+      runner: ansible,
+      log,
+      connected: () => this.#connected.wait(),
+      timeoutSeconds: worker.task_timeout,
+      statusIntervalSeconds: worker.status_interval,
+      ...(options.onStep && { onStep: options.onStep }),
+    };
+    this.#queue = new TaskQueue(worker.max_queue_size);
+    this.#dispatcher = new Dispatcher({
+      slots: worker.max_concurrent_tasks,
+      queue: this.#queue,
+      board: this.#board,
+      start: this.#limits,
+      log,
+      mayStart: () => this.#connected.isOpen && !this.#draining,
+      onChange: () => this.#changed(),
+    });
+    this.#handOver = new HandOver({
+      ...common,
+      peers: this.#peers,
+      queue: this.#queue,
+      dispatcher: this.#dispatcher,
+      board: this.#board,
+      cancels: this.#cancels,
+      connected: () => this.#connected.isOpen,
+      ...(options.onStep && { onStep: options.onStep }),
+    });
+    this.#acceptance = new Acceptance({
+      ...common,
+      queue: this.#queue,
+      queueCapacity: worker.max_queue_size,
+      dispatcher: this.#dispatcher,
+      board: this.#board,
+      runner: ansible,
+      cancels: this.#cancels,
+      rejectedTopic: topics.rejected,
+      peerWithRoom: (task) => this.#handOver.peerWithRoom(task),
+      offer: (task, peer) => this.#handOver.offer(task, peer),
+    });
+    this.#load = new LoadReport({
+      ...common,
+      topic: topics.load(workerId),
+      measure: () => ({
+        free_slots: this.#draining ? 0 : this.#dispatcher.freeSlots,
+        queued: this.#queue.size,
+        room: this.#draining
+          ? 0
+          : this.#queue.room(this.#dispatcher.emptySlots),
+      }),
+    });
+    this.#adoption = new Adoption({
+      ...common,
+      peers: this.#peers,
+      retentionSeconds: worker.status_retention,
+      connected: () => this.#connected.isOpen,
+      openIntake: (id) => this.#openIntake(id),
+      endControl: (id) => this.#endControl(id),
+      ...(options.onStep && { onStep: options.onStep }),
+    });
+
+    const { session_expiry } = config.mqtt;
+    const fits = worker.max_queue_size + worker.max_concurrent_tasks;
+    this.#control = new MqttConnection({
+      broker,
+      clientId: this.#controlClientId(workerId),
+      sessionExpiry: session_expiry,
+      will: {
+        topic: topics.presence(workerId),
+        payload: this.#membership.will(),
+        delaySeconds: WILL_DELAY_SECONDS,
+      },
+      onConnect: (session) => this.#onControlConnect(session),
+      onReady: () => this.#onReady("control"),
+      onLost: (reason) => this.#onLost("control", reason),
+      onMessage: (message) => this.#onMessage(message),
+    });
+    this.#intake = new MqttConnection({
+      broker,
+      clientId: this.#intakeClientId(workerId),
+      sessionExpiry: session_expiry,
+      receiveMaximum: Math.min(
+        65_535,
+        worker.when_full === "wait" ? fits : fits + REFUSAL_MARGIN,
+      ),
+      onConnect: () => this.#subscribeIntake(),
+      onReady: () => this.#onReady("intake"),
+      onLost: (reason) => this.#onLost("intake", reason),
+      onDelivery: (delivery) => this.#onDelivery(delivery),
+      onTakenOver: () =>
+        log.warn("another client has taken over this worker's session"),
+    });
+  }
+
+  /** Works until a signal, or until the id turns out to be another worker's. */
+  async run(signals: Signals): Promise<number> {
+    signals.hangup = () => void this.#reload();
+    const stopped = signals.next();
+    const connecting = Promise.all([
+      this.#control.connect(),
+      this.#intake.connect(),
+    ]);
+    try {
+      // A broker that cannot serve us stops the start, and only the start.
+      await Promise.race([connecting, stopped, this.#failed.promise]);
+      if (signals.count === 0) {
+        await Promise.race([stopped, this.#failed.promise]);
+      }
+      await this.#shutDown(signals);
+      return 0;
+    } catch (error) {
+      for (const active of this.#dispatcher.active) active.abandon();
+      throw error;
+    } finally {
+      connecting.catch(() => {});
+      this.#adoption.stop();
+      this.#handOver.stop();
+      await Promise.all([this.#control.end(), this.#intake.end()]);
+    }
+  }
+
+  // ---- the connections
+
+  #intakeClientId(workerId: string): string {
+    return `ansible-worker-${this.#config.worker.group_name}-${workerId}`;
+  }
+
+  #controlClientId(workerId: string): string {
+    return `${this.#intakeClientId(workerId)}-control`;
+  }
+
+  async #onControlConnect(session: { present: boolean }): Promise<void> {
+    this.#linked.open();
+    const { allCancels, allPresences } = this.#topics;
+    await Promise.all([
+      this.#control.subscribe(allCancels, { qos: 1 }),
+      this.#control.subscribe(this.#topics.probe(this.#workerId), { qos: 1 }),
+      this.#control.subscribe(allPresences, { qos: 1 }),
+      // Answered after the retained presences have come, our own among them.
+      this.#control.subscribe(allPresences, { qos: 1, retained: false }),
+    ]);
+    await this.#handOver.reconnected(session);
+    if (!this.#firstConnect) {
+      if (this.#membership.wasAdopted || this.#adoptedMeanwhile) {
+        await this.#reclaim();
+      } else {
+        await this.#board.reconnected(session);
+        if (!session.present) await this.#claims.publish();
+      }
+    }
+    this.#adoptedMeanwhile = false;
+    await this.#membership.announce();
+    this.#firstConnect = false;
+  }
+
+  async #subscribeIntake(): Promise<void> {
+    await this.#intake.subscribe(this.#topics.inbox(this.#workerId), {
+      qos: 2,
+    });
+    if (this.#draining) return;
+    await this.#intake.subscribe(this.#topics.sharedTasks, { qos: 2 });
+  }
+
+  #onReady(which: "control" | "intake"): void {
+    const { host, port } = this.#broker;
+    this.#log.info(`connected to the broker at ${host}:${port} (${which})`);
+    if (!this.#control.ready || !this.#intake.ready) return;
+    if (this.#early && !this.#recovering) {
+      this.#recovering = true;
+      this.#recover().then(() => this.#nowConnected(), (error) => {
+        this.#failed.reject(error);
+      }).finally(() => this.#recovering = false);
+    } else if (!this.#early) this.#nowConnected();
+  }
+
+  #nowConnected(): void {
+    if (!this.#control.ready || !this.#intake.ready || this.#reclaiming) return;
+    this.#connected.open();
+    this.#dispatcher.poke();
+    this.#load.update({ again: true });
+    this.#handOver.update();
+  }
+
+  #onLost(which: "control" | "intake", reason: string): void {
+    if (which === "control") this.#linked.close();
+    this.#connected.close();
+    const { host, port } = this.#broker;
+    this.#log.warn(
+      `no connection to the broker at ${host}:${port} (${which}): ${reason}; trying again`,
+    );
+  }
+
+  // ---- what comes in
+
+  #onDelivery(delivery: Delivery): void {
+    if (this.#early) {
+      this.#early.push(delivery);
+      return;
+    }
+    const inbox = this.#topics.parse(delivery.topic)?.kind === "inbox";
+    this.#acceptance.accept(delivery, originOf(delivery)).then(() => {
+      if (inbox) this.#load.update({ again: true });
+    });
+  }
+
+  #onMessage(message: Incoming): void {
+    const topic = this.#topics.parse(message.topic);
+    switch (topic?.kind) {
+      case "status":
+        return this.#board.receive(topic.taskId, message);
+      case "cancel":
+        return this.#onCancel(topic.taskId, message);
+      case "presence":
+        return this.#onPresence(topic.workerId, message);
+      case "load":
+        this.#peers.load(
+          topic.workerId,
+          readAs(loadSchema, message.payload),
+        );
+        return this.#handOver.update();
+      case "probe":
+        void this.#membership.announce();
+    }
+  }
+
+  #onCancel(taskId: string, message: Incoming): void {
+    if (message.retained) {
+      this.#log.warn("a retained cancel is ignored", { task_id: taskId });
+      return;
+    }
+    if (!taskIdSchema.safeParse(taskId).success) return;
+    const reason = cancelReason(message.payload);
+    this.#log.info("a cancel has come", { task_id: taskId, reason });
+    if (!this.#dispatcher.cancel(taskId, reason)) {
+      this.#cancels.add(taskId, reason);
+    }
+  }
+
+  #onPresence(workerId: string, message: Incoming): void {
+    const presence = readAs(presenceSchema, message.payload);
+    if (presence && presence.worker_id !== workerId) return;
+    if (workerId === this.#workerId) {
+      this.#onOwnPresence(presence, message.retained);
+      return;
+    }
+    this.#peers.presence(workerId, presence);
+    this.#adoption.presence(workerId, presence);
+    this.#handOver.update();
+    this.#handOver.wake();
+  }
+
+  #onOwnPresence(presence: Presence | null, retained: boolean): void {
+    const meaning = this.#membership.own(presence, retained);
+    if (this.#firstConnect) return;
+    if (meaning === "rival") {
+      this.#failed.reject(new IdInUseError(this.#workerId));
+    } else if (meaning === "adopted") {
+      // What was published while we were away is dealt with on connect.
+      if (!this.#control.ready) this.#adoptedMeanwhile = true;
+      else {
+        this.#reclaim().then(() => this.#membership.announce()).then(
+          () => this.#nowConnected(),
+          (error) => this.#log.error("cannot take the tasks back", { error }),
+        );
+      }
+    }
+  }
+
+  #changed(): void {
+    this.#load.update();
+    this.#handOver.update();
+    this.#handOver.wake();
+  }
+
+  // ---- coming back
+
+  /** Ends what an earlier process of this worker has left behind. */
+  async #recover(): Promise<void> {
+    const early = this.#early ?? [];
+    const delivered = new Set(early.map((delivery) => {
+      const parsed = parseTaskRequest(delivery.payload);
+      return parsed.ok ? parsed.request.task_id : null;
+    }));
+    for (const id of this.#claimedBefore) {
+      if (delivered.has(id)) continue;
+      const { seen } = await this.#board.look(id, {
+        redelivered: true,
+        from: null,
+      });
+      const end = endOfLeftBehind(seen, {
+        workerId: this.#workerId,
+        topic: this.#topics.status(id),
+        retentionSeconds: this.#config.worker.status_retention,
+        started: false,
+      });
+      this.#board.forget(id);
+      if (!end) continue;
+      await this.#control.publish(end);
+      this.#log.warn("a task that was running when the worker stopped failed", {
+        task_id: id,
+      });
+    }
+    await this.#claims.publish();
+    this.#early = null;
+    early.forEach((delivery) => this.#onDelivery(delivery));
+  }
+
+  /**
+   * The group has given up on this worker while it was away: what waits here
+   * may have moved, and what runs here may have been ended. Takes everything
+   * again that nobody else has, under a new name.
+   */
+  #reclaim(): Promise<void> {
+    this.#connected.close();
+    this.#reclaiming ??= (async () => {
+      this.#log.warn("the group has adopted this worker's session meanwhile");
+      const instance = this.#membership.renew();
+      this.#board.renew(instance);
+      this.#claims.renew(instance);
+      for (const active of this.#dispatcher.active) {
+        if (!active.running) await this.#board.retake(active.task);
+        else if (await this.#board.endedElsewhere(active.task.id)) {
+          this.#log.warn(
+            "the group has published the end of this task; its run is ended",
+            { task_id: active.task.id },
+          );
+          active.abandon();
+        }
+      }
+      for (const task of [...this.#queue.tasks()]) {
+        if (!await this.#board.retake(task)) this.#dispatcher.drop(task);
+      }
+      await this.#claims.publish();
+    })().finally(() => this.#reclaiming = null);
+    return this.#reclaiming;
+  }
+
+  // ---- adopting
+
+  async #openIntake(workerId: string) {
+    return await Visit.open(this.#broker, {
+      clientId: this.#intakeClientId(workerId),
+      sessionExpiry: this.#config.mqtt.session_expiry,
+    });
+  }
+
+  async #endControl(workerId: string): Promise<void> {
+    const visit = await Visit.open(this.#broker, {
+      clientId: this.#controlClientId(workerId),
+      sessionExpiry: 0,
+    });
+    await visit.end();
+  }
+
+  // ---- stopping
+
+  async #shutDown(signals: Signals): Promise<void> {
+    const { worker, mqtt } = this.#config;
+    this.#log.info("stopping: no further task is started");
+    this.#draining = true;
+    this.#adoption.stop();
+    this.#load.update();
+    const enough = new AbortController();
+    const givenAway = this.#membership.announce("draining").then(() =>
+      this.#giveAway(enough.signal)
+    );
+    givenAway.catch((error) =>
+      this.#log.warn("cannot hand over what waits here", { error })
+    );
+
+    const runs = Promise.all(
+      [...this.#dispatcher.active].map(({ ended }) => ended),
+    );
+    const grace = signals.count > 1 ? 0 : worker.shutdown_grace * 1000;
+    await Promise.race([runs, signals.next(grace)]);
+    this.#endActive(signals.count > 1);
+    void signals.next().then(() => this.#endActive(true));
+    await within(worker.kill_grace * 1000 + RUN_END_MS, runs);
+    if (signals.count === 1) await within(HAND_OVER_MS, givenAway);
+    enough.abort();
+    if (mqtt.session_expiry === 0) {
+      // Nobody would deliver these again.
+      for (const task of [...this.#queue.tasks()]) {
+        void this.#dispatcher.endWaiting(task, {
+          state: "cancelled",
+          error: "the worker was stopped",
+        });
+      }
+    }
+    const acknowledged = await within(
+      LAST_WORDS_MS,
+      this.#dispatcher.idle().then(() => this.#control.allAcknowledged()),
+    );
+    if (!acknowledged) {
+      this.#log.warn("the broker has not acknowledged all statuses in time");
+    }
+    // With nobody else there, the broker keeps for us what comes meanwhile.
+    if (this.#peers.online().length === 0 && this.#intake.ready) {
+      await within(
+        1000,
+        this.#intake.subscribe(this.#topics.sharedTasks, { qos: 2 }),
+      );
+    }
+    await within(1000, this.#membership.announce("offline"));
+    this.#log.info("stopped");
+  }
+
+  #endActive(immediately: boolean): void {
+    for (const active of this.#dispatcher.active) {
+      active.end({ state: "cancelled", error: "the worker was stopped" }, {
+        immediately,
+      });
+    }
+  }
+
+  /** Lets the others of the group have what comes, and what waits here. */
+  async #giveAway(signal: AbortSignal): Promise<void> {
+    if (this.#peers.online().length === 0) return;
+    await this.#intake.unsubscribe(this.#topics.sharedTasks);
+    await this.#acceptance.settled();
+    await this.#handOver.everything(signal);
+  }
+
+  async #reload(): Promise<void> {
+    const { log } = this.#options;
+    let config: Config;
+    try {
+      config = await this.#options.reload();
+    } catch (error) {
+      log.error("the configuration is not valid; nothing is changed", {
+        error,
+      });
+      return;
+    }
+    log.level = config.log_level;
+    this.#limits.timeoutSeconds = config.worker.task_timeout;
+    this.#limits.statusIntervalSeconds = config.worker.status_interval;
+    const applied = new Set([
+      "log_level",
+      "worker.task_timeout",
+      "worker.status_interval",
+    ]);
+    const waiting = differences(this.#config, config).filter((key) =>
+      !applied.has(key)
+    );
+    log.info("the configuration was read again", {
+      ...(waiting.length > 0 && { needs_restart: waiting.join(", ") }),
+    });
+  }
+}
+
+/** The keys whose values differ, as `section.key`. */
+function differences(a: object, b: object, prefix = ""): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
+    const [x, y] = [a, b].map((side) => (side as Record<string, unknown>)[key]);
+    if (x && y && typeof x === "object" && typeof y === "object") {
+      return differences(x, y, `${prefix}${key}.`);
+    }
+    return x === y ? [] : [`${prefix}${key}`];
+  });
+}
+
+/** The reason that a cancel gives. */
+function cancelReason(payload: Uint8Array): string {
+  let reason: unknown;
+  try {
+    reason = JSON.parse(new TextDecoder().decode(payload))?.reason;
+  } catch {
+    // Whoever sends a cancel that we cannot read still wants the task to stop.
+  }
+  return typeof reason === "string" && reason
+    ? `cancelled: ${reason.slice(0, 1000)}`
+    : "cancelled";
+}
+
+/** Whether a promise settles well within a time in milliseconds. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = promise.then(() => true, () => false);
+  return await Promise.race([done, late]).finally(() => clearTimeout(timer));
+}
