@@ -1,0 +1,52 @@
+// deno-lint-ignore-file no-console
+/**
+ * `deno task check`: everything that can be said of the code without running
+ * it, and the one check that users' pipelines make.
+ *
+ * @module
+ */
+import { ROOT, startArguments } from "./programs.ts";
+
+const sources = await files("src");
+const start = startArguments();
+const run = start[0]!;
+
+const checks: [string, string[]][] = [
+  ["format", ["fmt", "--check"]],
+  ["lint", ["lint"]],
+  ["types", ["check", "src", "dev", "tests"]],
+  ["documentation", ["doc", "--lint", ...sources]],
+  ["the example configuration, under the flags of the start task", [
+    run,
+    "--check",
+    ...start.slice(1),
+    "--validate",
+    "-c",
+    "config.example.yaml",
+  ]],
+];
+
+for (const [name, args] of checks) {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  console.log(`${success ? "ok    " : "FAILED"} ${name}`);
+  if (success) continue;
+  const text = new TextDecoder();
+  console.error(text.decode(stdout) + text.decode(stderr));
+  Deno.exit(1);
+}
+
+async function files(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(`${ROOT}${directory}`)) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await files(path));
+    else if (entry.name.endsWith(".ts")) found.push(path);
+  }
+  return found.sort();
+}

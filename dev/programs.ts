@@ -1,0 +1,43 @@
+/**
+ * Programs that the demo and the tests start.
+ *
+ * @module
+ */
+import project from "../deno.json" with { type: "json" };
+
+/** Where mosquitto is; distributions keep it out of users' PATH. */
+export async function mosquitto(): Promise<string | null> {
+  const path = (Deno.env.get("PATH") ?? "").split(":");
+  for (
+    const directory of [
+      ...path,
+      "/usr/sbin",
+      "/usr/local/sbin",
+      "/opt/homebrew/sbin",
+    ]
+  ) {
+    try {
+      const file = `${directory}/mosquitto`;
+      if (directory && (await Deno.stat(file)).isFile) return file;
+    } catch {
+      // Not there.
+    }
+  }
+  return null;
+}
+
+/** This project's directory. */
+export const ROOT: string = new URL("..", import.meta.url).pathname;
+
+/** The flags and the program of `deno task start`, without `deno` itself. */
+export function startArguments(): string[] {
+  return project.tasks.start.split(" ").slice(1).map((argument) =>
+    argument === "src/main.ts" ? `${ROOT}src/main.ts` : argument
+  );
+}
+
+/** A TCP port of the loopback address that nobody uses at this moment. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
