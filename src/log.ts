@@ -24,6 +24,8 @@ export class Log {
   readonly #secrets: string[];
 
   /**
+   * Writes at least what the level says.
+   *
    * @param options.write gets each line, without its end
    * @param options.secrets texts that are replaced by `***` wherever they occur
    */

@@ -62,6 +62,7 @@ const HAND_OVER_MS = 5000;
 
 /** The worker cannot start; the message says why. */
 export class StartError extends Error {
+  /** The kind of error. */
   override name = "StartError";
 }
 
@@ -70,6 +71,7 @@ export type Step = StartStep | HandOverStep | AdoptionStep;
 
 /** What the worker needs beside its configuration. */
 export interface WorkerOptions {
+  /** Where to write what happens. */
   log: Log;
   /** Reads the configuration again, for SIGHUP; rejects if it is not valid. */
   reload(): Promise<Config>;
@@ -335,6 +337,7 @@ class Worker {
   #claimedBefore: string[];
   #recovering = false;
   #firstConnect = true;
+  #wasReady = false;
   #adoptedMeanwhile = false;
   #reclaiming: Promise<void> | null = null;
   readonly #failed = Promise.withResolvers<never>();
@@ -573,6 +576,13 @@ class Worker {
   #nowConnected(): void {
     if (!this.#control.ready || !this.#intake.ready || this.#reclaiming) return;
     this.#connected.open();
+    if (!this.#wasReady) {
+      this.#wasReady = true;
+      this.#log.info(`ready for tasks on ${this.#topics.tasks}`, {
+        worker_id: this.#workerId,
+        version,
+      });
+    }
     this.#dispatcher.poke();
     this.#load.update({ again: true });
     this.#handOver.update();

@@ -24,6 +24,7 @@ interface Log {
 export interface AnsibleOptions {
   /** Also the working directory of every run. */
   playbookDirectory: string;
+  /** Where inventories are. */
   inventoryDirectory: string;
   /** How many runs there may be at once. */
   slots: number;
@@ -31,11 +32,13 @@ export interface AnsibleOptions {
   killGraceSeconds: number;
   /** The whole environment of the runs. */
   environment: Record<string, string>;
+  /** Where to write what happens. */
   log: Log;
 }
 
 /** `ansible-playbook` is missing, or cannot be used as a launcher. */
 export class AnsibleUnusableError extends Error {
+  /** The kind of error. */
   override name = "AnsibleUnusableError";
 }
 
@@ -45,6 +48,7 @@ export interface RunOutcome {
   return_code: number | null;
   /** Why it failed; null if it returned 0. */
   error_message: string | null;
+  /** The numbers of its run. */
   progress: Progress;
 }
 

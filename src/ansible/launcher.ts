@@ -24,20 +24,27 @@ const LEAVE_MS = 1000;
 
 /** The launcher is gone; the message says why. */
 export class LauncherError extends Error {
+  /** The kind of error. */
   override name = "LauncherError";
 }
 
 /** What a launcher is started with. */
 export interface LauncherOptions {
+  /** Where playbooks are; also the working directory of every run. */
   playbookDirectory: string;
+  /** The whole environment of the process. */
   environment: Record<string, string>;
 }
 
 /** A run, as it is asked of a launcher. */
 export interface Job {
+  /** The arguments, without the program. */
   argv: string[];
+  /** Variables, which travel as data. */
   extra_vars: Record<string, unknown> | null;
+  /** Seconds between asking it to end and killing it. */
   kill_grace: number;
+  /** Whether what it prints is wanted. */
   output: boolean;
 }
 
@@ -65,6 +72,7 @@ export class Launcher {
   #tasks = 0;
   #closed = false;
 
+  /** Starts the process. */
   constructor(options: LauncherOptions) {
     // What the run must not inherit, the launcher takes out again.
     const { PYTHONPATH } = options.environment;

@@ -12,7 +12,9 @@ const MOST_LEVELS = 32;
 
 /** Where playbooks and inventories are. */
 export interface Directories {
+  /** Where playbooks are; also the working directory of every run. */
   playbookDirectory: string;
+  /** Where inventories are. */
   inventoryDirectory: string;
 }
 

@@ -21,6 +21,7 @@ import { type Config, configSchema } from "./schema.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
 export class ConfigError extends Error {
+  /** The kind of error. */
   override name = "ConfigError";
 }
 

@@ -58,27 +58,37 @@ export type AdoptionStep =
 export interface DeadSession {
   /** Whether the broker still had the session. */
   readonly present: boolean;
+  /** Ends a subscription of the session. */
   unsubscribe(topic: string): Promise<void>;
   /** The retained message on a topic. */
   lookUp(topic: string): Promise<Seen | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
+  /** Closes it. */
   end(): Promise<void>;
 }
 
 /** What adopting needs. */
 export interface AdoptionOptions {
+  /** This worker. */
   workerId: string;
+  /** The topics of the group. */
   topics: Topics;
+  /** The control connection. */
   channel: Channel;
+  /** The other workers of the group. */
   peers: Peers;
+  /** Where to write what happens. */
   log: Log;
+  /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
+  /** Whether both connections are there. */
   connected(): boolean;
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
   endControl(workerId: string): Promise<void>;
+  /** Called after each step. */
   onStep?(step: AdoptionStep): void;
 }
 
@@ -91,6 +101,7 @@ export class Adoption {
   #refused = false;
   #stopped = false;
 
+  /** Adopts nobody before it hears of somebody who is gone. */
   constructor(options: AdoptionOptions) {
     this.#options = options;
   }

@@ -39,17 +39,27 @@ export type HandOverStep = "offered" | "taken";
 
 /** What handing over needs. */
 export interface HandOverOptions {
+  /** This worker. */
   workerId: string;
+  /** The topics of the group. */
   topics: Topics;
+  /** The control connection. */
   channel: Channel;
+  /** The other workers of the group. */
   peers: Peers;
+  /** The tasks that wait here. */
   queue: TaskQueue;
+  /** The queue and the slots. */
   dispatcher: Dispatcher;
+  /** The statuses of this worker's tasks. */
   board: StatusBoard;
+  /** Cancels that came before their tasks. */
   cancels: RememberedCancels;
+  /** Where to write what happens. */
   log: Log;
   /** Whether both connections are there. */
   connected(): boolean;
+  /** Called after each step. */
   onStep?(step: HandOverStep): void;
 }
 
@@ -63,6 +73,7 @@ export class HandOver {
   #underWay = 0;
   #changed: PromiseWithResolvers<void> | null = null;
 
+  /** Hands nothing over before `update()`. */
   constructor(options: HandOverOptions) {
     this.#options = options;
   }

@@ -15,7 +15,9 @@ import type { Publication, Seen } from "../tasks/ports.ts";
 
 /** A status with its token, as it stands on its topic. */
 export interface Standing {
+  /** The status. */
   status: TaskStatus;
+  /** Names the holder of the task. */
   token: string | null;
 }
 

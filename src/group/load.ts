@@ -19,7 +19,11 @@ export class LoadReport {
   #scheduled = false;
   #again = false;
 
-  /** @param options.measure the load at this moment */
+  /**
+   * Publishes nothing before `update()`.
+   *
+   * @param options.measure the load at this moment
+   */
   constructor(options: {
     channel: Channel;
     topic: string;

@@ -18,8 +18,10 @@ const PROBE_MS = 2000;
 
 /** The id is in use by a worker that is alive. */
 export class IdInUseError extends Error {
+  /** The kind of error. */
   override name = "IdInUseError";
 
+  /** Says which id is in use, and what to do. */
   constructor(workerId: string) {
     super(
       `the worker id "${workerId}" is in use by another worker of the group; ` +
@@ -30,7 +32,9 @@ export class IdInUseError extends Error {
 
 /** A connection under a client id of its own, to ask before one connects. */
 export interface Enquiry {
+  /** The retained message on a topic; null if there is none. */
   lookUp(topic: string): Promise<Seen | null>;
+  /** Publishes a question, and waits for an answer in time. */
   ask(
     question: Publication,
     answer: {
@@ -93,6 +97,7 @@ export class Membership {
   /** What stood on our own topic when we subscribed to it. */
   #standing: Presence | null = null;
 
+  /** A new instance, which nobody knows of yet. */
   constructor(options: {
     channel: Channel;
     topics: Topics;

@@ -15,7 +15,11 @@ export class Peers {
   readonly #used = new Map<string, number>();
   readonly #offline = new Map<string, Set<() => void>>();
 
-  /** @param workerId this worker, which is no peer of its own */
+  /**
+   * Knows nobody yet.
+   *
+   * @param workerId this worker, which is no peer of its own
+   */
   constructor(workerId: string) {
     this.#workerId = workerId;
   }

@@ -31,6 +31,7 @@ export class Topics {
   readonly allLoads: string;
   readonly #base: string;
 
+  /** The topics below `<prefix>/<group>`. */
   constructor(prefix: string, group: string) {
     this.#base = `${prefix}/${group}`;
     this.tasks = `${this.#base}/tasks`;

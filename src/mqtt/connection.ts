@@ -46,11 +46,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The broker cannot serve this worker; the message says what is missing. */
 export class BrokerUnsuitableError extends Error {
+  /** The kind of error. */
   override name = "BrokerUnsuitableError";
 }
 
 /** The connection was lost before the broker answered. */
 export class ConnectionLostError extends Error {
+  /** The kind of error. */
   override name = "ConnectionLostError";
 }
 
@@ -75,7 +77,9 @@ export interface ConnectionEvents {
 
 /** What a connection needs. */
 export interface ConnectionOptions extends ConnectionEvents {
+  /** The broker. */
   broker: Broker;
+  /** Names the session. */
   clientId: string;
   /** Seconds that the broker keeps the session without us; 0: a clean one. */
   sessionExpiry: number;
@@ -104,6 +108,7 @@ export class MqttConnection {
   /** PINGRESPs that have come with nothing else in between. */
   #pings = 0;
 
+  /** Prepares it; `connect()` connects. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
   }

@@ -24,8 +24,11 @@ import { type MessageProperties, payloadOf, propertiesOf } from "./message.ts";
 
 /** One message that the broker keeps until it is released. */
 export interface Delivery {
+  /** The topic. */
   readonly topic: string;
+  /** Its bytes. */
   readonly payload: Uint8Array;
+  /** Its MQTT 5 properties. */
   readonly properties: MessageProperties;
   /** Whether the broker says that it has sent this message before. */
   readonly redelivered: boolean;
@@ -79,6 +82,8 @@ export class HeldDeliveries {
   readonly #sendPubrec: (messageId: number) => void;
 
   /**
+   * None are held at first.
+   *
    * @param sendPubrec writes a PUBREC for the identifier if there is a
    * connection, and does nothing otherwise
    */

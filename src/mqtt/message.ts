@@ -20,19 +20,27 @@ export interface MessageProperties {
 
 /** A message that came in. */
 export interface Incoming {
+  /** The topic. */
   topic: string;
+  /** Its bytes. */
   payload: Uint8Array;
   /** Whether it was a retained message, not one published just now. */
   retained: boolean;
+  /** Its MQTT 5 properties. */
   properties: MessageProperties;
 }
 
 /** A message to be published. */
 export interface Outgoing {
+  /** The topic. */
   topic: string;
+  /** Its bytes. */
   payload: string | Uint8Array;
+  /** 1 or 2 (4.3). */
   qos: 1 | 2;
+  /** Whether the broker keeps it for later subscribers. */
   retain?: boolean;
+  /** Its MQTT 5 properties. */
   properties?: MessageProperties;
   /**
    * A newer message on the same topic may take its place while it waits; it

@@ -12,9 +12,12 @@ import type { Outgoing } from "./message.ts";
 
 /** What the broker refused; `code` is the reason code of its answer. */
 export class PublishError extends Error {
+  /** The kind of error. */
   override name = "PublishError";
+  /** The reason code (2.4). */
   readonly code: number;
 
+  /** Says what was refused, and why. */
   constructor(topic: string, code: number, reason: string) {
     super(`Cannot publish on "${topic}": ${reason}`);
     this.code = code;
@@ -41,6 +44,8 @@ export class Outbox {
   #idle: PromiseWithResolvers<void> | null = null;
 
   /**
+   * An empty one, which sends nothing until it is opened.
+   *
    * @param send publishes one message and settles with the broker's answer,
    * which may come on a later connection
    */

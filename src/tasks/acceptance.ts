@@ -28,15 +28,25 @@ export interface Origin extends Arrival {
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
+  /** This worker. */
   workerId: string;
+  /** The tasks that wait here. */
   queue: TaskQueue;
+  /** How many tasks may wait. */
   queueCapacity: number;
+  /** The queue and the slots. */
   dispatcher: Dispatcher;
+  /** The statuses of this worker's tasks. */
   board: StatusBoard;
+  /** What runs playbooks. */
   runner: Runner;
+  /** Cancels that came before their tasks. */
   cancels: RememberedCancels;
+  /** The control connection. */
   channel: Channel;
+  /** Where discarded messages are reported. */
   rejectedTopic: string;
+  /** Where to write what happens. */
   log: Log;
   /** A peer that has room for a task which does not fit here. */
   peerWithRoom(task: Task): string | null;
@@ -52,6 +62,7 @@ export class Acceptance {
   /** Settles when everything that has come so far has its place. */
   #placed: Promise<unknown> = Promise.resolve();
 
+  /** Accepts nothing by itself. */
   constructor(options: AcceptanceOptions) {
     this.#options = options;
   }

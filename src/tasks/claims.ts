@@ -17,6 +17,7 @@ export class Claims {
   readonly #log: Log;
   #instance: string;
 
+  /** With nothing claimed, and nothing published. */
   constructor(options: {
     channel: Channel;
     topic: string;

@@ -8,6 +8,7 @@ import { isFinal } from "./states.ts";
 
 /** A status as it stood on its topic, with the token of who published it. */
 export interface Sighting {
+  /** The status. */
   status: TaskStatus;
   /** Names the holder of the task; see `status_board.ts`. */
   token: string | null;

@@ -8,18 +8,25 @@ import type { Progress } from "./task.ts";
 
 /** The properties of a message that matter to a task. */
 export interface MessageProperties {
+  /** User properties. */
   user?: Record<string, string>;
   /** Seconds until the message expires. */
   expirySeconds?: number;
+  /** The requester's response topic. */
   responseTopic?: string;
+  /** The requester's correlation data. */
   correlationData?: Uint8Array;
 }
 
 /** A message that the broker keeps until it is released. */
 export interface Delivery {
+  /** The topic. */
   readonly topic: string;
+  /** Its bytes. */
   readonly payload: Uint8Array;
+  /** Its MQTT 5 properties. */
   readonly properties: MessageProperties;
+  /** Whether the broker says that it has sent this message before. */
   readonly redelivered: boolean;
   /** Resolves when the broker can never deliver it again. */
   release(): Promise<void>;
@@ -27,10 +34,15 @@ export interface Delivery {
 
 /** A message to be published. */
 export interface Publication {
+  /** The topic. */
   topic: string;
+  /** Its bytes. */
   payload: string | Uint8Array;
+  /** 1 or 2 (4.3). */
   qos: 1 | 2;
+  /** Whether the broker keeps it for later subscribers. */
   retain?: boolean;
+  /** Its MQTT 5 properties. */
   properties?: MessageProperties;
   /** A newer one on the same topic may take its place while it waits. */
   replaceable?: boolean;
@@ -38,8 +50,11 @@ export interface Publication {
 
 /** A message that was seen on a topic. */
 export interface Seen {
+  /** Its bytes. */
   payload: Uint8Array;
+  /** Whether it was a retained message, not one published just now. */
   retained: boolean;
+  /** Its MQTT 5 properties. */
   properties: MessageProperties;
 }
 
@@ -58,6 +73,7 @@ export interface Channel {
 
 /** A run of a playbook. */
 export interface Run {
+  /** Settles when it has ended; never rejects. */
   readonly finished: Promise<
     {
       return_code: number | null;
@@ -82,8 +98,12 @@ export interface Runner {
 
 /** Where the program writes what it does. */
 export interface Log {
+  /** For whoever looks for a fault of the program. */
   debug(message: string, fields?: Record<string, unknown>): void;
+  /** What happens in the course of things. */
   info(message: string, fields?: Record<string, unknown>): void;
+  /** What an operator may have to look at. */
   warn(message: string, fields?: Record<string, unknown>): void;
+  /** What an operator has to look at. */
   error(message: string, fields?: Record<string, unknown>): void;
 }

@@ -16,7 +16,11 @@ export class TaskQueue {
   readonly #leaving = new Set<string>();
   #reserved = 0;
 
-  /** @param capacity how many tasks may wait */
+  /**
+   * An empty queue.
+   *
+   * @param capacity how many tasks may wait
+   */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }

@@ -30,9 +30,13 @@ export type StartStep =
 
 /** What a start needs. */
 export interface StartOptions {
+  /** The statuses of this worker's tasks. */
   board: StatusBoard;
+  /** What this worker has claimed. */
   claims: Claims;
+  /** What runs playbooks. */
   runner: Runner;
+  /** Where to write what happens. */
   log: Log;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
@@ -46,6 +50,7 @@ export interface StartOptions {
 
 /** A task in a slot. */
 export class ActiveTask {
+  /** The task. */
   readonly task: Task;
   /** Settles when its slot is free again. */
   readonly finished: Promise<void>;
@@ -57,6 +62,7 @@ export class ActiveTask {
   /** The group has published its end without us. */
   #abandoned = false;
 
+  /** Starts it at once. */
   constructor(task: Task, options: StartOptions) {
     this.task = task;
     this.#options = options;
@@ -174,10 +180,16 @@ export class ActiveTask {
     const outcome = await run.finished;
     clearTimeout(limit);
     updates.stop();
+    const at = task.progress.current_task;
     task.progress = outcome.progress;
     const returnCode = outcome.return_code;
     if (this.#ending) {
-      task.end({ ...this.#ending, returnCode });
+      const { error, state } = this.#ending;
+      task.end({
+        state,
+        error: at === null ? error ?? null : `${error ?? state}, at "${at}"`,
+        returnCode,
+      });
     } else if (returnCode === 0) {
       task.end({ state: "success", returnCode });
     } else {

@@ -62,7 +62,9 @@ interface Watch {
 
 /** What came of looking at a task's topic. */
 export interface Look {
+  /** What to do with the request. */
   judgement: Judgement;
+  /** What stood there. */
   seen: Sighting | null;
 }
 
@@ -81,6 +83,8 @@ export class StatusBoard {
   #takes = 0;
 
   /**
+   * Holding no task.
+   *
    * @param options.connected settles when the channel is connected
    * @param options.instance begins every token of this process
    * @param options.onGone somebody has taken a task over that we did not offer

@@ -41,16 +41,21 @@ const NO_PROGRESS: Progress = {
 
 /** How a task ended. */
 export interface Ending {
+  /** The final state. */
   state: TaskState;
+  /** Why it failed, if it did. */
   error?: string | null;
+  /** What ansible-playbook returned, if it ran. */
   returnCode?: number | null;
 }
 
 /** One task, from its request to its final status. */
 export class Task {
+  /** What was asked. */
   readonly request: TaskRequest;
   /** The message that brought it; its bytes travel along if it moves on. */
   readonly delivery: Delivery;
+  /** When the first worker accepted it. */
   readonly createdAt: Date;
   /** When its message expires: it must have started before. */
   readonly expiresAt: Date | null;
@@ -64,6 +69,7 @@ export class Task {
   #returnCode: number | null = null;
   #error: string | null = null;
 
+  /** A new task, in no state yet. */
   constructor(
     request: TaskRequest,
     delivery: Delivery,

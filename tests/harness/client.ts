@@ -1,0 +1,211 @@
+/**
+ * A controller: publishes requests, and records everything of a group.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import mqtt from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import type { TaskStatus } from "../../src/messages/task_status.ts";
+import { within } from "./waiting.ts";
+
+/** A message as it was seen. */
+export interface Message {
+  topic: string;
+  text: string;
+  retained: boolean;
+  user: Record<string, string>;
+  /** When it was seen, in milliseconds of `performance.now()`. */
+  at: number;
+}
+
+/** What a controller may say in a request beside the required fields. */
+export type Request = { task_id: string } & Record<string, unknown>;
+
+/** A controller that sees everything below `ansible/`. */
+export class Client implements AsyncDisposable {
+  readonly messages: Message[] = [];
+  readonly base: string;
+  /** A connection of its own: publishing must not wait for watching. */
+  readonly publisher: MqttClient;
+  readonly #watcher: MqttClient;
+  readonly #listeners = new Set<(message: Message) => void>();
+
+  private constructor(
+    clients: { publisher: MqttClient; watcher: MqttClient },
+    group: string,
+  ) {
+    this.publisher = clients.publisher;
+    this.#watcher = clients.watcher;
+    this.base = `ansible/${group}`;
+    this.#watcher.on("message", (topic, payload, packet) => {
+      const message: Message = {
+        topic,
+        text: payload.toString(),
+        retained: packet.retain,
+        user: { ...packet.properties?.userProperties } as Record<
+          string,
+          string
+        >,
+        at: performance.now(),
+      };
+      this.messages.push(message);
+      for (const listener of [...this.#listeners]) listener(message);
+    });
+  }
+
+  static async connect(
+    port: number,
+    options: { group?: string; mqtt?: Partial<IClientOptions> } = {},
+  ): Promise<Client> {
+    const connect = () => open(port, options.mqtt);
+    const [publisher, watcher] = await Promise.all([connect(), connect()]);
+    const client = new Client(
+      { publisher, watcher },
+      options.group ?? "test",
+    );
+    await watcher.subscribeAsync("ansible/#", { qos: 2 });
+    return client;
+  }
+
+  /** Publishes a task request. */
+  async submit(request: Request, properties = {}): Promise<void> {
+    await this.publish(`${this.base}/tasks`, JSON.stringify(request), {
+      qos: 2,
+      properties,
+    });
+  }
+
+  /** Publishes anything. */
+  async publish(
+    topic: string,
+    payload: string | Uint8Array,
+    options: { qos?: 0 | 1 | 2; retain?: boolean; properties?: object } = {},
+  ): Promise<void> {
+    await this.publisher.publishAsync(
+      topic,
+      typeof payload === "string" ? payload : Buffer.from(payload),
+      { qos: options.qos ?? 1, ...options },
+    );
+  }
+
+  /** Asks for the end of a task. */
+  cancel(taskId: string, reason?: string): Promise<void> {
+    return this.publish(
+      `${this.base}/tasks/${taskId}/cancel`,
+      reason === undefined ? "" : JSON.stringify({ reason }),
+    );
+  }
+
+  /** The first message, past or to come, that fits. */
+  message(
+    what: string,
+    fits: (message: Message) => boolean,
+    seconds = 30,
+  ): Promise<Message> {
+    const past = this.messages.find(fits);
+    if (past) return Promise.resolve(past);
+    const { promise, resolve } = Promise.withResolvers<Message>();
+    const listener = (message: Message) => {
+      if (fits(message)) resolve(message);
+    };
+    this.#listeners.add(listener);
+    return within(
+      seconds,
+      () =>
+        `${what}; the last messages were:\n${
+          this.messages.slice(-15).map(({ topic, text }) =>
+            `${topic} ${text.slice(0, 300)}`
+          ).join("\n")
+        }`,
+      promise,
+    ).finally(() => this.#listeners.delete(listener));
+  }
+
+  /** The first status of a task, past or to come, that fits. */
+  async status(
+    taskId: string,
+    fits: (status: TaskStatus) => boolean,
+    seconds = 30,
+  ): Promise<TaskStatus> {
+    const topic = `${this.base}/tasks/${taskId}/status`;
+    const { text } = await this.message(
+      `a status of ${taskId}`,
+      (message) =>
+        message.topic === topic && message.text !== "" &&
+        fits(JSON.parse(message.text)),
+      seconds,
+    );
+    return JSON.parse(text);
+  }
+
+  /** The final status of a task. */
+  final(taskId: string, seconds = 30): Promise<TaskStatus> {
+    return this.status(
+      taskId,
+      ({ completed_at }) => completed_at !== null,
+      seconds,
+    );
+  }
+
+  /** Submits a request and waits for its final status. */
+  async run(request: Request, seconds = 30): Promise<TaskStatus> {
+    await this.submit(request);
+    return await this.final(request.task_id, seconds);
+  }
+
+  /** Every status of a task that has been seen. */
+  history(taskId: string): TaskStatus[] {
+    const topic = `${this.base}/tasks/${taskId}/status`;
+    return this.messages.filter((message) =>
+      message.topic === topic && message.text !== ""
+    ).map(({ text }) => JSON.parse(text));
+  }
+
+  /** What was rejected. */
+  rejected(): Record<string, unknown>[] {
+    return this.messages.filter(({ topic }) =>
+      topic === `${this.base}/rejected`
+    ).map(({ text }) => JSON.parse(text));
+  }
+
+  /** The retained message on a topic, asked for now; null for none. */
+  async retained(port: number, topic: string): Promise<string | null> {
+    const client = await open(port);
+    let text: string | null = null;
+    client.on("message", (_topic, payload) => text = payload.toString());
+    await client.subscribeAsync(topic, { qos: 1 });
+    await client.unsubscribeAsync(topic);
+    await client.endAsync(true);
+    return text;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([
+      this.publisher.endAsync(true),
+      this.#watcher.endAsync(true),
+    ]);
+  }
+}
+
+/** Opens an MQTT 5 connection, and goes on trying. */
+export function open(
+  port: number,
+  options: Partial<IClientOptions> = {},
+): Promise<MqttClient> {
+  const client = mqtt.connect({
+    host: "127.0.0.1",
+    port,
+    protocolVersion: 5,
+    reconnectPeriod: 100,
+    ...options,
+  });
+  client.on("error", () => {});
+  return new Promise((resolve) =>
+    client.once("connect", () => {
+      const stream = client.stream as { setNoDelay?(on: boolean): void };
+      stream.setNoDelay?.(true);
+      resolve(client);
+    })
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * A directory of playbooks, and what has really happened in it.
+ *
+ * @module
+ */
+import { until } from "./waiting.ts";
+
+/** An inventory of hosts that are this machine. */
+export function localHosts(...names: string[]): string {
+  return [
+    ...names,
+    "[all:vars]",
+    "ansible_connection=local",
+    "ansible_python_interpreter={{ ansible_playbook_python }}",
+  ].join("\n") + "\n";
+}
+
+/**
+ * A run that writes its start and its end into a file: the truth about what
+ * ran, which does not pass through the worker. It needs no module, so it is
+ * quick.
+ */
+const WORK = `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: work
+      debug:
+        msg: >-
+          {{ lookup('pipe', 'echo start ' ~ id ~ ' ' ~ lookup('env', 'USER')
+          ~ ' $(date +%s.%N) >> ' ~ truth ~ '; sleep ' ~ (seconds | default(0))
+          ~ '; echo end ' ~ id ~ ' ' ~ lookup('env', 'USER')
+          ~ ' $(date +%s.%N) >> ' ~ truth) }}
+`;
+
+/** A line of the truth. */
+export interface Truth {
+  what: "start" | "end";
+  id: string;
+  worker: string;
+  /** Seconds since 1970. */
+  at: number;
+}
+
+/** A temporary directory with playbooks. */
+export class Project implements AsyncDisposable {
+  readonly directory: string;
+  readonly #root: string;
+
+  private constructor(root: string) {
+    this.#root = root;
+    this.directory = `${root}/playbooks`;
+  }
+
+  static async create(files: Record<string, string> = {}): Promise<Project> {
+    const root = await Deno.makeTempDir({ prefix: "project-" });
+    const project = new Project(root);
+    await Deno.mkdir(`${root}/home`);
+    await Deno.mkdir(project.directory);
+    await project.write({
+      hosts: localHosts("h1"),
+      "work.yml": WORK,
+      ...files,
+    });
+    await Deno.writeTextFile(project.truthFile, "");
+    return project;
+  }
+
+  async write(files: Record<string, string>): Promise<void> {
+    for (const [name, text] of Object.entries(files)) {
+      const path = `${this.directory}/${name}`;
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), {
+        recursive: true,
+      });
+      await Deno.writeTextFile(path, text);
+    }
+  }
+
+  get truthFile(): string {
+    return `${this.#root}/truth`;
+  }
+
+  /** A file that only this project's runs name. */
+  path(name: string): string {
+    return `${this.#root}/${name}`;
+  }
+
+  /** Variables of the workers' environment; they mark its processes, too. */
+  environment(worker: string): Record<string, string> {
+    return { HOME: `${this.#root}/home`, USER: worker };
+  }
+
+  /** A request of a run that writes down what it does. */
+  work(
+    id: string,
+    options: { seconds?: number } & Record<string, unknown> = {},
+  ) {
+    const { seconds = 0, ...more } = options;
+    return {
+      task_id: id,
+      playbook: "work.yml",
+      inventory: "hosts",
+      extra_vars: { id, truth: this.truthFile, seconds },
+      ...more,
+    };
+  }
+
+  /** What has happened so far. */
+  async truth(): Promise<Truth[]> {
+    const text = await Deno.readTextFile(this.truthFile);
+    return text.split("\n").filter((line) => line !== "").map((line) => {
+      const [what, id, worker, at] = line.split(" ") as [
+        "start" | "end",
+        string,
+        string,
+        string,
+      ];
+      return { what, id, worker, at: Number(at) };
+    });
+  }
+
+  /** Settles when a run has started. */
+  started(id: string, seconds = 20): Promise<void> {
+    return until(
+      seconds,
+      `the start of ${id}`,
+      async () =>
+        (await this.truth()).some((line) =>
+          line.what === "start" && line.id === id
+        ),
+    );
+  }
+
+  /** Processes of this project's runs, with their command lines. */
+  async processes(): Promise<{ pid: number; command: string }[]> {
+    const found = [];
+    for await (const { name } of Deno.readDir("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const environment = await Deno.readTextFile(`/proc/${name}/environ`);
+        if (!environment.includes(`HOME=${this.#root}/home`)) continue;
+        const command = (await Deno.readTextFile(`/proc/${name}/cmdline`))
+          .replaceAll("\0", " ").trim();
+        if (command) found.push({ pid: Number(name), command });
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    return found;
+  }
+
+  /** Settles when no process of a run is left; launchers and workers stay. */
+  async quiet(seconds: number): Promise<void> {
+    let left: string[] = [];
+    await until(seconds, "the end of all processes", async () => {
+      left = (await this.processes()).map(({ command }) => command)
+        .filter((command) => !command.includes("src/main.ts"));
+      return left.length === 0;
+    }).catch((error) => {
+      throw new Error(`${error.message}; left: ${left.join(" | ")}`);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#root, { recursive: true });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Waiting with a bound, so that a test that waits for what never comes says
+ * what it was.
+ *
+ * @module
+ */
+
+/** Settles like the promise, or rejects after a time. */
+export async function within<T>(
+  seconds: number,
+  what: string | (() => string),
+  promise: Promise<T>,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const text = typeof what === "string" ? what : what();
+      reject(new Error(`waited ${seconds} s in vain for ${text}`));
+    }, seconds * 1000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks again and again until the answer is true. */
+export async function until(
+  seconds: number,
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  while (!await holds()) {
+    if (performance.now() > end) {
+      throw new Error(`waited ${seconds} s in vain for ${what}`);
+    }
+    await pause(0.02);
+  }
+}
+
+/** Lets a time pass that a test is about. */
+export function pause(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}

@@ -1,0 +1,181 @@
+/**
+ * A worker as users start it: a process of its own, under exactly the flags of
+ * `deno task start`.
+ *
+ * @module
+ */
+import { startArguments } from "../../dev/programs.ts";
+import type { Project } from "./project.ts";
+import { within } from "./waiting.ts";
+
+/** How a worker is started. */
+export interface WorkerOptions {
+  project: Project;
+  port: number;
+  id?: string;
+  mqtt?: Record<string, unknown>;
+  worker?: Record<string, unknown>;
+  config?: Record<string, unknown>;
+  /** Variables beside those of the project. */
+  env?: Record<string, string>;
+  /** Changes the arguments of `deno`. */
+  arguments?: (start: string[]) => string[];
+}
+
+/** A running worker. */
+export class Worker implements AsyncDisposable {
+  readonly id: string;
+  readonly exited: Promise<Deno.CommandStatus>;
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+  readonly #listeners = new Set<() => void>();
+  #log = "";
+  #over = false;
+
+  private constructor(id: string, child: Deno.ChildProcess) {
+    this.id = id;
+    this.#child = child;
+    this.#reading = this.#read();
+    this.exited = child.status;
+    this.exited.then(() => {
+      this.#over = true;
+      this.#tell();
+    });
+  }
+
+  /** Starts it, and does not wait. */
+  static async spawn(options: WorkerOptions): Promise<Worker> {
+    const { project, port, id = "w1" } = options;
+    const file = project.path(`${id}.yaml`);
+    await Deno.writeTextFile(
+      file,
+      JSON.stringify({
+        mqtt: {
+          host: "127.0.0.1",
+          port,
+          reconnect_min: 0.1,
+          reconnect_max: 1,
+          ...options.mqtt,
+        },
+        worker: {
+          group_name: "test",
+          worker_id: id,
+          playbook_directory: project.directory,
+          kill_grace: 1,
+          shutdown_grace: 1,
+          status_interval: 0.2,
+          ...options.worker,
+        },
+        log_level: "DEBUG",
+        ...options.config,
+      }),
+    );
+    const args = [...startArguments(), "-c", file];
+    return new Worker(
+      id,
+      new Deno.Command(Deno.execPath(), {
+        args: options.arguments ? options.arguments(args) : args,
+        clearEnv: true,
+        env: {
+          PATH: Deno.env.get("PATH") ?? "",
+          DENO_DIR: await denoDirectory(),
+          NO_COLOR: "1",
+          ...project.environment(id),
+          ...options.env,
+        },
+        stdin: "null",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn(),
+    );
+  }
+
+  /** Starts it, and waits until it is ready for tasks. */
+  static async start(options: WorkerOptions): Promise<Worker> {
+    const worker = await Worker.spawn(options);
+    await worker.logged("ready for tasks");
+    return worker;
+  }
+
+  /** What it has logged so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Settles when it has logged a text, `times` times. */
+  async logged(text: string, times = 1, seconds = 30): Promise<void> {
+    const there = () => this.#log.split(text).length > times;
+    if (there()) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const listener = () => {
+      if (there()) resolve();
+      else if (this.#over) reject(new Error(`the worker ended:\n${this.#log}`));
+    };
+    this.#listeners.add(listener);
+    listener();
+    await within(
+      seconds,
+      () => `"${text}" in the log:\n${this.#log.slice(-3000)}`,
+      promise,
+    ).finally(() => this.#listeners.delete(listener));
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Asks it to stop; returns its exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    if (!this.#over) this.signal(signal);
+    return (await this.exited).code;
+  }
+
+  /** Kills it. */
+  async kill(): Promise<void> {
+    if (!this.#over) this.signal("SIGKILL");
+    await this.exited;
+  }
+
+  /** Its resident memory, in MB. */
+  async memory(): Promise<number> {
+    const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
+    return Number(/VmRSS:\s*(\d+)/.exec(status)![1]) / 1024;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const texts = this.#child.stderr.pipeThrough(new TextDecoderStream());
+    for await (const text of texts) {
+      this.#log += text;
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+let cache: string | undefined;
+
+/** Where this Deno keeps its cache: a worker has another home. */
+async function denoDirectory(): Promise<string> {
+  if (cache === undefined) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json"],
+      stderr: "null",
+    }).output();
+    cache = JSON.parse(new TextDecoder().decode(stdout)).denoDir as string;
+  }
+  return cache;
+}

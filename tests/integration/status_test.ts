@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { taskStatusSchema } from "../../src/messages/task_status.ts";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { localHosts, Project } from "../harness/project.ts";
+import { Worker } from "../harness/worker.ts";
+
+const FIELDS = [
+  "task_id",
+  "state",
+  "created_at",
+  "started_at",
+  "completed_at",
+  "duration_seconds",
+  "tasks_total",
+  "tasks_ok",
+  "tasks_changed",
+  "tasks_failed",
+  "tasks_skipped",
+  "tasks_unreachable",
+  "return_code",
+  "error_message",
+  "tasks_rescued",
+  "tasks_ignored",
+  "playbook",
+  "inventory",
+  "worker_id",
+  "current_task",
+];
+
+Deno.test({
+  name: "a request becomes a run, and its status says all there is, in order",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      hosts: localHosts("h1", "h2"),
+      "site.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: first
+      debug: msg=1
+    - name: second
+      command: sleep 0.5
+    - name: third
+      debug: msg=3
+      when: inventory_hostname == "h1"
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const request = {
+      task_id: "t-1",
+      playbook: "site.yml",
+      inventory: "hosts",
+    };
+    const final = await client.run(request);
+    const history = client.history("t-1");
+    for (const status of history) {
+      assert.deepEqual(Object.keys(status), FIELDS);
+      taskStatusSchema.parse(status);
+    }
+    const [first] = history;
+    assert.equal(first!.state, "queued");
+    assert.equal(first!.started_at, null);
+    assert.equal(first!.duration_seconds, null);
+    const running = history.filter(({ state }) => state === "running");
+    assert.ok(running.length >= 2, "there are updates while it runs");
+    assert.ok(running.some(({ current_task }) => current_task === "second"));
+    assert.ok(
+      running.every(({ tasks_total }, i) =>
+        i === 0 || tasks_total >= running[i - 1]!.tasks_total
+      ),
+    );
+    assert.ok(running.every(({ started_at }) => started_at !== null));
+    assert.deepEqual(
+      {
+        ...final,
+        created_at: 0,
+        started_at: 0,
+        completed_at: 0,
+        duration_seconds: 0,
+      },
+      {
+        task_id: "t-1",
+        state: "success",
+        created_at: 0,
+        started_at: 0,
+        completed_at: 0,
+        duration_seconds: 0,
+        tasks_total: 6,
+        tasks_ok: 5,
+        tasks_changed: 2,
+        tasks_failed: 0,
+        tasks_skipped: 1,
+        tasks_unreachable: 0,
+        return_code: 0,
+        error_message: null,
+        tasks_rescued: 0,
+        tasks_ignored: 0,
+        playbook: "site.yml",
+        inventory: "hosts",
+        worker_id: "w1",
+        current_task: null,
+      },
+    );
+    const took = new Date(final.completed_at!).getTime() -
+      new Date(final.started_at!).getTime();
+    assert.ok(Math.abs(took / 1000 - final.duration_seconds!) < 0.01);
+    assert.equal(
+      history.filter(({ completed_at }) => completed_at !== null).length,
+      1,
+    );
+    const retained = await client.retained(
+      broker.port,
+      "ansible/test/tasks/t-1/status",
+    );
+    assert.deepEqual(JSON.parse(retained!), final);
+    assert.equal(await worker.stop(), 0);
+  },
+});
