@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { TaskStatus } from "../../src/messages/task_status.ts";
+import { CORPUS, INVENTORIES } from "../ansible/corpus.ts";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { localHosts, Project } from "../harness/project.ts";
+import { Worker } from "../harness/worker.ts";
+
+const COLUMNS = {
+  ok: "tasks_ok",
+  changed: "tasks_changed",
+  unreachable: "tasks_unreachable",
+  failed: "tasks_failed",
+  skipped: "tasks_skipped",
+  rescued: "tasks_rescued",
+  ignored: "tasks_ignored",
+} as const;
+
+Deno.test({
+  name: "the counters are those of the recap that ansible-playbook prints",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await corpusProject();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: { max_concurrent_tasks: 2, status_interval: 0.05 },
+    });
+    for (const [i] of CORPUS.entries()) {
+      await client.submit(requestOf(i, "c"));
+    }
+    for (const [i, { name }] of CORPUS.entries()) {
+      const final = await client.final(`c-${i}`, 90);
+      const hand = await byHand(project, i);
+      await t.step(name, () => {
+        compare(final, hand);
+        const totals = client.history(`c-${i}`)
+          .filter(({ state }) => state === "running")
+          .map(({ tasks_total }) => tasks_total);
+        assert.deepEqual(totals, totals.toSorted((a, b) => a - b));
+      });
+    }
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "the counters do not depend on what ansible.cfg has printed",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await corpusProject();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    for (const callback of ["minimal", "oneline"]) {
+      await t.step(callback, async () => {
+        // The launcher that waits was made without this file: it is replaced.
+        await project.write({
+          "ansible.cfg": `[defaults]\nstdout_callback = ${callback}\n`,
+        });
+        for (const name of ["block, rescue and always", "handlers"]) {
+          const i = CORPUS.findIndex((one) => one.name === name);
+          const final = await client.run(requestOf(i, callback));
+          await Deno.remove(`${project.directory}/ansible.cfg`);
+          compare(final, await byHand(project, i));
+          await project.write({
+            "ansible.cfg": `[defaults]\nstdout_callback = ${callback}\n`,
+          });
+        }
+      });
+    }
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+async function corpusProject(): Promise<Project> {
+  const project = await Project.create({
+    ...INVENTORIES,
+    hosts: localHosts("h1", "h2", "h3"),
+  });
+  for (const [i, { play, files = {} }] of CORPUS.entries()) {
+    await project.write({ [`${i}/site.yml`]: play });
+    for (const [name, text] of Object.entries(files)) {
+      await project.write({ [`${i}/${name}`]: text });
+    }
+  }
+  return project;
+}
+
+function requestOf(i: number, prefix: string) {
+  const { inventory = "hosts", request = {} } = CORPUS[i]!;
+  return {
+    task_id: `${prefix}-${i}`,
+    playbook: `${i}/site.yml`,
+    inventory,
+    ...request,
+  };
+}
+
+async function byHand(project: Project, i: number) {
+  const { args = [], inventory = "hosts" } = CORPUS[i]!;
+  const { code, stdout } = await new Deno.Command("ansible-playbook", {
+    args: [`--inventory=${inventory}`, ...args, "--", `${i}/site.yml`],
+    cwd: project.directory,
+    env: { ...project.environment("hand"), LC_ALL: "C.UTF-8" },
+    stdin: "null",
+  }).output();
+  return { code, text: new TextDecoder().decode(stdout) };
+}
+
+/** Compares with the recap, which is the last thing on stdout. */
+function compare(
+  final: TaskStatus,
+  hand: { code: number; text: string },
+): void {
+  const recap = hand.text.slice(hand.text.lastIndexOf("\nPLAY RECAP *") + 1);
+  const lines = recap.startsWith("PLAY RECAP")
+    ? recap.split("\n").slice(1)
+    : [];
+  const sums: Record<string, number> = {};
+  for (const [column, field] of Object.entries(COLUMNS)) {
+    sums[field] = lines.reduce((sum, line) => {
+      const found = new RegExp(`\\b${column}=(\\d+)`).exec(line);
+      return sum + Number(found?.[1] ?? 0);
+    }, 0);
+  }
+  const counted = Object.fromEntries(
+    Object.values(COLUMNS).map((field) => [field, final[field]]),
+  );
+  assert.deepEqual(counted, sums, `recap:\n${recap}`);
+  assert.equal(final.return_code, hand.code);
+  assert.equal(final.state, hand.code === 0 ? "success" : "failed");
+  assert.equal(
+    final.tasks_total,
+    final.tasks_ok + final.tasks_failed + final.tasks_skipped +
+      final.tasks_unreachable + final.tasks_rescued,
+  );
+  if (hand.code === 0) assert.equal(final.error_message, null);
+  else assert.ok(final.error_message, "a failure has a reason");
+}
