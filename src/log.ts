@@ -1,6 +1,10 @@
 /**
  * What the program writes of its doings: one line each, as text or JSON.
  *
+ * Much of what is written was sent by somebody else. Whatever a line contains,
+ * it stays one line of bounded length, cannot control a terminal, and shows no
+ * secret.
+ *
  * @module
  */
 
@@ -12,35 +16,62 @@ export type LogFields = Record<string, unknown>;
 
 const LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
-/** The longest text of one message or field, in characters. */
-const MOST_CHARACTERS = 4096;
+/** The longest line, in bytes. */
+const MOST_BYTES = 8192;
 
-/** Writes entries of at least its level. */
+/** The most of a line that its message may take, and each of its fields. */
+const MESSAGE_BYTES = 4096;
+const FIELD_BYTES = 2048;
+
+/** What a line needs beside its texts, and for saying that it was cut. */
+const SPARE_BYTES = 128;
+
+/** What a field needs beside its name and its text. */
+const FIELD_OVERHEAD_BYTES = 8;
+
+/** What every entry has. */
+const RESERVED: ReadonlySet<string> = new Set(["time", "level", "message"]);
+
+/** JSON that needs no quotes. */
+const BARE = /^(-?\d[\d.e+-]*|true|false|null)$/;
+
+/**
+ * What a terminal or a reader of lines acts upon: control characters, line
+ * separators, marks that turn the direction of text or cannot be seen, and
+ * halves of characters.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Writes entries of at least its level; never throws for what it is given. */
 export class Log {
   /** The least level that is written. */
   level: LogLevel;
   readonly #format: "text" | "json";
   readonly #write: (line: string) => void;
-  readonly #secrets: string[];
+  #secrets: string[] = [];
 
   /**
    * Writes at least what the level says.
    *
    * @param options.write gets each line, without its end
-   * @param options.secrets texts that are replaced by `***` wherever they occur
    */
   constructor(options: {
     level: LogLevel;
     format: "text" | "json";
     write(line: string): void;
-    secrets?: readonly string[];
   }) {
     this.level = options.level;
     this.#format = options.format;
     this.#write = options.write;
-    // The longest first, so that no part of a secret is left of one.
-    this.#secrets = [...options.secrets ?? []].filter((s) => s.length > 0)
-      .sort((a, b) => b.length - a.length);
+  }
+
+  /** From now on `***` stands for these texts, wherever they occur. */
+  redact(secrets: readonly string[]): void {
+    // Also as they look inside of JSON, which messages may quote.
+    const all = secrets.flatMap((text) => [text, inner(JSON.stringify(text))]);
+    // The longest first: otherwise what is left of it could be read.
+    this.#secrets = [...new Set([...this.#secrets, ...all])]
+      .filter((text) => text !== "").sort((a, b) => b.length - a.length);
   }
 
   /** For whoever looks for a fault of the program. */
@@ -66,57 +97,123 @@ export class Log {
   #entry(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.level)) return;
     const time = new Date().toISOString();
-    const texts = Object.entries(fields)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]): [string, string | number] => [
-        name,
-        typeof value === "number" ? value : this.#clean(textOf(value)),
-      ]);
-    const clean = this.#clean(message);
-    if (this.#format === "json") {
-      this.#write(
-        JSON.stringify({
-          time,
-          level,
-          message: clean,
-          ...Object.fromEntries(texts),
-        }),
+    const isJson = this.#format === "json";
+    let room = MOST_BYTES - SPARE_BYTES;
+    const fit = (
+      text: string,
+      most: number,
+      encode: (text: string) => string,
+    ) => {
+      const encoded = cut(this.#hide(text), Math.min(most, room), encode);
+      room -= bytes(encoded);
+      return encoded;
+    };
+    const told = fit(message, MESSAGE_BYTES, isJson ? asJson : asText);
+    const parts: string[] = [];
+    const { task_id, ...others } = fields;
+    for (const [name, value] of Object.entries({ task_id, ...others })) {
+      if (value === undefined) continue;
+      // A field cannot take the place of what every entry has.
+      const key = RESERVED.has(name) ? `${name}_` : name;
+      room -= bytes(key) + FIELD_OVERHEAD_BYTES;
+      if (room < SPARE_BYTES) {
+        parts.push(isJson ? `"cut":true` : " …");
+        break;
+      }
+      const text = textOf(value);
+      const isBare = typeof value !== "string" && BARE.test(text) &&
+        this.#hide(text) === text;
+      const encoded = fit(text, FIELD_BYTES, asJson);
+      parts.push(
+        isJson
+          ? `"${key}":${isBare ? encoded : `"${encoded}"`}`
+          : ` ${key}=${
+            /^[^\s"=\\]+$/.test(encoded) ? encoded : `"${encoded}"`
+          }`,
       );
-      return;
     }
-    const told = texts.map(([name, value]) =>
-      ` ${name}=${typeof value === "string" ? quoted(value) : value}`
+    this.#write(
+      isJson
+        ? `{${
+          [
+            `"time":"${time}","level":"${level}","message":"${told}"`,
+            ...parts,
+          ].join(",")
+        }}`
+        : `${time} ${level.padEnd(5)} ${told}${parts.join("")}`,
     );
-    this.#write(`${time} ${level.padEnd(5)} ${clean}${told.join("")}`);
   }
 
-  /** One line, of bounded length, without secrets or control characters. */
-  #clean(text: string): string {
-    let clean = text;
-    for (const secret of this.#secrets) clean = clean.replaceAll(secret, "***");
-    if (clean.length > MOST_CHARACTERS) {
-      clean = clean.slice(0, MOST_CHARACTERS) + "…";
+  #hide(text: string): string {
+    let hidden = text;
+    for (const secret of this.#secrets) {
+      hidden = hidden.replaceAll(secret, "***");
     }
-    return clean.replace(
-      // Control characters, and what else a terminal or a reader of lines acts
-      // upon: line separators and marks that turn the direction of text.
-      // deno-lint-ignore no-control-regex
-      /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-      (c) =>
-        c === "\n"
-          ? "\\n"
-          : c === "\t"
-          ? "\\t"
-          : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    );
+    return hidden;
   }
+}
+
+/** A piece of text inside of a JSON string, every unsafe character escaped. */
+function asJson(text: string): string {
+  return inner(JSON.stringify(text)).replace(UNSAFE, escape);
+}
+
+/** A piece of text on a line, every unsafe character escaped. */
+function asText(text: string): string {
+  return text.replace(
+    UNSAFE,
+    (c) =>
+      c === "\n" ? "\\n" : c === "\t" ? "\\t" : c === "\r" ? "\\r" : escape(c),
+  );
+}
+
+function escape(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+  ).join("");
+}
+
+/** Encodes as much of a text as has room, whole characters only. */
+function cut(
+  text: string,
+  most: number,
+  encode: (text: string) => string,
+): string {
+  // No character is shorter than a byte, so what lies beyond is cut anyway.
+  const start = text.slice(0, most + 1);
+  const whole = encode(start);
+  if (start.length === text.length && bytes(whole) <= most) return whole;
+  const kept: string[] = [];
+  let room = most - bytes("…");
+  for (const character of start) {
+    const encoded = encode(character);
+    room -= bytes(encoded);
+    if (room < 0) break;
+    kept.push(encoded);
+  }
+  return kept.join("") + "…";
+}
+
+const encoder = new TextEncoder();
+
+function bytes(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** What stands between the quotes. */
+function inner(quotedText: string): string {
+  return quotedText.slice(1, -1);
 }
 
 function textOf(value: unknown): string {
-  if (value instanceof Error) return value.message;
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function quoted(text: string): string {
-  return /^[^\s"=]+$/.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
+  if (typeof value === "string") return value;
+  try {
+    if (value instanceof Error) return value.message;
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // A cycle, a big integer, or a getter that throws: a log line is not worth
+    // an error.
+    return "(cannot be shown)";
+  }
 }

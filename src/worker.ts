@@ -430,6 +430,7 @@ class Worker {
       ...common,
       queue: this.#queue,
       queueCapacity: worker.max_queue_size,
+      waitForRoom: worker.when_full === "wait",
       dispatcher: this.#dispatcher,
       board: this.#board,
       runner: ansible,
@@ -674,6 +675,7 @@ class Worker {
   }
 
   #changed(): void {
+    this.#acceptance.update();
     this.#load.update();
     this.#handOver.update();
     this.#handOver.wake();

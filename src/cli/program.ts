@@ -10,6 +10,7 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
+import { print } from "./output.ts";
 import { run } from "./run.ts";
 import { validate } from "./validate.ts";
 import { version } from "./version.ts";
@@ -41,8 +42,8 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => write(Deno.stdout, text),
-      writeErr: (text) => write(Deno.stderr, text),
+      writeOut: (text) => print(Deno.stdout, text),
+      writeErr: (text) => print(Deno.stderr, text),
     })
     .showHelpAfterError("(--help shows what can be given)");
   try {
@@ -55,9 +56,4 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     { config: string; validate?: boolean }
   >();
   return only ? await validate(config) : await run(config);
-}
-
-function write(to: { writeSync(data: Uint8Array): number }, text: string) {
-  let data = new TextEncoder().encode(text);
-  while (data.length > 0) data = data.subarray(to.writeSync(data));
 }

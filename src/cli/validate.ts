@@ -1,10 +1,10 @@
-// deno-lint-ignore-file no-console
 /**
  * `ansible-worker --validate`: is the configuration valid?
  *
  * @module
  */
 import { ConfigError, loadConfig } from "../config/mod.ts";
+import { print } from "./output.ts";
 
 /** Says so, or what is wrong; returns the exit code. */
 export async function validate(file: string): Promise<number> {
@@ -12,9 +12,9 @@ export async function validate(file: string): Promise<number> {
     await loadConfig(file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
+    print(Deno.stderr, `${error.message}\n`);
     return 1;
   }
-  console.log(`${file}: the configuration is valid`);
+  print(Deno.stdout, `${file}: the configuration is valid\n`);
   return 0;
 }

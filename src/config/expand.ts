@@ -10,41 +10,52 @@ export class VariableError extends Error {
   override name = "VariableError";
 }
 
+/** Looks a variable up: its value, or why there is none. */
+export type Variables = (
+  name: string,
+) => { value: string } | { missing: string };
+
 /**
  * Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for `${`.
  *
- * @param value where the variables come from: a text, or why there is none
- * @throws {VariableError} a variable has neither value nor default
+ * As in a shell, the default also stands in for a variable that is empty. What
+ * a variable contains is not expanded again.
+ *
+ * @throws {VariableError} a variable has neither value nor default; the message
+ * shows nothing of the text but the variable's name, since the text may be a
+ * password
  */
-export function expand(
-  text: string,
-  value: (name: string) => { value: string } | { missing: string },
-): string {
+export function expand(text: string, variables: Variables): string {
   return text.replace(
-    /\$\$\{|\$\{([^}]*)\}?/g,
-    (all: string, inner: string | undefined) => {
+    /\$\$\{|\$\{([^}]*)(\}?)/g,
+    (_, inner: string | undefined, end: string) => {
       if (inner === undefined) return "${";
       const [, name, fallback] =
         /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner) ?? [];
-      if (name === undefined || !all.endsWith("}")) {
+      if (name === undefined || end === "") {
         throw new VariableError(
-          `"${all}" is not a variable; write \${NAME} or \${NAME:-default}, or $\${ for the text itself`,
+          "has a ${ that begins no variable; write ${NAME} or ${NAME:-default}, or $${ for the characters ${ themselves",
         );
       }
-      const found = value(name);
-      if ("value" in found && !(found.value === "" && fallback !== undefined)) {
+      if (fallback?.includes("${")) {
+        throw new VariableError(
+          `has a variable in the default of ${name}; a default can only be a text`,
+        );
+      }
+      const found = variables(name);
+      if ("value" in found && (found.value !== "" || fallback === undefined)) {
         return found.value;
       }
       if (fallback !== undefined) return fallback;
-      throw new VariableError("missing" in found ? found.missing : "is empty");
+      throw new VariableError("missing" in found ? found.missing : "");
     },
   );
 }
 
 /** A variable of the environment, as far as the sandbox shows it. */
-export function fromEnvironment(
-  name: string,
-): { value: string } | { missing: string } {
+export function fromEnvironment(name: string): ReturnType<Variables> {
+  // With --ignore-env a hidden variable reads as one that is not set: only the
+  // permission tells the two apart.
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });
   const value = state === "granted" ? Deno.env.get(name) : undefined;
   if (value !== undefined) return { value };

@@ -3,5 +3,7 @@
  *
  * @module
  */
-export { ConfigError, loadConfig } from "./load.ts";
+export { type Variables } from "./expand.ts";
+export { loadConfig } from "./load.ts";
+export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";

@@ -1,6 +1,10 @@
 /**
  * Every key of the configuration, with its default and its limits.
  *
+ * A new section is one more object here, its keys in `config.example.yaml`, and
+ * its paths, if it has any, in `files.ts`; places, suggestions and messages
+ * follow from the schema.
+ *
  * @module
  */
 import { z } from "zod";
@@ -8,46 +12,58 @@ import { z } from "zod";
 /** The longest time limit, as in a request. */
 const SEVEN_DAYS = 7 * 24 * 3600;
 
-/** An integer, also one that stands in quotes because it came from `${…}`. */
-function whole(least: number, most = Number.MAX_SAFE_INTEGER) {
-  const limits = most === Number.MAX_SAFE_INTEGER
-    ? `of at least ${least}`
-    : `from ${least} to ${most}`;
-  const message = `must be a whole number ${limits}`;
+/**
+ * The most tasks that may wait. With the slots and a margin for refusals it has
+ * to fit into MQTT's Receive Maximum, a two byte integer (3.1.2.11.3).
+ */
+const MOST_QUEUED = 65_000;
+
+/** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */
+const MOST_SECONDS = 4_294_967_294;
+
+/** A whole number; also one in quotes, since `${…}` gives texts only. */
+function whole(least: number, most: number) {
+  const message = `must be a whole number of at least ${least}`;
   return z.preprocess(
-    fromText(Number),
-    z.int(message).min(least, message).max(most, message),
+    numberFromText,
+    z.int(message).min(least, message)
+      .max(most, `must be a whole number of at most ${most}`),
   );
 }
 
-/** Seconds, fractions allowed. */
-function seconds(least: number, most = Number.MAX_SAFE_INTEGER) {
-  const message = most === Number.MAX_SAFE_INTEGER
-    ? `must be a number of seconds of at least ${least}`
-    : `must be a number of seconds from ${least} to ${most}`;
+/** Seconds, fractions allowed; also in quotes. */
+function seconds(least: number, most: number) {
+  const message = `must be a number of seconds of at least ${least}`;
   return z.preprocess(
-    fromText(Number),
-    z.number(message).min(least, message).max(most, message),
+    numberFromText,
+    z.number(message).min(least, message)
+      .max(most, `must be a number of seconds of at most ${most}`),
   );
 }
 
+/** True or false; also in quotes. */
 function flag() {
-  return z.preprocess(
-    fromText((text) =>
-      text === "true" ? true : text === "false" ? false : text
-    ),
-    z.boolean("must be true or false"),
-  );
+  return z.preprocess(flagFromText, z.boolean("must be true or false"));
 }
 
-/** `${…}` gives texts only; where a key wants something else, it is read. */
-function fromText(read: (text: string) => unknown) {
-  return (value: unknown) =>
-    typeof value === "string" && value.trim() !== "" ? read(value) : value;
+function numberFromText(value: unknown): unknown {
+  return typeof value === "string" && /^\s*\d+(\.\d+)?\s*$/.test(value)
+    ? Number(value)
+    : value;
+}
+
+function flagFromText(value: unknown): unknown {
+  const text = typeof value === "string" ? value.trim() : value;
+  return text === "true" ? true : text === "false" ? false : value;
 }
 
 function text() {
-  return z.string("must be a text").min(1, "must not be empty");
+  return z.string({
+    error: ({ input }) =>
+      typeof input === "number" || typeof input === "boolean"
+        ? "must be a text; put it in quotes"
+        : "must be a text",
+  }).min(1, "must not be empty");
 }
 
 /** One level of a topic, and part of a client id. */
@@ -58,6 +74,22 @@ function topicLevel() {
   );
 }
 
+/** Several levels of a topic. */
+function topicPrefix() {
+  return text().max(200, "must be at most 200 characters").regex(
+    /^(?!\$)[^/+#\p{Cc}\p{Cs}]+(\/[^/+#\p{Cc}\p{Cs}]+)*$/u,
+    "must be topic levels with / between them, none empty, without + and #, and not begin with $",
+  );
+}
+
+/** The name of a host, or its address. */
+function host() {
+  return text().regex(
+    /^([^\s:/@[\]]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?)$/,
+    "must be only the name or the address of the broker: no mqtt://, no user, no port, no brackets",
+  );
+}
+
 function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
   return z.enum(names, `must be one of ${names.join(", ")}`);
 }
@@ -65,7 +97,7 @@ function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
 /** The schema of a configuration; see `config.example.yaml`. */
 export const configSchema = z.strictObject({
   mqtt: z.strictObject({
-    host: text(),
+    host: host(),
     port: whole(1, 65_535).optional(),
     username: text().optional(),
     password: text().optional(),
@@ -75,67 +107,80 @@ export const configSchema = z.strictObject({
     tls_client_cert: text().optional(),
     tls_client_key: text().optional(),
     websocket_path: text().optional(),
-    session_expiry: whole(0, 4_294_967_294).default(3600),
+    session_expiry: whole(0, MOST_SECONDS).default(3600),
     reconnect_min: seconds(0.1, 3600).default(1),
     reconnect_max: seconds(0.1, 86_400).default(60),
   }),
   worker: z.strictObject({
     group_name: topicLevel(),
-    worker_id: topicLevel().optional(),
+    worker_id: topicLevel().refine(
+      (id) => !id.endsWith("-control"),
+      "must not end in -control, since that names a worker's second connection",
+    ).optional(),
     playbook_directory: text(),
     inventory_directory: text().optional(),
-    topic_prefix: text().max(200, "must be at most 200 characters").regex(
-      // deno-lint-ignore no-control-regex
-      /^[^/+#$\u0000-\u001f][^/+#\u0000-\u001f]*(\/[^/+#\u0000-\u001f]+)*$/,
-      "must be topic levels separated by /, without + and #, not beginning with $",
-    ).default("ansible"),
-    max_queue_size: whole(1, 65_000).default(100),
+    topic_prefix: topicPrefix().default("ansible"),
+    max_queue_size: whole(1, MOST_QUEUED).default(100),
     when_full: oneOf(["reject", "wait"]).default("reject"),
     max_concurrent_tasks: whole(1, 256).default(1),
-    duplicate_window: seconds(0).default(3600),
+    duplicate_window: seconds(0, MOST_SECONDS).default(3600),
     task_timeout: seconds(1, SEVEN_DAYS).default(3600),
     kill_grace: seconds(0, 3600).default(10),
     shutdown_grace: seconds(0, 86_400).default(60),
     status_interval: seconds(0.05, 3600).default(1),
-    status_retention: whole(0, 4_294_967_295).default(2_592_000),
+    status_retention: whole(0, MOST_SECONDS).default(2_592_000),
     publish_events: flag().default(false),
     publish_output: flag().default(false),
   }),
   log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"),
   log_format: oneOf(["text", "json"]).default("text"),
-}).superRefine(({ mqtt }, context) => {
-  const together = (a: keyof typeof mqtt, b: keyof typeof mqtt) => {
-    for (const [here, other] of [[a, b], [b, a]] as const) {
-      if (mqtt[here] !== undefined && mqtt[other] === undefined) {
-        context.addIssue({
-          code: "custom",
-          path: ["mqtt", here],
-          message: `needs mqtt.${other} too`,
-        });
+});
+
+/**
+ * What is wrong between keys that are right by themselves.
+ *
+ * It takes what has not been checked, so that it can be told together with what
+ * the schema objects to: the schema's own refinements wait until all else is
+ * right.
+ */
+export function contradictions(
+  value: unknown,
+): { path: [string, string]; message: string }[] {
+  const mqtt = (value as { mqtt?: unknown } | null)?.mqtt;
+  if (typeof mqtt !== "object" || mqtt === null) return [];
+  const given = new Map<string, unknown>(Object.entries(mqtt));
+  const found: { path: [string, string]; message: string }[] = [];
+  const add = (key: string, message: string) =>
+    found.push({ path: ["mqtt", key], message });
+  for (
+    const [a, b] of [
+      ["username", "password"],
+      ["tls_client_cert", "tls_client_key"],
+    ] as const
+  ) {
+    if (given.has(a) && !given.has(b)) add(a, `needs mqtt.${b} too`);
+    if (given.has(b) && !given.has(a)) add(b, `needs mqtt.${a} too`);
+  }
+  if (flagFromText(given.get("tls_enabled") ?? false) === false) {
+    for (const key of ["tls_ca_cert", "tls_client_cert", "tls_client_key"]) {
+      if (given.has(key)) {
+        add(key, "has no effect without mqtt.tls_enabled: true");
       }
     }
-  };
-  together("username", "password");
-  together("tls_client_cert", "tls_client_key");
-  for (
-    const key of ["tls_ca_cert", "tls_client_cert", "tls_client_key"] as const
-  ) {
-    if (mqtt[key] !== undefined && !mqtt.tls_enabled) {
-      context.addIssue({
-        code: "custom",
-        path: ["mqtt", key],
-        message: "has no effect without mqtt.tls_enabled: true",
-      });
-    }
   }
-  if (mqtt.reconnect_max < mqtt.reconnect_min) {
-    context.addIssue({
-      code: "custom",
-      path: ["mqtt", "reconnect_max"],
-      message: "must not be less than mqtt.reconnect_min",
-    });
+  const least = Number(given.get("reconnect_min") ?? 1);
+  const most = Number(given.get("reconnect_max") ?? 60);
+  if (most < least) {
+    const key = given.has("reconnect_max") ? "reconnect_max" : "reconnect_min";
+    add(
+      key,
+      key === "reconnect_max"
+        ? "must not be less than mqtt.reconnect_min"
+        : "must not be more than mqtt.reconnect_max",
+    );
   }
-});
+  return found;
+}
 
 type Parsed = z.output<typeof configSchema>;
 

@@ -34,6 +34,8 @@ export interface AcceptanceOptions {
   queue: TaskQueue;
   /** How many tasks may wait. */
   queueCapacity: number;
+  /** What does not fit is left with the broker until there is room. */
+  waitForRoom: boolean;
   /** The queue and the slots. */
   dispatcher: Dispatcher;
   /** The statuses of this worker's tasks. */
@@ -59,6 +61,8 @@ export class Acceptance {
   readonly #options: AcceptanceOptions;
   /** The last delivery of each id that is being accepted. */
   readonly #inHand = new Map<string, Promise<void>>();
+  /** Deliveries that wait for room; the broker still owns them. */
+  readonly #waiting: (() => void)[] = [];
   /** Settles when everything that has come so far has its place. */
   #placed: Promise<unknown> = Promise.resolve();
 
@@ -86,6 +90,7 @@ export class Acceptance {
       });
       return;
     }
+    if (this.#options.waitForRoom) await this.#room();
     const task = new Task(parsed.request, delivery, origin);
     // Two deliveries of one id at once take their turns.
     const before = this.#inHand.get(task.id);
@@ -110,6 +115,22 @@ export class Acceptance {
     }
   }
 
+  /** Somebody may fit in who has waited for it; call it on every change. */
+  update(): void {
+    const { dispatcher, queue } = this.#options;
+    while (this.#waiting.length > 0 && queue.reserve(dispatcher.emptySlots)) {
+      this.#waiting.shift()!();
+    }
+  }
+
+  /** Settles when a place is reserved. */
+  #room(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    this.update();
+    return promise;
+  }
+
   async #accept(
     task: Task,
     { origin, turn }: {
@@ -117,62 +138,66 @@ export class Acceptance {
       turn: { earlier: Promise<unknown>; taken(): void };
     },
   ): Promise<void> {
-    const { board, dispatcher, log, queue, runner } = this.#options;
-    const here = dispatcher.find(task.id);
-    if (here) {
-      await this.#duplicate(task, origin, {
-        state: here.state,
-        worker_id: this.#options.workerId,
-      });
-      return;
-    }
-    const { judgement, seen } = await board.look(task.id, origin);
-    if (judgement !== "take") {
-      await this.#duplicate(task, origin, seen!.status);
-      return;
-    }
-    const refusal = await runner.refusal(task.request);
-    if (refusal) {
-      await this.#refuse(task, refusal);
-      return;
-    }
-    await turn.earlier;
-    const fits = queue.reserve(dispatcher.emptySlots);
-    const peer = fits ? null : this.#options.peerWithRoom(task);
-    if (!fits && !peer) {
-      turn.taken();
-      await this.#refuse(task, this.#full());
-      return;
-    }
-    task.queue();
-    let ours = false;
+    const { board, dispatcher, log, queue, runner, waitForRoom } =
+      this.#options;
+    let reserved = waitForRoom;
     try {
+      const here = dispatcher.find(task.id);
+      if (here) {
+        await this.#duplicate(task, origin, {
+          state: here.state,
+          worker_id: this.#options.workerId,
+        });
+        return;
+      }
+      const { judgement, seen } = await board.look(task.id, origin);
+      if (judgement !== "take") {
+        await this.#duplicate(task, origin, seen!.status);
+        return;
+      }
+      const refusal = await runner.refusal(task.request);
+      if (refusal) {
+        await this.#refuse(task, refusal);
+        return;
+      }
+      await turn.earlier;
+      reserved ||= queue.reserve(dispatcher.emptySlots);
+      const peer = reserved ? null : this.#options.peerWithRoom(task);
+      if (!reserved && !peer) {
+        turn.taken();
+        await this.#refuse(task, this.#full());
+        return;
+      }
+      task.queue();
       const taking = board.take(task);
       turn.taken();
-      ours = await taking;
-    } finally {
-      if (fits && !ours) queue.giveBack();
-    }
-    if (!ours) {
-      log.info("another worker was quicker to take the task", {
+      if (!await taking) {
+        log.info("another worker was quicker to take the task", {
+          task_id: task.id,
+        });
+        await this.#duplicate(task, origin, null);
+        return;
+      }
+      if (peer) {
+        if (await this.#options.offer(task, peer)) {
+          board.forget(task.id);
+          await task.delivery.release();
+        } else await this.#refuse(task, this.#full());
+        return;
+      }
+      log.info("the task is queued", {
         task_id: task.id,
+        playbook: task.request.playbook,
       });
-      await this.#duplicate(task, origin, null);
-      return;
+      dispatcher.put(task);
+      reserved = false;
+      this.#cancelIfAsked(task, seen);
+    } finally {
+      if (reserved) {
+        queue.giveBack();
+        this.update();
+      }
     }
-    if (peer) {
-      if (await this.#options.offer(task, peer)) {
-        board.forget(task.id);
-        await task.delivery.release();
-      } else await this.#refuse(task, this.#full());
-      return;
-    }
-    log.info("the task is queued", {
-      task_id: task.id,
-      playbook: task.request.playbook,
-    });
-    dispatcher.put(task);
-    this.#cancelIfAsked(task, seen);
   }
 
   /** Applies a cancel that came before the task did. */

@@ -24,8 +24,8 @@
  * the last holder's token as `from`. A holder that sees its own token there no
  * longer has the task.
  *
- * A watch is **looking** (1), **taking** (3), **held**, or **gone**: somebody
- * has taken the task over from us.
+ * A watch is **looking** (1), **judged** (2), **taking** (3), **held**, or
+ * **gone**: somebody has taken the task over from us.
  *
  * @module
  */
@@ -43,13 +43,13 @@ import type { Channel, Log, Publication, Seen } from "./ports.ts";
 import type { Task } from "./task.ts";
 
 interface Watch {
-  state: "looking" | "taking" | "held" | "gone";
+  state: "looking" | "judged" | "taking" | "held" | "gone";
   /** What was last seen on the topic from somebody else. */
   last: (Sighting & { publication: Publication }) | null;
   token: string;
   /** The token that we take the task over from. */
   from: string | null;
-  /** Whether somebody else was seen while we were taking it. */
+  /** Whether somebody else was seen after it was judged. */
   beaten: boolean;
   echo: PromiseWithResolvers<void> | null;
   /** The newest seq of ours that was published, and that was seen. */
@@ -148,7 +148,6 @@ export class StatusBoard {
   async take(task: Task): Promise<boolean> {
     const watch = this.#watches.get(task.id)!;
     watch.state = "taking";
-    watch.beaten = false;
     watch.token = `${this.#instance}.${++this.#takes}`;
     watch.seq = 0;
     watch.seenSeq = -1;
@@ -269,7 +268,8 @@ export class StatusBoard {
       return;
     }
     const sighting = { status, token, from: user.from ?? null };
-    if (watch.state === "taking" && token !== null && token === watch.from) {
+    const taking = watch.state === "judged" || watch.state === "taking";
+    if (taking && token !== null && token === watch.from) {
       // The holder that offers it to us: it waits for our answer, and has not
       // taken the task back, for which it would use a new token.
       return;
@@ -284,7 +284,7 @@ export class StatusBoard {
         properties: message.properties,
       },
     };
-    if (watch.state === "taking") watch.beaten = true;
+    if (taking) watch.beaten = true;
     if (watch.state !== "held") return;
     if (sighting.from === watch.token) {
       watch.state = "gone";
@@ -325,6 +325,8 @@ export class StatusBoard {
   ): Promise<Look> {
     await this.#subscribe(taskId);
     const seen = watch.last;
+    watch.state = "judged";
+    watch.beaten = false;
     const judgement = judge(seen, arrival, {
       workerId: this.#workerId,
       windowSeconds: this.#windowSeconds,

@@ -9,6 +9,9 @@ import type { IClientOptions, MqttClient } from "mqtt";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { within } from "./waiting.ts";
 
+/** How many publications may be under way at once. */
+const MOST_UNDER_WAY = 15;
+
 /** A message as it was seen. */
 export interface Message {
   topic: string;
@@ -30,6 +33,9 @@ export class Client implements AsyncDisposable {
   readonly publisher: MqttClient;
   readonly #watcher: MqttClient;
   readonly #listeners = new Set<(message: Message) => void>();
+  /** Publications that wait for others to be acknowledged. */
+  readonly #turns: (() => void)[] = [];
+  #underWay = 0;
 
   private constructor(
     clients: { publisher: MqttClient; watcher: MqttClient },
@@ -82,11 +88,21 @@ export class Client implements AsyncDisposable {
     payload: string | Uint8Array,
     options: { qos?: 0 | 1 | 2; retain?: boolean; properties?: object } = {},
   ): Promise<void> {
-    await this.publisher.publishAsync(
-      topic,
-      typeof payload === "string" ? payload : Buffer.from(payload),
-      { qos: options.qos ?? 1, ...options },
-    );
+    // mosquitto takes 20 at a time, and drops what is more.
+    if (this.#underWay >= MOST_UNDER_WAY) {
+      await new Promise<void>((resolve) => this.#turns.push(resolve));
+    }
+    this.#underWay++;
+    try {
+      await this.publisher.publishAsync(
+        topic,
+        typeof payload === "string" ? payload : Buffer.from(payload),
+        { qos: options.qos ?? 1, ...options },
+      );
+    } finally {
+      this.#underWay--;
+      this.#turns.shift()?.();
+    }
   }
 
   /** Asks for the end of a task. */

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { pause, until, within } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+/** A run whose length shows whether something has slowed it. */
+const STEPS = `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug:
+        msg: "{{ lookup('pipe', 'sleep 0.1; echo ' ~ item ~ ' >> ' ~ truth) }}"
+      loop: "{{ range(0, 100) | list }}"
+`;
+
+Deno.test({
+  name:
+    "a broker that is away for 30 s does not slow a run, and learns its end",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start({ persistence: true });
+    await using project = await Project.create({ "steps.yml": STEPS });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    await client.submit({
+      task_id: "away",
+      playbook: "steps.yml",
+      inventory: "hosts",
+      extra_vars: { truth: project.truthFile },
+    });
+    await client.status("away", ({ state }) => state === "running");
+    await broker.stop();
+    await pause(30);
+    const done =
+      (await Deno.readTextFile(project.truthFile)).split("\n").length;
+    assert.equal(done, 101, "it has gone on to its end meanwhile");
+    await broker.start();
+    const final = await client.final("away");
+    assert.equal(final.state, "success");
+    console.log(`the run took ${final.duration_seconds} s`);
+    assert.ok(final.duration_seconds! < 20);
+    assert.equal((await client.run(project.work("next"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "a broker that accepts and does not read does not slow a run",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({ "steps.yml": STEPS });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: { status_interval: 0.05 },
+    });
+    await client.submit({
+      task_id: "deaf",
+      playbook: "steps.yml",
+      inventory: "hosts",
+      extra_vars: { truth: project.truthFile },
+    });
+    await client.status("deaf", ({ state }) => state === "running");
+    broker.pause();
+    await until(
+      30,
+      "the end of the run",
+      async () =>
+        (await Deno.readTextFile(project.truthFile)).split("\n").length === 101,
+    );
+    broker.resume();
+    const final = await client.final("deaf");
+    assert.equal(final.state, "success");
+    console.log(`the run took ${final.duration_seconds} s`);
+    assert.ok(final.duration_seconds! < 20);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "a worker that finds no broker tries again until there is one",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await broker.stop();
+    await using worker = await Worker.spawn({ project, port: broker.port });
+    await worker.logged("cannot connect to the broker", 2);
+    await broker.start();
+    await worker.logged("ready for tasks");
+    await using client = await Client.connect(broker.port);
+    assert.equal((await client.run(project.work("t"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "a worker that waits for its broker can be stopped",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await broker.stop();
+    await using worker = await Worker.spawn({ project, port: broker.port });
+    await worker.logged("cannot connect to the broker");
+    assert.equal(await within(5, "its end", worker.stop()), 0);
+  },
+});
+
+Deno.test({
+  name: "presence says online, and offline after a stop and after a crash",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    const topic = "ansible/test/workers/w1/status";
+    const presence = async () =>
+      JSON.parse((await client.retained(broker.port, topic))!);
+    await using first = await Worker.start({ project, port: broker.port });
+    const online = await presence();
+    assert.deepEqual(Object.keys(online), [
+      "worker_id",
+      "instance",
+      "state",
+      "slots",
+      "version",
+      "ansible_version",
+      "host",
+      "started_at",
+      "updated_at",
+    ]);
+    assert.equal(online.state, "online");
+    assert.equal(await first.stop(), 0);
+    assert.equal((await presence()).state, "offline");
+
+    await using second = await Worker.start({ project, port: broker.port });
+    const again = await presence();
+    assert.equal(again.state, "online");
+    assert.notEqual(again.instance, online.instance);
+    await second.kill();
+    await client.message(
+      "the will",
+      (message) =>
+        message.topic === topic && !message.retained &&
+        JSON.parse(message.text).instance === again.instance &&
+        JSON.parse(message.text).state === "offline",
+      45,
+    );
+  },
+});

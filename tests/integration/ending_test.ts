@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { until } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+const GRACE = 1;
+
+/** Runs that do not want to end. */
+const STUBBORN: Record<string, string> = {
+  "a shell that ignores signals": `
+    - shell: "trap '' TERM INT HUP; touch {{ here }}; sleep 300 & wait; sleep 300"
+`,
+  "an async job": `
+    - command: sleep 300
+      async: 1000
+      poll: 0
+    - shell: "touch {{ here }}; sleep 300"
+`,
+  "a daemon in a session of its own": `
+    - shell: "setsid sh -c 'trap \\"\\" TERM; sleep 300; sleep 300' >/dev/null 2>&1 & touch {{ here }}; sleep 300"
+`,
+  "a lookup that hangs": `
+    - debug: msg="{{ lookup('pipe', 'touch ' ~ here ~ '; sleep 300') }}"
+`,
+};
+
+function files(): Record<string, string> {
+  return Object.fromEntries(
+    Object.values(STUBBORN).map((tasks, i) => [
+      `${i}.yml`,
+      `- hosts: all\n  gather_facts: false\n  tasks:${tasks}`,
+    ]),
+  );
+}
+
+for (
+  const [how, end, state] of [
+    ["at its time limit", "limit", "timeout"],
+    ["by a cancel", "cancel", "cancelled"],
+    ["by a signal to the worker", "signal", "cancelled"],
+    ["when the worker is killed", "kill", null],
+  ] as const
+) {
+  Deno.test({
+    name: `when a run is ended ${how}, nothing of it is left alive`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn(t) {
+      await using broker = await Broker.start();
+      await using project = await Project.create(files());
+      await using client = await Client.connect(broker.port);
+      for (const [i, name] of Object.keys(STUBBORN).entries()) {
+        await t.step(name, async () => {
+          await using worker = await Worker.start({
+            project,
+            port: broker.port,
+            worker: { kill_grace: GRACE, shutdown_grace: 0 },
+          });
+          const here = project.path(`here-${i}`);
+          await client.submit({
+            task_id: `t-${i}`,
+            playbook: `${i}.yml`,
+            inventory: "hosts",
+            extra_vars: { here },
+            ...(end === "limit" ? { timeout: 3 } : {}),
+          });
+          await until(
+            20,
+            "the run",
+            () => Deno.stat(here).then(() => true, () => false),
+          );
+          if (end === "cancel") await client.cancel(`t-${i}`, "not tonight");
+          if (end === "signal") worker.signal("SIGTERM");
+          if (end === "kill") await worker.kill();
+          if (state) {
+            const final = await client.final(`t-${i}`);
+            assert.equal(final.state, state);
+            if (end === "cancel") {
+              assert.match(final.error_message!, /cancelled: not tonight/);
+            }
+          }
+          const since = performance.now();
+          if (end === "limit" || end === "cancel") await worker.kill();
+          await project.quiet(GRACE + 2);
+          console.log(
+            `${name}: quiet after ${(performance.now() - since).toFixed(0)} ms`,
+          );
+          await worker.kill();
+        });
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "what a run leaves behind at its normal end is left alone",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "leave.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - shell: "setsid sleep 30 >/dev/null 2>&1 & echo $! > {{ file }}"
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const file = project.path("pid");
+    const final = await client.run({
+      task_id: "leave",
+      playbook: "leave.yml",
+      inventory: "hosts",
+      extra_vars: { file },
+    });
+    assert.equal(final.state, "success");
+    // Ending another run does not touch it.
+    const limited = await client.run(
+      project.work("next", { seconds: 30, timeout: 1 }),
+    );
+    assert.equal(limited.state, "timeout");
+    const left = (await project.processes()).filter(({ command }) =>
+      command === "sleep 30"
+    );
+    assert.ok(left.length >= 1, "the daemon is alive");
+    for (const { pid } of left) Deno.kill(pid, "SIGKILL");
+    assert.equal(await worker.stop(), 0);
+    await project.quiet(3);
+  },
+});

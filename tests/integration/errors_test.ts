@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { rejectedSchema } from "../../src/messages/rejected.ts";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { within } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+Deno.test({
+  name:
+    "a message that is no request is reported with its reason, and no status",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const good = { task_id: "x", playbook: "work.yml", inventory: "hosts" };
+    const cases: [string, string | Uint8Array, string, RegExp][] = [
+      ["nothing", "", "invalid_json", /JSON/],
+      ["half of it", '{"task_id": "x"', "invalid_json", /JSON/],
+      [
+        "not UTF-8",
+        new Uint8Array([0x22, 0xff, 0x22]),
+        "invalid_json",
+        /UTF-8/,
+      ],
+      ["a list", "[]", "invalid_request", /object/],
+      [
+        "no fields",
+        "{}",
+        "invalid_request",
+        /task_id is required.*playbook is required.*inventory is required/,
+      ],
+      [
+        "an unknown field",
+        JSON.stringify({ ...good, hosts: "all" }),
+        "invalid_request",
+        /hosts is not a field/,
+      ],
+      [
+        "a bad id",
+        JSON.stringify({ ...good, task_id: "a/b" }),
+        "invalid_request",
+        /task_id must be 1 to 128/,
+      ],
+      [
+        "a bad verbosity",
+        JSON.stringify({ ...good, verbosity: 7 }),
+        "invalid_request",
+        /verbosity/,
+      ],
+      [
+        "a bad type",
+        JSON.stringify({ ...good, forks: "5" }),
+        "invalid_request",
+        /forks/,
+      ],
+      [
+        "a long time limit",
+        JSON.stringify({ ...good, timeout: 604801 }),
+        "invalid_request",
+        /timeout/,
+      ],
+      [
+        "a control character",
+        JSON.stringify({ ...good, limit: "a\nb" }),
+        "invalid_request",
+        /limit must not contain control/,
+      ],
+    ];
+    for (const [name, payload, reason, problem] of cases) {
+      await t.step(name, async () => {
+        const before = client.rejected().length;
+        await client.publish("ansible/test/tasks", payload, { qos: 2 });
+        await client.message(
+          "the report",
+          () => client.rejected().length > before,
+        );
+        const report = client.rejected().at(-1)!;
+        rejectedSchema.parse(report);
+        assert.equal(report.reason, reason);
+        assert.equal(report.worker_id, "w1");
+        const told = (report.errors as { path: string; message: string }[])
+          .map(({ path, message }) => `${path} ${message}`.trim()).join("; ");
+        assert.match(told, problem);
+      });
+    }
+    assert.deepEqual(
+      client.messages.filter(({ topic }) =>
+        topic.endsWith("/status") && topic.includes("/tasks/")
+      ),
+      [],
+    );
+    assert.equal((await client.run(project.work("next"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "what cannot or must not be run is failed with its reason, and runs nothing",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await Deno.writeTextFile(project.path("outside.yml"), "- hosts: all\n");
+    await Deno.symlink(
+      project.path("outside.yml"),
+      `${project.directory}/link.yml`,
+    );
+    await Deno.mkdir(`${project.directory}/sub`);
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const cases: [string, Record<string, unknown>, RegExp][] = [
+      [
+        "no such playbook",
+        { playbook: "no.yml" },
+        /playbook "no.yml" was not found in the playbook directory/,
+      ],
+      ["a directory", { playbook: "sub" }, /playbook "sub" is not a file/],
+      [
+        "outside",
+        { playbook: "../outside.yml" },
+        /playbook "..\/outside.yml" must not contain ".."/,
+      ],
+      [
+        "by a link",
+        { playbook: "link.yml" },
+        /playbook "link.yml" is outside the playbook directory/,
+      ],
+      ["absolute", { playbook: "/etc/passwd" }, /must be a path relative/],
+      [
+        "no such inventory",
+        { inventory: "no" },
+        /inventory "no" was not found in the inventory directory/,
+      ],
+      ["inventory outside", { inventory: "../outside.yml" }, /inventory/],
+      [
+        "a variable as inventory",
+        { inventory: "$HOME" },
+        /must not contain "\$"/,
+      ],
+      [
+        "a file as limit",
+        { limit: "@/etc/shadow" },
+        /limit "@\/etc\/shadow" must not name a file/,
+      ],
+      [
+        "a name of Ansible's",
+        { extra_vars: { ansible_connection: "local" } },
+        /"ansible_connection" is Ansible's own/,
+      ],
+      [
+        "no name",
+        { extra_vars: { "a b": 1 } },
+        /"a b" is not the name of a variable/,
+      ],
+      ["a key of the decoder's", {
+        extra_vars: { a: [{ __ansible_vault: "x" }] },
+      }, /"__ansible_vault" is not allowed/],
+    ];
+    for (const [i, [name, change, reason]] of cases.entries()) {
+      await t.step(name, async () => {
+        const final = await client.run({
+          task_id: `t-${i}`,
+          playbook: "work.yml",
+          inventory: "hosts",
+          ...change,
+        });
+        assert.equal(final.state, "failed");
+        assert.equal(final.started_at, null);
+        assert.equal(final.return_code, null);
+        assert.match(final.error_message!, reason);
+        assert.equal(client.history(`t-${i}`).length, 1);
+      });
+    }
+    assert.deepEqual(await project.truth(), []);
+    assert.equal((await client.run(project.work("next"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "a failure names the host, the play task and Ansible's message",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "fail.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: look for it
+      command: cat /no/such/file
+    - name: secret
+      fail: msg=hidden-from-everybody
+      no_log: true
+`,
+      "secret.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: secret
+      fail: msg=hidden-from-everybody
+      no_log: true
+`,
+      "parse.yml": "- hosts: all\n  tasks: [\n",
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const run = (playbook: string) =>
+      client.run({ task_id: playbook, playbook, inventory: "hosts" });
+    const failed = await run("fail.yml");
+    assert.equal(failed.return_code, 2);
+    assert.match(
+      failed.error_message!,
+      /^h1: failed at "look for it": .*No such file or directory/,
+    );
+    const secret = await run("secret.yml");
+    assert.match(secret.error_message!, /no_log/);
+    assert.ok(!JSON.stringify(client.messages).includes("hidden-from"));
+    assert.ok(!worker.log.includes("hidden-from"));
+    const parse = await run("parse.yml");
+    assert.equal(parse.return_code, 4);
+    assert.match(parse.error_message!, /ERROR!.*(YAML|syntax)/s);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "without a usable ansible-playbook the worker does not start, and says so",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    const programs: [string, string | null, RegExp][] = [
+      [
+        "missing",
+        null,
+        /Cannot start "ansible-playbook": looked for it in PATH \(.*empty\)/,
+      ],
+      [
+        "broken",
+        "#!/bin/sh\necho it is broken >&2\nexit 3\n",
+        /ended with 3: it is broken/,
+      ],
+      [
+        "something else",
+        "#!/bin/sh\necho hello\nsleep 5\n",
+        /said something unexpected: "hello"/,
+      ],
+    ];
+    for (const [name, program, reason] of programs) {
+      await t.step(name, async () => {
+        const path = project.path(program === null ? "empty" : name);
+        await Deno.mkdir(path, { recursive: true });
+        if (program !== null) {
+          await Deno.writeTextFile(`${path}/ansible-playbook`, program, {
+            mode: 0o755,
+          });
+        }
+        await using worker = await Worker.spawn({
+          project,
+          port: broker.port,
+          env: { PATH: program === null ? path : `${path}:/usr/bin:/bin` },
+        });
+        const { code } = await within(20, "its end", worker.exited);
+        assert.equal(code, 1);
+        await worker.logged("");
+        assert.match(worker.log, reason);
+      });
+    }
+  },
+});
