@@ -1,0 +1,56 @@
+/** The example that is shipped tells the truth. */
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { loadConfig } from "../../src/config/mod.ts";
+import { configSchema } from "../../src/config/schema.ts";
+
+const FILE = new URL("../../config.example.yaml", import.meta.url).pathname;
+
+Deno.test({
+  name: "config.example.yaml has every key, each with its default",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  fn: async () => {
+    const text = await Deno.readTextFile(FILE);
+    const all = parse(text.replaceAll(/^( *)# ([a-z_]+: \S.*)$/gm, "$1$2"));
+    const keys = ({ shape }: { shape: Record<string, unknown> }) =>
+      Object.keys(shape).sort();
+    assert.deepEqual(Object.keys(all).sort(), keys(configSchema));
+    assert.deepEqual(
+      Object.keys(all.mqtt).sort(),
+      keys(configSchema.shape.mqtt),
+    );
+    assert.deepEqual(
+      Object.keys(all.worker).sort(),
+      keys(configSchema.shape.worker),
+    );
+
+    const config = configSchema.parse({
+      mqtt: { host: "h" },
+      worker: { group_name: "g", playbook_directory: "." },
+    });
+    for (const [name, section] of Object.entries(config)) {
+      if (typeof section !== "object") {
+        assert.equal(all[name], section, name);
+        continue;
+      }
+      for (const [key, value] of Object.entries(section)) {
+        if (key === "host" || key === "group_name") continue;
+        assert.equal(all[name][key], value, `${name}.${key}`);
+      }
+    }
+    assert.equal(all.mqtt.port, 1883);
+  },
+});
+
+Deno.test({
+  name: "config.example.yaml is valid as it is, with no variable set",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  fn: async () => {
+    const { mqtt } = await loadConfig(FILE, {
+      variables: (name) => ({ missing: `${name} is not set` }),
+    });
+    assert.equal(mqtt.host, "localhost");
+  },
+});
