@@ -15,12 +15,16 @@ import { Adoption, type AdoptionStep } from "./group/adoption.ts";
 import { HandOver, type HandOverStep } from "./group/hand_over.ts";
 import { endOfLeftBehind } from "./group/left_behind.ts";
 import { LoadReport } from "./group/load.ts";
-import { enquire, IdInUseError, Membership } from "./group/membership.ts";
+import {
+  enquire,
+  IdInUseError,
+  Membership,
+  type Predecessor,
+} from "./group/membership.ts";
 import { originOf } from "./group/moved_task.ts";
 import { Peers } from "./group/peers.ts";
 import type { Log } from "./log.ts";
 import {
-  type Claims as ClaimList,
   loadSchema,
   type Presence,
   presenceSchema,
@@ -108,7 +112,7 @@ export async function runWorker(
       log,
     });
     log.info("Ansible is ready", { ansible_version: ansible.version });
-    const claimed = await enquireFirst(broker, {
+    const before = await enquireFirst(broker, {
       config,
       topics,
       log,
@@ -121,7 +125,7 @@ export async function runWorker(
       broker,
       topics,
       ansible,
-      claimed,
+      before,
     });
     return await worker.run(signals);
   } catch (error) {
@@ -220,7 +224,7 @@ async function enquireFirst(
     log: Log;
     signals: Signals;
   },
-): Promise<ClaimList | null> {
+): Promise<Predecessor | null> {
   const workerId = config.worker.worker_id;
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
@@ -348,7 +352,7 @@ class Worker {
       broker: Broker;
       topics: Topics;
       ansible: Ansible;
-      claimed: ClaimList | null;
+      before: Predecessor | null;
     },
   ) {
     const { config, broker, topics, ansible, log } = options;
@@ -360,7 +364,7 @@ class Worker {
     this.#broker = broker;
     this.#topics = topics;
     this.#workerId = workerId;
-    this.#claimedBefore = options.claimed?.tasks ?? [];
+    this.#claimedBefore = options.before?.claims?.tasks ?? [];
     this.#failed.promise.catch(() => {});
 
     const channel = {
@@ -374,6 +378,7 @@ class Worker {
 
     this.#membership = new Membership({
       ...common,
+      before: options.before?.presence ?? null,
       description: {
         slots: worker.max_concurrent_tasks,
         version,
@@ -540,6 +545,7 @@ class Worker {
       // Answered after the retained presences have come, our own among them.
       this.#control.subscribe(allPresences, { qos: 1, retained: false }),
     ]);
+    if (this.#membership.isLater) throw this.#rival();
     await this.#handOver.reconnected(session);
     if (!this.#firstConnect) {
       if (this.#membership.wasAdopted || this.#adoptedMeanwhile) {
@@ -660,9 +666,8 @@ class Worker {
   #onOwnPresence(presence: Presence | null, retained: boolean): void {
     const meaning = this.#membership.own(presence, retained);
     if (this.#firstConnect) return;
-    if (meaning === "rival") {
-      this.#failed.reject(new IdInUseError(this.#workerId));
-    } else if (meaning === "adopted") {
+    if (meaning === "rival") this.#rival();
+    else if (meaning === "adopted") {
       // What was published while we were away is dealt with on connect.
       if (!this.#control.ready) this.#adoptedMeanwhile = true;
       else {
@@ -672,6 +677,12 @@ class Worker {
         );
       }
     }
+  }
+
+  #rival(): IdInUseError {
+    const error = new IdInUseError(this.#workerId);
+    this.#failed.reject(error);
+    return error;
   }
 
   #changed(): void {
@@ -729,11 +740,7 @@ class Worker {
       for (const active of this.#dispatcher.active) {
         if (!active.running) await this.#board.retake(active.task);
         else if (await this.#board.endedElsewhere(active.task.id)) {
-          this.#log.warn(
-            "the group has published the end of this task; its run is ended",
-            { task_id: active.task.id },
-          );
-          active.abandon();
+          this.#dispatcher.lost(active.task.id);
         }
       }
       for (const task of [...this.#queue.tasks()]) {

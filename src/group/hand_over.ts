@@ -31,6 +31,9 @@ const OFFER_MS = 15_000;
 /** How long the loads are watched after the backlog is gone. */
 const WATCH_MS = 10_000;
 
+/** How long a task that does not fit waits to hear of room, in milliseconds. */
+const DECISION_MS = 1000;
+
 /** How often a task that does not fit is passed on before it is refused. */
 const MOST_HOPS = 3;
 
@@ -67,6 +70,8 @@ export interface HandOverOptions {
 export class HandOver {
   readonly #options: HandOverOptions;
   #watching = false;
+  /** Settles when the loads that stood there have come. */
+  #watched: Promise<void> = Promise.resolve();
   #stopWatching: ReturnType<typeof setTimeout> | undefined;
   /** Shutting down: every waiting task is to go, to whoever has room. */
   #all = false;
@@ -116,9 +121,24 @@ export class HandOver {
   }
 
   /** A peer for a task that does not fit here; null if there is none. */
-  peerWithRoom(task: Task): string | null {
+  async peerWithRoom(task: Task): Promise<string | null> {
     this.#watch(true);
-    return task.hops < MOST_HOPS ? this.#options.peers.withRoom() : null;
+    await this.#watched;
+    if (task.hops >= MOST_HOPS) return null;
+    const { peers } = this.#options;
+    const until = Date.now() + DECISION_MS;
+    for (;;) {
+      const peer = peers.withRoom();
+      const left = until - Date.now();
+      if (peer || !peers.undecided || left <= 0) return peer;
+      // A refusal is for ever, and what we know may be a moment old.
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, left);
+      });
+      await Promise.race([peers.nextLoad(), late]);
+      clearTimeout(timer);
+    }
   }
 
   /**
@@ -220,7 +240,11 @@ export class HandOver {
       this.#stopWatching = undefined;
       if (this.#watching) return;
       this.#watching = true;
-      channel.subscribe(topics.allLoads, { qos: 1 }).catch((error) => {
+      this.#watched = (async () => {
+        await channel.subscribe(topics.allLoads, { qos: 1 });
+        // Answered after the retained loads have come.
+        await channel.subscribe(topics.allLoads, { qos: 1, retained: false });
+      })().catch((error) => {
         this.#watching = false;
         log.debug("cannot watch the loads of the group", { error });
       });

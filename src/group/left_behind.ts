@@ -71,7 +71,8 @@ export function endOfLeftBehind(
     retain: true,
     properties: {},
   };
-  if (found.token) publication.properties!.user = { token: found.token };
+  // For the worker itself, should it be alive: the task is no longer its own.
+  if (found.token) publication.properties!.user = { from: found.token };
   if (options.retentionSeconds > 0) {
     publication.properties!.expirySeconds = options.retentionSeconds;
   }

@@ -45,16 +45,23 @@ export interface Enquiry {
   ): Promise<boolean>;
 }
 
+/** What the last owner of an id has left on its topics. */
+export interface Predecessor {
+  /** Its presence, which nobody answers for any more. */
+  presence: Presence | null;
+  /** What it had claimed. */
+  claims: Claims | null;
+}
+
 /**
- * Asks whether an id is free, and what its last owner had claimed.
+ * Asks whether an id is free, and who had it before.
  *
- * @returns the claims of the worker that had this id before
  * @throws {IdInUseError} a live worker has it
  */
 export async function enquire(
   enquiry: Enquiry,
   options: { topics: Topics; workerId: string },
-): Promise<Claims | null> {
+): Promise<Predecessor> {
   const { topics, workerId } = options;
   const seen = await enquiry.lookUp(topics.presence(workerId));
   const presence = seen && readAs(presenceSchema, seen.payload);
@@ -75,7 +82,10 @@ export async function enquire(
     if (answered) throw new IdInUseError(workerId);
   }
   const list = await enquiry.lookUp(topics.running(workerId));
-  return list && readAs(claimsSchema, list.payload);
+  return {
+    presence: presence ?? null,
+    claims: list && readAs(claimsSchema, list.payload),
+  };
 }
 
 /** What a presence says beside the state. */
@@ -94,6 +104,8 @@ export class Membership {
   readonly #log: Log;
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
+  /** The instance that had this id before, and is no more. */
+  readonly #before: string | null;
   /** What stood on our own topic when we subscribed to it. */
   #standing: Presence | null = null;
 
@@ -102,9 +114,11 @@ export class Membership {
     channel: Channel;
     topics: Topics;
     workerId: string;
+    before: Presence | null;
     description: Description;
     log: Log;
   }) {
+    this.#before = options.before?.instance ?? null;
     this.#channel = options.channel;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
@@ -162,8 +176,7 @@ export class Membership {
       this.#announceAgain();
       return null;
     }
-    // The one that has been here longer keeps the id.
-    if (presence.started_at < this.#startedAt) return "rival";
+    if (this.#isEarlier(presence)) return "rival";
     this.#announceAgain();
     return null;
   }
@@ -179,9 +192,28 @@ export class Membership {
         standing.instance !== this.#instance);
   }
 
+  /**
+   * Whether a worker that started earlier uses the id, by what stood on its own
+   * topic at the last subscription. That happens when two start at once.
+   */
+  get isLater(): boolean {
+    const standing = this.#standing;
+    return standing !== null && standing.adopted_by === undefined &&
+      standing.state !== "offline" && standing.state !== "adopted" &&
+      this.#isEarlier(standing);
+  }
+
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
     return this.#instance = crypto.randomUUID();
+  }
+
+  /** The one that has been here longer keeps the id. */
+  #isEarlier({ instance, started_at }: Presence): boolean {
+    if (instance === this.#instance || instance === this.#before) return false;
+    return started_at === this.#startedAt
+      ? instance < this.#instance
+      : started_at < this.#startedAt;
   }
 
   #announceAgain(): void {

@@ -11,8 +11,9 @@ export class Peers {
   readonly #workerId: string;
   readonly #presences = new Map<string, Presence>();
   readonly #loads = new Map<string, Load>();
-  /** The seq of each load that a task has been offered by. */
-  readonly #used = new Map<string, number>();
+  /** How many tasks have been offered on the strength of the last load. */
+  readonly #offers = new Map<string, number>();
+  #nextLoad: PromiseWithResolvers<void> | null = null;
   readonly #offline = new Map<string, Set<() => void>>();
 
   /**
@@ -58,8 +59,26 @@ export class Peers {
 
   /** Takes note of a load; null for one that was cleared. */
   load(workerId: string, load: Load | null): void {
+    if (this.#loads.get(workerId)?.seq !== load?.seq) {
+      this.#offers.delete(workerId);
+    }
     if (load) this.#loads.set(workerId, load);
     else this.#loads.delete(workerId);
+    this.#nextLoad?.resolve();
+    this.#nextLoad = null;
+  }
+
+  /** Whether a peer has been offered tasks and has not said what came of them. */
+  get undecided(): boolean {
+    return this.online().some((id) =>
+      this.#loads.has(id) && this.#offers.has(id)
+    );
+  }
+
+  /** Settles with the next load that comes. */
+  nextLoad(): Promise<void> {
+    this.#nextLoad ??= Promise.withResolvers<void>();
+    return this.#nextLoad.promise;
   }
 
   /** Nobody tells us of loads any more. */
@@ -69,29 +88,34 @@ export class Peers {
 
   /** A peer that would start a task at once, if there is one. */
   idle(): string | null {
-    return this.#pick(({ free_slots, queued }) =>
-      queued === 0 ? free_slots : 0
+    return this.#pick(({ free_slots, queued }, offers) =>
+      queued === 0 && offers === 0 ? free_slots : 0
     );
   }
 
   /** A peer whose queue has room, if there is one. */
   withRoom(): string | null {
-    return this.#pick(({ free_slots, room }) => free_slots * 1e6 + room);
+    return this.#pick(({ free_slots, room }, offers) =>
+      room <= offers ? 0 : Math.max(0, free_slots - offers) * 1e6 + room
+    );
   }
 
   /** A task has been offered to a peer on the strength of its last load. */
   offered(workerId: string): void {
-    const load = this.#loads.get(workerId);
-    if (load) this.#used.set(workerId, load.seq);
+    this.#offers.set(workerId, (this.#offers.get(workerId) ?? 0) + 1);
   }
 
   /** The best one by a figure above 0; equals take turns by chance. */
-  #pick(figure: (load: Load) => number): string | null {
+  #pick(figure: (load: Load, offers: number) => number): string | null {
     let best: { id: string; figure: number; chance: number } | null = null;
     for (const id of this.online()) {
       const load = this.#loads.get(id);
-      if (!load || this.#used.get(id) === load.seq) continue;
-      const candidate = { id, figure: figure(load), chance: Math.random() };
+      if (!load) continue;
+      const candidate = {
+        id,
+        figure: figure(load, this.#offers.get(id) ?? 0),
+        chance: Math.random(),
+      };
       if (candidate.figure <= 0) continue;
       if (
         !best || candidate.figure > best.figure ||

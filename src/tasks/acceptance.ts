@@ -51,7 +51,7 @@ export interface AcceptanceOptions {
   /** Where to write what happens. */
   log: Log;
   /** A peer that has room for a task which does not fit here. */
-  peerWithRoom(task: Task): string | null;
+  peerWithRoom(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
 }
@@ -162,7 +162,7 @@ export class Acceptance {
       }
       await turn.earlier;
       reserved ||= queue.reserve(dispatcher.emptySlots);
-      const peer = reserved ? null : this.#options.peerWithRoom(task);
+      const peer = reserved ? null : await this.#options.peerWithRoom(task);
       if (!reserved && !peer) {
         turn.taken();
         await this.#refuse(task, this.#full());

@@ -174,14 +174,20 @@ export class Dispatcher {
     this.#options.onChange();
   }
 
-  /** Somebody has taken over a task that waits or starts here. */
+  /** Somebody else has taken over a task that is here, or has ended it. */
   lost(taskId: string): void {
     const { queue, log } = this.#options;
+    const active = this.#active.get(taskId);
     const task = queue.get(taskId);
-    // One that is starting finds out by itself.
-    if (!task || queue.isLeaving(task)) return;
-    log.info("another worker has taken the task over", { task_id: taskId });
-    this.drop(task);
+    if (active) {
+      log.warn("the group has given up this task; its run is ended", {
+        task_id: taskId,
+      });
+      active.abandon();
+    } else if (task && !queue.isLeaving(task)) {
+      log.info("another worker has taken the task over", { task_id: taskId });
+      this.drop(task);
+    }
   }
 
   #leaveQueue(task: Task): void {

@@ -64,7 +64,14 @@ export class Client implements AsyncDisposable {
     port: number,
     options: { group?: string; mqtt?: Partial<IClientOptions> } = {},
   ): Promise<Client> {
-    const connect = () => open(port, options.mqtt);
+    // A session that outlives a restart of the broker: nothing is to be missed.
+    const connect = () =>
+      open(port, {
+        clean: false,
+        clientId: `client-${crypto.randomUUID().slice(0, 8)}`,
+        properties: { sessionExpiryInterval: 3600 },
+        ...options.mqtt,
+      });
     const [publisher, watcher] = await Promise.all([connect(), connect()]);
     const client = new Client(
       { publisher, watcher },

@@ -1,0 +1,114 @@
+/**
+ * Whether a group has kept its promises, by what really ran and what was said.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { TaskStatus } from "../../src/messages/task_status.ts";
+import type { Client } from "./client.ts";
+import type { Project } from "./project.ts";
+import { until } from "./waiting.ts";
+
+/**
+ * Asserts that each task has exactly one final status, that none has started
+ * twice, and that what ran agrees with what was said.
+ *
+ * @returns how many tasks ended in each state
+ */
+export async function keptPromises(
+  project: Project,
+  client: Client,
+  ids: readonly string[],
+): Promise<Record<string, number>> {
+  const truth = await project.truth();
+  const count: Record<string, number> = {};
+  for (const id of ids) {
+    const finals = finalsOf(client, id);
+    const runs = truth.filter((line) => line.id === id);
+    const story = () =>
+      `${id}\n${JSON.stringify(runs)}\n${
+        client.history(id).map((status) => JSON.stringify(status)).join("\n")
+      }`;
+    assert.equal(finals.length, 1, `one final status: ${story()}`);
+    const [final] = finals as [TaskStatus];
+    count[final.state] = (count[final.state] ?? 0) + 1;
+    const starts = runs.filter(({ what }) => what === "start").length;
+    const ends = runs.filter(({ what }) => what === "end").length;
+    assert.ok(starts <= 1, `not started twice: ${story()}`);
+    if (final.state === "success") {
+      assert.deepEqual([starts, ends], [1, 1], `it has run: ${story()}`);
+    }
+    // A run that nobody knew of would be one that could be repeated.
+    if (starts === 1) {
+      const known = final.started_at !== null ||
+        /the worker stopped while this task/.test(final.error_message ?? "");
+      assert.ok(known, `its start is known: ${story()}`);
+    }
+    if (final.state === "cancelled" && final.started_at === null) {
+      assert.equal(starts, 0, `it has not run: ${story()}`);
+    }
+  }
+  const starts = truth.filter(({ what }) => what === "start");
+  assert.equal(new Set(starts.map(({ id }) => id)).size, starts.length);
+  return count;
+}
+
+/** The final statuses of a task; the same one said again is one. */
+export function finalsOf(client: Client, id: string): TaskStatus[] {
+  const topic = `${client.base}/tasks/${id}/status`;
+  const texts = new Set(
+    client.messages.filter((message) => message.topic === topic && message.text)
+      .map(({ text }) => text),
+  );
+  return [...texts].map((text): TaskStatus => JSON.parse(text))
+    .filter(({ completed_at }) => completed_at !== null);
+}
+
+/** Settles when every task has a final status. */
+export async function allFinal(
+  client: Client,
+  ids: readonly string[],
+  seconds: number,
+): Promise<void> {
+  const left = new Set(ids);
+  await until(seconds, "all final statuses", () => {
+    for (const message of client.messages) {
+      const id = message.topic.split("/").at(-2)!;
+      if (
+        message.topic === `${client.base}/tasks/${id}/status` &&
+        left.has(id) &&
+        message.text.includes('"completed_at":"')
+      ) left.delete(id);
+    }
+    return left.size === 0;
+  }).catch((error) => {
+    const some = [...left].slice(0, 5);
+    throw new Error(
+      `${error.message}: ${left.size} left, such as ${
+        some.map((id) =>
+          `${id}: ${JSON.stringify(client.history(id).at(-1) ?? "no status")}`
+        ).join("\n")
+      }`,
+    );
+  });
+}
+
+/** Asserts that the workers that are online hold nothing any more. */
+export async function nothingHeld(
+  client: Client,
+  port: number,
+  workers: readonly string[],
+): Promise<void> {
+  for (const id of workers) {
+    await until(10, `${id} to hold nothing`, async () => {
+      const read = async (leaf: string) =>
+        JSON.parse(
+          await client.retained(port, `${client.base}/workers/${id}/${leaf}`) ??
+            "null",
+        );
+      const [claims, load] = await Promise.all([read("running"), read("load")]);
+      return claims?.tasks.length === 0 && load?.queued === 0 &&
+        load?.free_slots > 0;
+    });
+  }
+}
