@@ -14,6 +14,9 @@ import { type Progress, RunReport } from "./report.ts";
 /** A launcher is replaced after so many tasks, whatever it may have gathered. */
 const MOST_TASKS = 500;
 
+/** Why nothing is started any more. */
+const CLOSED = "the worker is leaving: the playbook was not started";
+
 /** Where the program writes what it does. */
 interface Log {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -195,6 +198,7 @@ export class Ansible implements AsyncDisposable {
 
   /** A launcher that is as a new one would be. */
   async #take(): Promise<Prepared> {
+    if (this.#closed) throw new LauncherError(CLOSED);
     const waiting = this.#idle.shift();
     if (waiting && waiting.launcher.tasks < MOST_TASKS) {
       const [now, alive] = await Promise.all([
@@ -207,9 +211,15 @@ export class Ansible implements AsyncDisposable {
       );
     }
     if (waiting) void waiting.launcher.close();
+    if (this.#closed) throw new LauncherError(CLOSED);
     const prepared = await Prepared.start(this.#options);
     this.#all.add(prepared);
     this.#watch(prepared);
+    // Closed while it started: nobody else would end it.
+    if (this.#closed) {
+      await prepared.launcher.close();
+      throw new LauncherError(CLOSED);
+    }
     return prepared;
   }
 

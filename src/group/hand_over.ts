@@ -28,6 +28,13 @@ import type { Peers } from "./peers.ts";
 /** How long a peer has to take a task that it was offered, in milliseconds. */
 const OFFER_MS = 15_000;
 
+/**
+ * How long a task that was handed over stays before it is handed on. Two workers
+ * may give their tasks to one peer at the same moment; the second one then often
+ * starts sooner where it is than it would after another move.
+ */
+const SETTLE_MS = 300;
+
 /** How long the loads are watched after the backlog is gone. */
 const WATCH_MS = 10_000;
 
@@ -72,6 +79,7 @@ export class HandOver {
   #watching = false;
   /** Settles when the loads that stood there have come. */
   #watched: Promise<void> = Promise.resolve();
+  #settled: ReturnType<typeof setTimeout> | undefined;
   #stopWatching: ReturnType<typeof setTimeout> | undefined;
   /** Shutting down: every waiting task is to go, to whoever has room. */
   #all = false;
@@ -91,7 +99,7 @@ export class HandOver {
     this.#watch(backlog);
     if (!backlog || !connected()) return;
     for (;;) {
-      const task = queue.oldest();
+      const task = this.#next();
       const peer = this.#all ? peers.withRoom() : peers.idle();
       if (!task || !peer) return;
       queue.leave(task);
@@ -220,6 +228,25 @@ export class HandOver {
   /** Stops watching. */
   stop(): void {
     clearTimeout(this.#stopWatching);
+    clearTimeout(this.#settled);
+  }
+
+  /** The oldest task that may be handed over now. */
+  #next(): Task | undefined {
+    let wait = Infinity;
+    for (const task of this.#options.queue.tasks()) {
+      const left = this.#all || task.hops === 0
+        ? 0
+        : task.arrivedAt + SETTLE_MS - Date.now();
+      if (left <= 0) return task;
+      wait = Math.min(wait, left);
+    }
+    if (wait < Infinity) {
+      this.#settled ??= setTimeout(() => {
+        this.#settled = undefined;
+        this.update();
+      }, wait);
+    }
   }
 
   async #handOver(task: Task, peer: string): Promise<void> {

@@ -155,10 +155,7 @@ export class StatusBoard {
     this.publish(task).catch((error) => watch.echo?.reject(error));
     await watch.echo.promise;
     watch.echo = null;
-    if (!watch.beaten) {
-      watch.state = "held";
-      return true;
-    }
+    if (!watch.beaten) return true;
     if (watch.last) {
       this.#channel.publish(watch.last.publication).catch((error) =>
         this.#refused(task.id, error)
@@ -337,6 +334,9 @@ export class StatusBoard {
 
   #seenOurs(taskId: string, watch: Watch, seq: number): void {
     if (watch.state === "taking") {
+      // Decided here and not where the echo is awaited: the next message may
+      // be handled before that goes on.
+      watch.state = watch.beaten ? "gone" : "held";
       watch.echo?.resolve();
     } else if (watch.state === "held" && seq < watch.seenSeq) {
       // Somebody has put back an older one of ours.

@@ -59,6 +59,8 @@ export class Task {
   readonly createdAt: Date;
   /** When its message expires: it must have started before. */
   readonly expiresAt: Date | null;
+  /** When it came to this worker, in milliseconds since 1970. */
+  readonly arrivedAt = Date.now();
   /** How often it has been handed over. */
   readonly hops: number;
   /** The numbers of its run. */

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
-import { within } from "./waiting.ts";
+import { until, within } from "./waiting.ts";
 
 /** How many publications may be under way at once. */
 const MOST_UNDER_WAY = 15;
@@ -110,6 +110,26 @@ export class Client implements AsyncDisposable {
       this.#underWay--;
       this.#turns.shift()?.();
     }
+  }
+
+  /** Publishes nothing more until the function that it returns is called. */
+  hold(): () => void {
+    this.#underWay += MOST_UNDER_WAY;
+    return () => {
+      this.#underWay -= MOST_UNDER_WAY;
+      while (this.#underWay < MOST_UNDER_WAY && this.#turns.length > 0) {
+        this.#turns.shift()!();
+      }
+    };
+  }
+
+  /** Settles when all that was published is acknowledged. */
+  unacknowledged(): Promise<void> {
+    return until(
+      20,
+      "the acknowledgements",
+      () => this.#underWay % MOST_UNDER_WAY === 0,
+    );
   }
 
   /** Asks for the end of a task. */

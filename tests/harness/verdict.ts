@@ -86,7 +86,13 @@ export async function allFinal(
     throw new Error(
       `${error.message}: ${left.size} left, such as ${
         some.map((id) =>
-          `${id}: ${JSON.stringify(client.history(id).at(-1) ?? "no status")}`
+          `${id}:\n${
+            client.messages.filter(({ topic }) =>
+              topic === `${client.base}/tasks/${id}/status`
+            ).map(({ at, retained, text, user }) =>
+              `${at.toFixed(0)} ${retained} ${JSON.stringify(user)} ${text}`
+            ).join("\n") || "no status"
+          }`
         ).join("\n")
       }`,
     );

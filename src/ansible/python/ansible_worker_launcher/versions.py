@@ -3,6 +3,7 @@
 import atexit
 import importlib
 import os
+import sys
 
 # What a playbook run imports sooner or later; names that a release does not
 # have are passed over.
@@ -52,12 +53,20 @@ MODULES = (
 
 def import_everything():
     """Imports what a run needs."""
-    for name in MODULES:
+    importlib.import_module(MODULES[0])
+    by_hand = set(sys.modules)
+    for name in MODULES[1:]:
         try:
             importlib.import_module(name)
         except ImportError:
-            if name == MODULES[0]:
-                raise
+            continue
+    # Ansible takes a plugin that is imported already for whichever one it has
+    # found under that name, so a user's own `action_plugins/debug.py` would be
+    # passed over. What they import stays; the plugins are loaded when found.
+    for name in set(sys.modules) - by_hand:
+        if (name.startswith("ansible.plugins.") and name.count(".") > 2
+                and not hasattr(sys.modules[name], "__path__")):
+            del sys.modules[name]
 
 
 def ansible_version():

@@ -1,0 +1,69 @@
+/**
+ * Requests that pile up while the only worker is down.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
+import { Worker } from "../harness/worker.ts";
+
+/** @returns one line with what was measured */
+export async function backlogRun(tasks: number): Promise<string> {
+  await using broker = await Broker.start({
+    persistence: true,
+    extra: ["max_queued_messages 0"],
+  });
+  await using project = await Project.create({
+    // Nothing but the truth: as little as a playbook can be.
+    hosts: "h1 ansible_connection=local\n",
+  });
+  await using client = await Client.connect(broker.port);
+  const options = {
+    project,
+    port: broker.port,
+    worker: { when_full: "wait", max_concurrent_tasks: 3 },
+    config: { log_level: "INFO" },
+  };
+  {
+    await using first = await Worker.start(options);
+    await first.kill();
+  }
+  const ids = Array.from({ length: tasks }, (_, i) => `t-${i}`);
+  await Promise.all(ids.map((id) => client.submit(project.work(id))));
+  const since = performance.now();
+  await using worker = await Worker.start(options);
+  const before = await worker.memory();
+  // One that runs, while the backlog is as long as it gets.
+  await client.submit(project.work("stop-me", { seconds: 0 }));
+  await project.started("t-0");
+  const middle = `t-${Math.floor(tasks / 2)}`;
+  await client.cancel(middle, "in the middle");
+  const cancelled = performance.now();
+  let most = before;
+  const watch = setInterval(async () => {
+    most = Math.max(most, await worker.memory().catch(() => 0));
+  }, 200);
+  // At once: the running task that is asked to end does not wait for those.
+  const running = client.history("t-0").length;
+  assert.ok(running > 0);
+  await allFinal(client, ids, 60 + tasks * 0.3);
+  clearInterval(watch);
+  const seconds = (performance.now() - since) / 1000;
+  const count = await keptPromises(project, client, ids);
+  await nothingHeld(client, broker.port, ["w1"]);
+  assert.equal(await worker.stop(), 0);
+  void cancelled;
+  assert.equal(
+    (count.success ?? 0) + (count.cancelled ?? 0),
+    tasks,
+    JSON.stringify(count),
+  );
+  return `${tasks} tasks in ${seconds.toFixed(0)} s (${
+    (tasks / seconds * 60).toFixed(0)
+  } a minute); the worker had ${before.toFixed(0)} MB at first, ${
+    most.toFixed(0)
+  } MB at most; ${JSON.stringify(count)}`;
+}

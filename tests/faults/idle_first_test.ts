@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises } from "../harness/verdict.ts";
+import { pause } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+Deno.test({
+  name: "an idle worker gets the next task: none waits behind a blocked one",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using stack = new AsyncDisposableStack();
+    for (const id of ["w1", "w2", "w3"]) {
+      stack.use(await Worker.start({ project, port: broker.port, id }));
+    }
+    for (
+      const [name, gap, most] of [["burst", 0, 4], [
+        "trickle",
+        0.4,
+        0.3,
+      ]] as const
+    ) {
+      await t.step(name, async () => {
+        const blocker = `${name}-blocker`;
+        await client.submit(project.work(blocker, { seconds: 20 }));
+        await project.started(blocker);
+        const ids = Array.from({ length: 30 }, (_, i) => `${name}-${i}`);
+        const sent = new Map<string, number>();
+        for (const id of ids) {
+          sent.set(id, Date.now() / 1000);
+          const sending = client.submit(project.work(id, { seconds: 0.1 }));
+          if (gap > 0) {
+            await sending;
+            await pause(gap);
+          }
+        }
+        await allFinal(client, ids, 15);
+        await keptPromises(project, client, ids);
+        const starts = (await project.truth()).filter(({ id, what }) =>
+          sent.has(id) && what === "start"
+        );
+        const waits = starts.map(({ id, at }) => at - sent.get(id)!)
+          .sort((a, b) => a - b);
+        const accepted = ids.map((id) =>
+          client.history(id).filter(({ state }) => state === "queued").length
+        );
+        const twice = accepted.filter((times) => times > 2).length;
+        console.log(
+          `${name}: waits in s: median ${waits[15]!.toFixed(3)}, longest ${
+            waits.at(-1)!.toFixed(3)
+          }; handed over ${
+            accepted.filter((times) => times > 1).length
+          }, more than once ${twice}`,
+        );
+        assert.ok(
+          !(await project.truth()).some(({ id, what }) =>
+            id === blocker && what === "end"
+          ),
+          "the blocked worker is still blocked",
+        );
+        // Far below the 20 s of the blocked one, on however slow a machine.
+        assert.ok(waits.at(-1)! < most * 2.5, `longest wait: ${waits.at(-1)}`);
+        assert.ok(twice <= 4);
+        await client.cancel(blocker);
+        await client.final(blocker);
+      });
+    }
+  },
+});

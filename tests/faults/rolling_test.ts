@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
+import { pause } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+Deno.test({
+  name: "a rolling restart under load: no task is failed or cancelled by it",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start({
+      persistence: true,
+      extra: ["max_queued_messages 0"],
+    });
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    const start = (id: string) =>
+      Worker.start({
+        project,
+        port: broker.port,
+        id,
+        worker: { max_concurrent_tasks: 2, shutdown_grace: 30 },
+      });
+    const names = ["w1", "w2", "w3"];
+    const workers = await Promise.all(names.map(start));
+    try {
+      const ids: string[] = [];
+      let restarted = false;
+      const load = (async () => {
+        while (!restarted) {
+          const id = `t-${ids.length}`;
+          ids.push(id);
+          await client.submit(project.work(id, { seconds: 0.5 }));
+          await pause(0.1);
+        }
+      })();
+      await pause(1);
+      for (const [i, worker] of workers.entries()) {
+        assert.equal(await worker.stop(), 0);
+        await worker[Symbol.asyncDispose]();
+        workers[i] = await start(names[i]!);
+      }
+      restarted = true;
+      await load;
+      await allFinal(client, ids, 60);
+      const count = await keptPromises(project, client, ids);
+      console.log(`${ids.length} tasks: ${JSON.stringify(count)}`);
+      assert.deepEqual(count, { success: ids.length });
+      await nothingHeld(client, broker.port, names);
+    } finally {
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+    }
+  },
+});
