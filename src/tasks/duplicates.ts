@@ -39,8 +39,8 @@ export type Judgement =
 /**
  * Judges a request by the retained status of its id.
  *
- * @param options.windowSeconds how long after its start an id counts as the
- * same request
+ * @param options.windowSeconds how long after its start, or its cancel, an id
+ * counts as the same request
  */
 export function judge(
   seen: Sighting | null,
@@ -61,8 +61,12 @@ export function judge(
   if (!isFinal(status.state)) return again;
   // A copy whose task has been answered must not be answered again.
   if (again === "stale") return "stale";
-  if (status.started_at === null) return "take";
+  // A cancel is meant for every copy of the request. One that was refused may
+  // be sent again, when there is room or the playbook is there.
+  const since = status.started_at ??
+    (status.state === "cancelled" ? status.completed_at : null);
+  if (since === null) return "take";
   const age = (options.now ?? new Date()).getTime() -
-    new Date(status.started_at).getTime();
+    new Date(since).getTime();
   return age < options.windowSeconds * 1000 ? "duplicate" : "take";
 }
