@@ -4,6 +4,7 @@
  * @module
  */
 import { freePort, mosquitto } from "../../dev/programs.ts";
+import { pause } from "./waiting.ts";
 
 /** How a broker is set up. */
 export interface BrokerOptions {
@@ -25,6 +26,7 @@ export class Broker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   readonly #directory: string;
   #child: Deno.ChildProcess | null = null;
+  #said: Promise<string> = Promise.resolve("");
 
   private constructor(options: BrokerOptions, directory: string) {
     this.#options = options;
@@ -32,12 +34,20 @@ export class Broker implements AsyncDisposable {
   }
 
   static async start(options: BrokerOptions = {}): Promise<Broker> {
-    const broker = new Broker(
-      options,
-      await Deno.makeTempDir({ prefix: "broker-" }),
-    );
-    await broker.start();
-    return broker;
+    for (let attempt = 1;; attempt++) {
+      const broker = new Broker(
+        options,
+        await Deno.makeTempDir({ prefix: "broker-" }),
+      );
+      try {
+        await broker.start();
+        return broker;
+      } catch (error) {
+        await broker[Symbol.asyncDispose]();
+        // Somebody else may have taken one of the ports meanwhile.
+        if (attempt === 3) throw error;
+      }
+    }
   }
 
   /** Starts it, again after `stop()` or `kill()`, with the same ports. */
@@ -49,6 +59,7 @@ export class Broker implements AsyncDisposable {
       [
         ...(Deno.uid() === 0 ? ["user root"] : []),
         "per_listener_settings false",
+        `log_dest file ${this.#log}`,
         ...(extra.some((line) => line.startsWith("allow_anonymous"))
           ? []
           : ["allow_anonymous true"]),
@@ -77,13 +88,37 @@ export class Broker implements AsyncDisposable {
     );
     const program = await mosquitto();
     if (!program) throw new Error("mosquitto is missing: deno task set-up");
-    this.#child = new Deno.Command(program, {
+    const child = new Deno.Command(program, {
       args: ["-c", file],
       stdin: "null",
       stdout: "null",
-      stderr: "null",
+      stderr: "piped",
     }).spawn();
-    await accepting(this.port);
+    this.#child = child;
+    // What it says before it has opened its log.
+    this.#said = new Response(child.stderr).text();
+    const ended = new AbortController();
+    const over = child.status.then(() => ended.abort());
+    const ports = [
+      this.port,
+      ...(tls ? [this.tlsPort] : []),
+      ...(websockets ? [this.websocketPort] : []),
+    ];
+    try {
+      for (const port of ports) await accepting(port, ended.signal);
+    } catch (error) {
+      await this.kill();
+      await over;
+      const log = await Deno.readTextFile(this.#log).catch(() => "");
+      throw new Error(
+        `mosquitto did not start: ${await this.#said}${log}`,
+        { cause: error },
+      );
+    }
+  }
+
+  get #log(): string {
+    return `${this.#directory}/mosquitto.log`;
   }
 
   /** Ends it in order, upon which it saves what it has. */
@@ -115,20 +150,29 @@ export class Broker implements AsyncDisposable {
     const child = this.#child;
     this.#child = null;
     if (!child) return;
-    child.kill(signal);
-    await child.status;
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended by itself.
+    }
+    await Promise.all([child.status, this.#said]);
   }
 }
 
-/** Settles when a port accepts connections. */
-export async function accepting(port: number): Promise<void> {
+/** Settles when a port accepts connections; rejects when it is not to be. */
+export async function accepting(
+  port: number,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let attempt = 0;; attempt++) {
+    signal?.throwIfAborted();
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      signal?.throwIfAborted();
       return;
     } catch (error) {
       if (attempt === 500) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(0.02);
     }
   }
 }

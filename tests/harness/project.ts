@@ -3,7 +3,11 @@
  *
  * @module
  */
+import { killAll, type Process, processesWith } from "./processes.ts";
 import { until } from "./waiting.ts";
+
+/** How long processes may take to end after the last worker has. */
+const LEAVING_SECONDS = 5;
 
 /** An inventory of hosts that are this machine. */
 export function localHosts(...names: string[]): string {
@@ -131,37 +135,51 @@ export class Project implements AsyncDisposable {
     );
   }
 
-  /** Processes of this project's runs, with their command lines. */
-  async processes(): Promise<{ pid: number; command: string }[]> {
-    const found = [];
-    for await (const { name } of Deno.readDir("/proc")) {
-      if (!/^\d+$/.test(name)) continue;
-      try {
-        const environment = await Deno.readTextFile(`/proc/${name}/environ`);
-        if (!environment.includes(`HOME=${this.#root}/home`)) continue;
-        const command = (await Deno.readTextFile(`/proc/${name}/cmdline`))
-          .replaceAll("\0", " ").trim();
-        if (command) found.push({ pid: Number(name), command });
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-    return found;
+  /** All processes of this project: workers, launchers and runs. */
+  processes(): Promise<Process[]> {
+    return processesWith(`HOME=${this.#root}/home`);
+  }
+
+  /**
+   * Processes of its runs. Workers are not, nor are the launchers of a worker
+   * that lives; those of a worker that is gone are as unwanted as a run.
+   */
+  async runs(): Promise<Process[]> {
+    const all = await this.processes();
+    const isWorker = ({ command }: Process) =>
+      command.includes(`-c ${this.#root}/`);
+    const workers = new Set(all.filter(isWorker).map(({ pid }) => pid));
+    return all.filter((one) => !isWorker(one) && !workers.has(one.parent));
   }
 
   /** Settles when no process of a run is left; launchers and workers stay. */
   async quiet(seconds: number): Promise<void> {
-    let left: string[] = [];
+    let left: Process[] = [];
     await until(seconds, "the end of all processes", async () => {
-      left = (await this.processes()).map(({ command }) => command)
-        .filter((command) => !command.includes("src/main.ts"));
+      left = await this.runs();
       return left.length === 0;
     }).catch((error) => {
-      throw new Error(`${error.message}; left: ${left.join(" | ")}`);
+      throw new Error(`${error.message}; left: ${list(left)}`);
     });
   }
 
+  /** Fails the test if it has left a process behind. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#root, { recursive: true });
+    try {
+      let left: Process[] = [];
+      await until(LEAVING_SECONDS, "", async () => {
+        left = await this.processes();
+        return left.length === 0;
+      }).catch(() => {
+        killAll(left);
+        throw new Error(`the test has left processes behind: ${list(left)}`);
+      });
+    } finally {
+      await Deno.remove(this.#root, { recursive: true });
+    }
   }
+}
+
+function list(processes: Process[]): string {
+  return processes.map(({ pid, command }) => `${pid} ${command}`).join(" | ");
 }

@@ -142,6 +142,12 @@ export class Worker implements AsyncDisposable {
     await this.exited;
   }
 
+  /** Settles when it has ended and all that it has logged is read. */
+  async ended(): Promise<void> {
+    await this.exited;
+    await this.#reading;
+  }
+
   /** Its resident memory, in MB. */
   async memory(): Promise<number> {
     const status = await Deno.readTextFile(`/proc/${this.pid}/status`);

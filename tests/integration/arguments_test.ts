@@ -33,6 +33,8 @@ Deno.test({
       hosts: localHosts("h1", "h2", "-foo"),
       "tell.yml": TELL,
       "sub/-odd name é.yml": TELL.replace("/told.json", "/../told.json"),
+      "--list-hosts a b é": localHosts("h1", "h2"),
+      "--syntax-check": TELL,
       "inv/a": localHosts("h1"),
       "inv/b": localHosts("h2"),
     });
@@ -79,6 +81,24 @@ Deno.test({
         ["skip_tags", { skip_tags: ["x", "-v", "ü"] }, {
           skip: ["x", "-v", "ü"],
         }],
+        ["values that name files", {
+          tags: ["@/etc/hostname"],
+          skip_tags: ["@/etc/passwd"],
+          extra_vars: { given: "@/etc/hostname" },
+        }, {
+          run: ["@/etc/hostname"],
+          skip: ["@/etc/passwd"],
+          vars: "@/etc/hostname",
+        }],
+        ["a variable whose value looks like options", {
+          extra_vars: { given: "-foo --syntax-check a=b 'c d' \\" },
+        }, { vars: "-foo --syntax-check a=b 'c d' \\" }],
+        ["an inventory that looks like options", {
+          inventory: "--list-hosts a b é",
+        }, { hosts: ["h1", "h2"] }],
+        ["a playbook that looks like an option", {
+          playbook: "--syntax-check",
+        }, { hosts: ["h1", "h2", "-foo"] }],
         ["verbosity", { verbosity: 4 }, { verbosity: 4 }],
         ["check_mode", { check_mode: true }, { check: true }],
         ["diff_mode", { diff_mode: true }, { diff: true }],

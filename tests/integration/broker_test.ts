@@ -84,6 +84,66 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "a broker that is deaf for longer than keepalive costs nothing but time",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({ "steps.yml": STEPS });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      mqtt: { keepalive: 5 },
+      worker: { max_concurrent_tasks: 2 },
+    });
+    const before = await worker.memory();
+    for (const id of ["short", "long"]) {
+      await client.submit(
+        id === "short" ? project.work(id, { seconds: 2 }) : {
+          task_id: id,
+          playbook: "steps.yml",
+          inventory: "hosts",
+          extra_vars: { truth: project.path("steps") },
+        },
+      );
+      await client.status(id, ({ state }) => state === "running");
+    }
+    broker.pause();
+    await until(
+      30,
+      "the end of the run",
+      async () =>
+        (await Deno.readTextFile(project.path("steps")).catch(() => ""))
+          .split("\n").length === 101,
+    );
+    await pause(5);
+    const after = await worker.memory();
+    broker.resume();
+    const finals = await Promise.all(
+      ["short", "long"].map((id) => client.final(id, 60)),
+    );
+    assert.deepEqual(finals.map(({ state }) => state), ["success", "success"]);
+    for (const id of ["short", "long"]) {
+      const ends = new Set(
+        client.history(id).filter(({ completed_at }) => completed_at !== null)
+          .map(({ completed_at }) => completed_at),
+      );
+      assert.equal(ends.size, 1, "one end, however often it was sent");
+    }
+    console.log(
+      `the run took ${finals[1]!.duration_seconds} s; worker ${
+        before.toFixed(0)
+      } MB before, ${after.toFixed(0)} MB after`,
+    );
+    assert.ok(finals[1]!.duration_seconds! < 20);
+    assert.equal((await client.run(project.work("next"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
   name: "a worker that finds no broker tries again until there is one",
   sanitizeOps: true,
   sanitizeResources: true,

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { generate, parser } from "mqtt-packet";
 import type { Packet } from "mqtt-packet";
+import { freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Certificates } from "../harness/certificates.ts";
 import { Client } from "../harness/client.ts";
@@ -90,6 +91,41 @@ Deno.test({
 });
 
 Deno.test({
+  name: "MQTT over WebSocket with TLS, with a CA and a client certificate",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using files = await Certificates.create();
+    const port = freePort();
+    await using broker = await Broker.start({
+      extra: [
+        `listener ${port} 127.0.0.1`,
+        "protocol websockets",
+        `cafile ${files.certificate("ca")}`,
+        `certfile ${files.certificate("server")}`,
+        `keyfile ${files.key("server")}`,
+        "require_certificate true",
+      ],
+    });
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port,
+      mqtt: {
+        websocket_path: "/mqtt",
+        tls_enabled: true,
+        tls_ca_cert: files.certificate("ca"),
+        tls_client_cert: files.certificate("client"),
+        tls_client_key: files.key("client"),
+      },
+    });
+    assert.equal((await client.run(project.work("wss"))).state, "success");
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
   name: "a password opens the broker, and is in no line of the log",
   sanitizeOps: true,
   sanitizeResources: true,
@@ -143,9 +179,7 @@ Deno.test({
         mqtt,
         env: { MQTT_PASSWORD: "wrong-word-2" },
       });
-      await worker.logged(
-        "bad user name or password|not authorized".split("|")[1]!,
-      );
+      await worker.logged("not authorized");
       assert.ok(!worker.log.includes("wrong-word-2"));
       assert.equal(await worker.stop(), 0);
     });

@@ -5,7 +5,11 @@ import { Project } from "../harness/project.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
+/** The worker's `kill_grace`, in seconds. */
 const GRACE = 1;
+
+/** The time limit of a run, in seconds. */
+const LIMIT = 3;
 
 /** Runs that do not want to end. */
 const STUBBORN: Record<string, string> = {
@@ -64,29 +68,64 @@ for (
             playbook: `${i}.yml`,
             inventory: "hosts",
             extra_vars: { here },
-            ...(end === "limit" ? { timeout: 3 } : {}),
+            ...(end === "limit" ? { timeout: LIMIT } : {}),
           });
           await until(
             20,
             "the run",
             () => Deno.stat(here).then(() => true, () => false),
           );
+          const seen = await project.runs();
+          assert.ok(
+            seen.some(({ command }) => command.includes("sleep 300")),
+            "the run is seen while it lives",
+          );
+          // The worker lives on after a limit or a cancel: if it were killed
+          // before we look, that alone would end the run.
+          let asked = performance.now();
+          if (end === "limit") {
+            const { at } = await client.message(
+              "the start",
+              ({ topic, text }) =>
+                topic.endsWith(`/t-${i}/status`) &&
+                JSON.parse(text).state === "running",
+            );
+            asked = at + LIMIT * 1000;
+          }
           if (end === "cancel") await client.cancel(`t-${i}`, "not tonight");
           if (end === "signal") worker.signal("SIGTERM");
           if (end === "kill") await worker.kill();
           if (state) {
             const final = await client.final(`t-${i}`);
             assert.equal(final.state, state);
+            assert.equal(final.tasks_failed, 0);
+            if (end === "limit") {
+              assert.match(
+                final.error_message!,
+                new RegExp(`the time limit of ${LIMIT} s`),
+              );
+            }
             if (end === "cancel") {
               assert.match(final.error_message!, /cancelled: not tonight/);
             }
+            assert.deepEqual(
+              await project.runs().then((left) =>
+                left.map(({ command }) => command)
+              ),
+              [],
+              "nothing is left when the final status is there",
+            );
           }
-          const since = performance.now();
-          if (end === "limit" || end === "cancel") await worker.kill();
           await project.quiet(GRACE + 2);
+          const took = (performance.now() - asked) / 1000;
+          assert.ok(took < GRACE + 2, `it took ${took} s`);
           console.log(
-            `${name}: quiet after ${(performance.now() - since).toFixed(0)} ms`,
+            `${how}, ${name}: nothing left after ${took.toFixed(2)} s`,
           );
+          if (end === "limit" || end === "cancel") {
+            const next = await client.run(project.work(`next-${i}`));
+            assert.equal(next.state, "success");
+          }
           await worker.kill();
         });
       }

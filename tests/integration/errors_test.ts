@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rejectedSchema } from "../../src/messages/rejected.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
-import { Project } from "../harness/project.ts";
+import { localHosts, Project } from "../harness/project.ts";
 import { within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -232,6 +232,89 @@ Deno.test({
 });
 
 Deno.test({
+  name: "where many hosts fail, the first are told in full, and how many more",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const hosts = Array.from({ length: 25 }, (_, i) => `host${i}`);
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      many: localHosts(...hosts),
+      "fail.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: check it
+      fail: msg="{{ inventory_hostname }} is broken"
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const final = await client.run({
+      task_id: "many",
+      playbook: "fail.yml",
+      inventory: "many",
+    });
+    assert.equal(final.tasks_failed, 25);
+    const lines = final.error_message!.split("\n");
+    const more = Number(/^and (\d+) more$/.exec(lines.pop()!)?.[1]);
+    assert.equal(lines.length + more, 25);
+    assert.ok(lines.length >= 3);
+    for (const line of lines) {
+      assert.match(line, /^(host\d+): failed at "check it": \1 is broken$/);
+    }
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "a task id that was just used is reported, and not run again",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn(t) {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    for (const [id, seconds, state] of [["r", 1, "running"], ["d", 0, null]]) {
+      await t.step(state ? "while it runs" : "after its end", async () => {
+        const request = project.work(String(id), { seconds: Number(seconds) });
+        await client.submit(request);
+        await client.status(
+          request.task_id,
+          (status) =>
+            state ? status.state === state : status.state === "success",
+        );
+        const before = client.history(request.task_id).length;
+        await client.submit(request);
+        await client.message(
+          "the report",
+          ({ topic, text }) =>
+            topic === "ansible/test/rejected" &&
+            JSON.parse(text).task_id === request.task_id,
+        );
+        const report = client.rejected().at(-1)!;
+        rejectedSchema.parse(report);
+        assert.equal(report.reason, "duplicate");
+        const final = await client.final(request.task_id);
+        assert.equal(final.state, "success");
+        const history = client.history(request.task_id);
+        assert.ok(
+          history.slice(before).every((status) => status.state !== "queued"),
+        );
+      });
+    }
+    // Something that comes after both proves that neither is still on its way.
+    await client.run(project.work("next"));
+    const starts = (await project.truth()).filter(({ what }) =>
+      what === "start"
+    );
+    assert.deepEqual(starts.map(({ id }) => id), ["r", "d", "next"]);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
   name:
     "without a usable ansible-playbook the worker does not start, and says so",
   sanitizeOps: true,
@@ -272,7 +355,7 @@ Deno.test({
         });
         const { code } = await within(20, "its end", worker.exited);
         assert.equal(code, 1);
-        await worker.logged("");
+        await worker.ended();
         assert.match(worker.log, reason);
       });
     }

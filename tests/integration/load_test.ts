@@ -70,13 +70,26 @@ Deno.test({
       worker: { max_queue_size: 5, when_full: "wait", max_concurrent_tasks: 2 },
     });
     const ids = Array.from({ length: 40 }, (_, i) => `t-${i}`);
-    await Promise.all(ids.map((id) => client.submit(project.work(id))));
+    await Promise.all(
+      ids.map((id) => client.submit(project.work(id, { seconds: 0.1 }))),
+    );
     const finals = await Promise.all(ids.map((id) => client.final(id, 60)));
     assert.ok(finals.every(({ state }) => state === "success"));
     const starts = (await project.truth()).filter(({ what }) =>
       what === "start"
     );
     assert.equal(starts.length, 40);
+    const present = new Set<string>();
+    let most = 0;
+    for (const { topic, text } of client.messages) {
+      if (!/\/tasks\/[^/]+\/status$/.test(topic)) continue;
+      const { task_id, completed_at } = JSON.parse(text);
+      if (completed_at === null) present.add(task_id);
+      else present.delete(task_id);
+      most = Math.max(most, present.size);
+    }
+    console.log(`at most ${most} of 40 tasks were with the worker at once`);
+    assert.ok(most <= 5 + 2, "what does not fit is not taken");
     assert.equal(await worker.stop(), 0);
   },
 });

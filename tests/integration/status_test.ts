@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import type { IPublishPacket } from "mqtt-packet";
 import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import { Broker } from "../harness/broker.ts";
-import { Client } from "../harness/client.ts";
+import { Client, open } from "../harness/client.ts";
 import { localHosts, Project } from "../harness/project.ts";
+import { within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 const FIELDS = [
@@ -121,3 +123,81 @@ Deno.test({
     assert.equal(await worker.stop(), 0);
   },
 });
+
+Deno.test({
+  name: "updates come no faster than status_interval, and the last one counts",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "many.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: msg="{{ lookup('pipe', 'sleep 0.02') }}"
+${"    - debug: msg=1\n".repeat(200)}
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: { status_interval: 0.5 },
+    });
+    const final = await client.run({
+      task_id: "many",
+      playbook: "many.yml",
+      inventory: "hosts",
+    });
+    assert.equal(final.tasks_ok, 201);
+    const times = client.messages.filter(({ topic, text }) =>
+      topic === "ansible/test/tasks/many/status" &&
+      JSON.parse(text).state === "running"
+    ).map(({ at }) => at);
+    const gaps = times.slice(1).map((at, i) => at - times[i]!);
+    // When a message is seen says only roughly when it was sent.
+    assert.ok(gaps.every((gap) => gap > 400), `gaps: ${gaps}`);
+    console.log(
+      `200 play tasks in ${final.duration_seconds} s: ${times.length} updates`,
+    );
+    assert.ok(times.length <= 2 + final.duration_seconds! / 0.5);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+for (const [retention, expected] of [[7200, 7200], [0, undefined]] as const) {
+  Deno.test({
+    name: `with status_retention: ${retention} a final status is kept ${
+      retention === 0 ? "for ever" : "for that time"
+    }`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      await using broker = await Broker.start();
+      await using project = await Project.create();
+      await using client = await Client.connect(broker.port);
+      await using worker = await Worker.start({
+        project,
+        port: broker.port,
+        worker: { status_retention: retention },
+      });
+      await client.run(project.work("kept"));
+      const late = await open(broker.port);
+      try {
+        const { promise, resolve } = Promise.withResolvers<IPublishPacket>();
+        late.on("message", (_topic, _payload, packet) => resolve(packet));
+        await late.subscribeAsync("ansible/test/tasks/kept/status");
+        const packet = await within(10, "the retained status", promise);
+        assert.equal(packet.retain, true);
+        const expiry = packet.properties?.messageExpiryInterval;
+        // The broker tells how much of it is left.
+        if (expected === undefined) assert.equal(expiry, undefined);
+        else assert.ok(expiry! <= expected && expiry! > expected - 60);
+      } finally {
+        await late.endAsync(true);
+      }
+      assert.equal(await worker.stop(), 0);
+    },
+  });
+}

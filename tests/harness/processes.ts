@@ -1,0 +1,50 @@
+/**
+ * The processes of this machine that carry a mark, read from /proc.
+ *
+ * @module
+ */
+
+/** A process that has not ended. */
+export interface Process {
+  pid: number;
+  parent: number;
+  /** Its arguments, joined by spaces. */
+  command: string;
+}
+
+/** Processes whose environment holds a text; zombies are not among them. */
+export async function processesWith(mark: string): Promise<Process[]> {
+  const found: Process[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const environment = await Deno.readTextFile(`/proc/${name}/environ`);
+      if (!`\0${environment}`.includes(`\0${mark}\0`)) continue;
+      const command = (await Deno.readTextFile(`/proc/${name}/cmdline`))
+        .replaceAll("\0", " ").trim();
+      if (command === "") continue;
+      found.push({ pid: Number(name), parent: await parentOf(name), command });
+    } catch {
+      // It has ended meanwhile, or is not ours to look at.
+    }
+  }
+  return found;
+}
+
+/** Kills processes; those that have ended meanwhile are passed over. */
+export function killAll(processes: Process[]): void {
+  for (const { pid } of processes) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+async function parentOf(pid: string): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // The command stands in parentheses and may hold anything.
+  const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(parent);
+}
