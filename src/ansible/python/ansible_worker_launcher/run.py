@@ -15,7 +15,7 @@ from . import counters, versions
 def become_playbook(job, here, parent_of_tmp):
     """Prepares this process, in which the program's own main then runs.
 
-    :param job: ``argv``, the arguments; ``extra_vars``, an object or None; and
+    :param job: ``argv``, the arguments; ``extra_vars``, JSON or None; and
         ``event_fd``, where events are written
     :param here: the directory of these files
     :param parent_of_tmp: where Ansible keeps its local temporary directories
@@ -48,6 +48,6 @@ def become_playbook(job, here, parent_of_tmp):
     if job.get("extra_vars") is not None:
         # In the arguments of this process they are in no process list: the
         # kernel shows those that the launcher was started with.
-        wrapped = versions.as_data(job["extra_vars"])
+        wrapped = versions.as_data(json.loads(job["extra_vars"]))
         arguments.insert(0, "--extra-vars=" + json.dumps(wrapped))
     sys.argv[1:] = arguments
