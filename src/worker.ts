@@ -556,7 +556,6 @@ class Worker {
       }
     }
     this.#adoptedMeanwhile = false;
-    await this.#membership.announce();
     this.#firstConnect = false;
   }
 
@@ -583,6 +582,10 @@ class Worker {
   #nowConnected(): void {
     if (!this.#control.ready || !this.#intake.ready || this.#reclaiming) return;
     this.#connected.open();
+    // Only now: whoever reads "online" may count on this worker's subscriptions.
+    this.#membership.announce().catch((error) =>
+      this.#log.error("cannot publish the presence", { error })
+    );
     if (!this.#wasReady) {
       this.#wasReady = true;
       this.#log.info(`ready for tasks on ${this.#topics.tasks}`, {
@@ -671,7 +674,7 @@ class Worker {
       // What was published while we were away is dealt with on connect.
       if (!this.#control.ready) this.#adoptedMeanwhile = true;
       else {
-        this.#reclaim().then(() => this.#membership.announce()).then(
+        this.#reclaim().then(
           () => this.#nowConnected(),
           (error) => this.#log.error("cannot take the tasks back", { error }),
         );

@@ -113,7 +113,11 @@ export class Ansible implements AsyncDisposable {
   /** Starts a run; there must be a slot for it. */
   run(
     request: TaskRequest,
-    options: { onProgress(progress: Progress): void },
+    options: {
+      /** The request's extra variables as JSON, with its numbers as written. */
+      extraVars: string | null;
+      onProgress(progress: Progress): void;
+    },
   ): Run {
     const state: RunState = { launcher: null, ending: null };
     return {
@@ -140,7 +144,8 @@ export class Ansible implements AsyncDisposable {
 
   async #run(
     request: TaskRequest,
-    { onProgress, state }: {
+    { extraVars, onProgress, state }: {
+      extraVars: string | null;
       onProgress(progress: Progress): void;
       state: RunState;
     },
@@ -169,7 +174,7 @@ export class Ansible implements AsyncDisposable {
     try {
       const exit = await launcher.run({
         argv: argumentsOf(request, checked.inventory),
-        extra_vars: request.extra_vars ?? null,
+        extra_vars: extraVars,
         kill_grace: this.#options.killGraceSeconds,
         output: false,
       }, (event) => {

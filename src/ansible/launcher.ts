@@ -41,7 +41,7 @@ export interface Job {
   /** The arguments, without the program. */
   argv: string[];
   /** Variables, which travel as data. */
-  extra_vars: Record<string, unknown> | null;
+  extra_vars: string | null;
   /** Seconds between asking it to end and killing it. */
   kill_grace: number;
   /** Whether what it prints is wanted. */

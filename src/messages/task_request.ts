@@ -51,7 +51,15 @@ export type TaskRequest = z.output<typeof taskRequestSchema>;
 
 /** What came of reading a request. */
 export type ParsedRequest =
-  | { ok: true; request: TaskRequest }
+  | {
+    ok: true;
+    request: TaskRequest;
+    /**
+     * The extra variables as JSON, with each number as it was written: `1.0`
+     * and 20 digits mean more to Ansible than a JavaScript number can say.
+     */
+    extraVars: string | null;
+  }
   | {
     ok: false;
     /** The id, where it could be read and is a valid one. */
@@ -85,10 +93,10 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
     }]);
   }
   let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true }).decode(payload),
-    );
+    text = new TextDecoder("utf-8", { fatal: true }).decode(payload);
+    value = JSON.parse(text);
   } catch (error) {
     const message = error instanceof SyntaxError
       ? error.message
@@ -98,7 +106,11 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
   const result = taskRequestSchema.safeParse(value, {
     reportInput: true,
   });
-  if (result.success) return { ok: true, request: result.data };
+  if (result.success) {
+    const request = result.data;
+    const extraVars = request.extra_vars ? extraVarsOf(text) : null;
+    return { ok: true, request, extraVars };
+  }
   const id = taskIdSchema.safeParse(
     (value as { task_id?: unknown } | null)?.task_id,
   );
@@ -107,6 +119,27 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
     result.error.issues.slice(0, 20).flatMap(fieldErrors),
     id.success ? id.data : null,
   );
+}
+
+/** Of ECMAScript 2026; the compiler's library does not have them yet. */
+const exactJson = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, at: { source?: string }) => unknown,
+  ): { extra_vars: unknown };
+  rawJSON(text: string): unknown;
+};
+
+function extraVarsOf(text: string): string {
+  const exact = exactJson.parse(
+    text,
+    (_key, value, { source }) =>
+      typeof value === "number" && source !== undefined &&
+        source !== String(value)
+        ? exactJson.rawJSON(source)
+        : value,
+  );
+  return JSON.stringify(exact.extra_vars);
 }
 
 function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {

@@ -91,7 +91,7 @@ export class Acceptance {
       return;
     }
     if (this.#options.waitForRoom) await this.#room();
-    const task = new Task(parsed.request, delivery, origin);
+    const task = new Task(parsed, delivery, origin);
     // Two deliveries of one id at once take their turns.
     const before = this.#inHand.get(task.id);
     // All are looked at side by side, and get their places as they came.

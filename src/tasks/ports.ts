@@ -92,7 +92,11 @@ export interface Runner {
   /** Starts a run. */
   run(
     request: TaskRequest,
-    options: { onProgress(progress: Progress): void },
+    options: {
+      /** The request's extra variables as JSON. */
+      extraVars: string | null;
+      onProgress(progress: Progress): void;
+    },
   ): Run;
 }
 

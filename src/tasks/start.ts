@@ -164,6 +164,7 @@ export class ActiveTask {
       this.#options.statusIntervalSeconds * 1000,
     );
     const run = runner.run(task.request, {
+      extraVars: task.extraVars,
       onProgress(progress) {
         task.progress = progress;
         updates.request();

@@ -53,6 +53,8 @@ export interface Ending {
 export class Task {
   /** What was asked. */
   readonly request: TaskRequest;
+  /** Its extra variables as JSON; null if it has none. */
+  readonly extraVars: string | null;
   /** The message that brought it; its bytes travel along if it moves on. */
   readonly delivery: Delivery;
   /** When the first worker accepted it. */
@@ -73,11 +75,12 @@ export class Task {
 
   /** A new task, in no state yet. */
   constructor(
-    request: TaskRequest,
+    { request, extraVars }: { request: TaskRequest; extraVars: string | null },
     delivery: Delivery,
     options: { createdAt?: Date | null; hops?: number } = {},
   ) {
     this.request = request;
+    this.extraVars = extraVars;
     this.delivery = delivery;
     this.createdAt = options.createdAt ?? new Date();
     this.hops = options.hops ?? 0;

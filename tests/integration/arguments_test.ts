@@ -215,3 +215,38 @@ Deno.test({
     assert.equal(await worker.stop(), 0);
   },
 });
+
+Deno.test({
+  name: "numbers arrive as they were written, which JavaScript cannot say",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "tell.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - copy:
+        content: "{{ given | to_json }} {{ given[0] | type_debug }}"
+        dest: "{{ playbook_dir }}/told.json"
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const given = '[1.0, 12345678901234567890, 0.1, 5, [-0.0, {"a": 2.50}]]';
+    await client.publish(
+      "ansible/test/tasks",
+      `{"task_id": "n", "playbook": "tell.yml", "inventory": "hosts",
+        "extra_vars": {"given": ${given}}}`,
+      { qos: 2 },
+    );
+    const final = await client.final("n");
+    assert.equal(final.state, "success", final.error_message ?? "");
+    assert.equal(
+      await Deno.readTextFile(`${project.directory}/told.json`),
+      '[1.0, 12345678901234567890, 0.1, 5, [-0.0, {"a": 2.5}]] float',
+    );
+    assert.equal(await worker.stop(), 0);
+  },
+});

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 
 from . import run, supervisor, versions
@@ -55,6 +56,9 @@ def launch(here):
     gc.collect()
     gc.freeze()
     lines = Lines()
+    # Should a supervisor be killed, what it watched over comes to us.
+    libc.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    left_alone = set()
     while True:
         send({
             "type": "ready",
@@ -78,11 +82,35 @@ def launch(here):
             run.become_playbook(job, here, parent_of_tmp)
             return
         lines.rest = b""
-        _, status = os.waitpid(pid, 0)
+        status = wait_for(pid)
+        left = set(supervisor.descendants(os.getpid()))
         if status != 0:
+            end_all(left_alone)
             print("the supervisor of a run ended with status %d" % status,
                   file=sys.stderr, flush=True)
             os._exit(1)
+        left_alone = left
+
+
+def wait_for(pid):
+    """Waits for a supervisor, and takes leave of whoever else has ended."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return status
+
+
+def end_all(left_alone):
+    """Kills what a supervisor that is gone has left, and nothing of what runs
+    before have left behind on purpose."""
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        left = set(supervisor.descendants(os.getpid())) - left_alone
+        if not left:
+            return
+        for pid in left:
+            supervisor.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def next_job(lines):

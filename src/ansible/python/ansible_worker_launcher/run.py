@@ -1,6 +1,7 @@
 """Becomes ``ansible-playbook`` with the arguments of a task."""
 
 import atexit
+import importlib
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 
 from . import counters, versions
 
@@ -15,7 +17,7 @@ from . import counters, versions
 def become_playbook(job, here, parent_of_tmp):
     """Prepares this process, in which the program's own main then runs.
 
-    :param job: ``argv``, the arguments; ``extra_vars``, an object or None; and
+    :param job: ``argv``, the arguments; ``extra_vars``, JSON or None; and
         ``event_fd``, where events are written
     :param here: the directory of these files
     :param parent_of_tmp: where Ansible keeps its local temporary directories
@@ -43,11 +45,41 @@ def become_playbook(job, here, parent_of_tmp):
     atexit.register(remove_tmp)
     versions.use_local_tmp(tmp)
 
+    leave_at_the_end()
     counters.install(job["event_fd"], here)
     arguments = list(job["argv"])
     if job.get("extra_vars") is not None:
         # In the arguments of this process they are in no process list: the
         # kernel shows those that the launcher was started with.
-        wrapped = versions.as_data(job["extra_vars"])
+        wrapped = versions.as_data(json.loads(job["extra_vars"]))
         arguments.insert(0, "--extra-vars=" + json.dumps(wrapped))
     sys.argv[1:] = arguments
+
+
+def leave_at_the_end():
+    """Lets this process leave when the program's main is through and all exit
+    functions have run, without taking the interpreter apart: that touches every
+    page that it shares with the launcher."""
+    cli = importlib.import_module("ansible.cli.playbook")
+    main = cli.main
+
+    def main_and_leave(*args, **kwargs):
+        try:
+            code = main(*args, **kwargs)
+        except SystemExit as leaving:
+            code = leaving.code
+        if code is None:
+            code = 0
+        elif not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass
+        os._exit(code & 0xFF)
+
+    cli.main = main_and_leave

@@ -48,6 +48,13 @@ MODULES = (
     "ansible.template",
     "jinja2.ext",
     "smtplib",
+    # What connection plugins import, all of which every run loads.
+    "paramiko",
+    "pypsrp.powershell",
+    "requests",
+    "winrm.exceptions",
+    "winrm.protocol",
+    "xmltodict",
 )
 
 

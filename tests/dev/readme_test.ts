@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { ROOT } from "../../dev/programs.ts";
+import { configSchema } from "../../src/config/schema.ts";
+import { presenceSchema } from "../../src/messages/presence.ts";
+import { rejectedSchema } from "../../src/messages/rejected.ts";
+import { taskStatusSchema } from "../../src/messages/task_status.ts";
+import { parseTaskRequest } from "../../src/messages/task_request.ts";
+
+const README = await Deno.readTextFile(`${ROOT}README.md`);
+
+/** A fenced example of the README. */
+function example(name: string): unknown {
+  const found = new RegExp(
+    `<!-- example: ${name} -->\\s*\`\`\`json\\n([\\s\\S]*?)\`\`\``,
+  ).exec(README);
+  assert.ok(found, `the README has the example "${name}"`);
+  return JSON.parse(found[1]!);
+}
+
+Deno.test("the README's examples are messages of the contract, fields in order", () => {
+  const parsed = parseTaskRequest(
+    new TextEncoder().encode(JSON.stringify(example("request"))),
+  );
+  assert.ok(parsed.ok);
+  for (
+    const [name, schema] of [
+      ["status", taskStatusSchema],
+      ["rejected", rejectedSchema],
+      ["presence", presenceSchema],
+    ] as const
+  ) {
+    const value = example(name) as Record<string, unknown>;
+    schema.parse(value);
+    const order = Object.keys(schema.shape).filter((key) => key in value);
+    assert.deepEqual(Object.keys(value), order, name);
+  }
+});
+
+Deno.test("the README's configuration table and the example list every key", async () => {
+  const keys = Object.entries(configSchema.shape).flatMap(([key, part]) =>
+    "shape" in part
+      ? Object.keys(part.shape as object).map((inner) => `${key}.${inner}`)
+      : [key]
+  ).sort();
+  const table = [...README.matchAll(/^\| (`[a-z_.`, ]+`) +\|/gm)]
+    .flatMap(([, cell]) => [...cell!.matchAll(/`([a-z_.]+)`/g)])
+    .map(([, key]) => key!);
+  assert.deepEqual(table.sort(), keys);
+  const text = await Deno.readTextFile(`${ROOT}config.example.yaml`);
+  for (const key of keys) {
+    const name = key.split(".").at(-1)!;
+    assert.match(text, new RegExp(`^\\s*(# )?${name}:`, "m"), key);
+  }
+});
+
+Deno.test("the flags in the README are those of the start task", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const told = README.match(/^deno run .*src\/main\.ts$/m)![0];
+  const flags = tasks.start.replace(/--allow-env=\S+/, "--allow-env=…");
+  assert.equal(told, flags);
+});
