@@ -116,6 +116,73 @@ test("a worker that is gone for good is adopted, by one, and its return is in or
   await nothingHeld(client, broker.port, ["w1", "w2", "w3"]);
 });
 
+test("where the access rules forbid an adoption, the survivor says so once and works on", async () => {
+  await using project = await Project.create();
+  const passwords = project.path("passwords");
+  const rules = project.path("rules");
+  const users = ["admin", "w1", "w2"];
+  await Deno.writeTextFile(
+    passwords,
+    users.map((user) => `${user}:secret\n`).join(""),
+  );
+  await new Deno.Command("mosquitto_passwd", { args: ["-U", passwords] })
+    .output();
+  await Deno.writeTextFile(
+    rules,
+    [
+      "user admin",
+      "topic readwrite #",
+      ...["w1", "w2"].flatMap((user) => [
+        `user ${user}`,
+        "topic read ansible/test/#",
+        "topic write ansible/test/tasks/#",
+        "topic write ansible/test/rejected",
+        `topic write ansible/test/workers/${user}/#`,
+        "topic write ansible/test/workers/+/tasks",
+      ]),
+    ].join("\n") + "\n",
+  );
+  await using broker = await Broker.start({
+    extra: [
+      "allow_anonymous false",
+      `password_file ${passwords}`,
+      `acl_file ${rules}`,
+    ],
+  });
+  const login = (username: string) => ({ username, password: "secret" });
+  await using client = await Client.connect(broker.port, {
+    mqtt: login("admin"),
+  });
+  const start = (id: string) =>
+    Worker.start({ project, port: broker.port, id, mqtt: login(id) });
+  await using dead = await start("w1");
+  await using survivor = await start("w2");
+  await dead.kill();
+  // What the broker says of it 30 s later.
+  const topic = "ansible/test/workers/w1/status";
+  const online = await client.message(
+    "its presence",
+    (message) => message.topic === topic,
+  );
+  await client.publish(
+    topic,
+    JSON.stringify({ ...JSON.parse(online.text), state: "offline" }),
+    { retain: true },
+  );
+  await survivor.logged("cannot adopt the session of worker w1", 1, 20);
+  // It tries again, in case the rules have changed, and says nothing more.
+  await survivor.logged("worker w1 is gone; adopting its session", 2, 30);
+  await pause(1);
+  assert.equal(survivor.log.split("cannot adopt the session").length, 2);
+  await client.submit(project.work("t-0"));
+  await client.submit(project.work("t-1"));
+  // The broker gives one of them to the dead worker's session, where it waits.
+  await client.message(
+    "a success",
+    ({ text }) => text.includes('"state":"success"'),
+  );
+});
+
 test("a broker that restarts with its sessions delivers again, and nothing is lost", async () => {
   await using g = await group();
   const { broker, client, project } = g;
