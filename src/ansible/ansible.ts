@@ -6,10 +6,11 @@
  */
 import { join } from "node:path/posix";
 import type { TaskRequest } from "../messages/task_request.ts";
+import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf } from "./arguments.ts";
 import { Launcher, LauncherError } from "./launcher.ts";
 import { check } from "./refusal.ts";
-import { type Progress, RunReport } from "./report.ts";
+import { RunReport } from "./report.ts";
 
 /** A launcher is replaced after so many tasks, whatever it may have gathered. */
 const MOST_TASKS = 500;

@@ -11,4 +11,3 @@ export {
   type Run,
   type RunOutcome,
 } from "./ansible.ts";
-export { type Progress } from "./report.ts";

@@ -3,22 +3,8 @@
  *
  * @module
  */
-import type { TaskStatus } from "../messages/task_status.ts";
+import { NO_PROGRESS, type Progress } from "../messages/task_status.ts";
 import type { RunEvent } from "./frames.ts";
-
-/** The numbers of a run, and what it is at. */
-export type Progress = Pick<
-  TaskStatus,
-  | "tasks_total"
-  | "tasks_ok"
-  | "tasks_changed"
-  | "tasks_failed"
-  | "tasks_skipped"
-  | "tasks_unreachable"
-  | "tasks_rescued"
-  | "tasks_ignored"
-  | "current_task"
->;
 
 /** How many failures are told in full. */
 const MOST_FAILURES = 10;
@@ -27,17 +13,7 @@ const MOST_FAILURES = 10;
 export class RunReport {
   readonly #failures: Extract<RunEvent, { event: "failure" }>[] = [];
   #failed = 0;
-  #progress: Progress = {
-    tasks_total: 0,
-    tasks_ok: 0,
-    tasks_changed: 0,
-    tasks_failed: 0,
-    tasks_skipped: 0,
-    tasks_unreachable: 0,
-    tasks_rescued: 0,
-    tasks_ignored: 0,
-    current_task: null,
-  };
+  #progress: Progress = NO_PROGRESS;
 
   /** The numbers so far. */
   get progress(): Progress {

@@ -51,6 +51,33 @@ export const taskStatusSchema = z.strictObject({
 /** A task status. */
 export type TaskStatus = z.output<typeof taskStatusSchema>;
 
+/** The numbers of a run, and what it is at. */
+export type Progress = Pick<
+  TaskStatus,
+  | "tasks_total"
+  | "tasks_ok"
+  | "tasks_changed"
+  | "tasks_failed"
+  | "tasks_skipped"
+  | "tasks_unreachable"
+  | "tasks_rescued"
+  | "tasks_ignored"
+  | "current_task"
+>;
+
+/** Before anything has happened. */
+export const NO_PROGRESS: Progress = {
+  tasks_total: 0,
+  tasks_ok: 0,
+  tasks_changed: 0,
+  tasks_failed: 0,
+  tasks_skipped: 0,
+  tasks_unreachable: 0,
+  tasks_rescued: 0,
+  tasks_ignored: 0,
+  current_task: null,
+};
+
 /** A status with its keys in the order of the schema, as JSON. */
 export function encodeTaskStatus(status: TaskStatus): string {
   const ordered: Record<string, unknown> = {};

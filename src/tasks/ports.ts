@@ -4,7 +4,7 @@
  * @module
  */
 import type { TaskRequest } from "../messages/task_request.ts";
-import type { Progress } from "./task.ts";
+import type { Progress } from "../messages/task_status.ts";
 
 /** The properties of a message that matter to a task. */
 export interface MessageProperties {

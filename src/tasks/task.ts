@@ -7,37 +7,13 @@ import type { TaskRequest } from "../messages/task_request.ts";
 import {
   cutToBytes,
   MAX_ERROR_MESSAGE_BYTES,
+  NO_PROGRESS,
+  type Progress,
   type TaskState,
   type TaskStatus,
 } from "../messages/task_status.ts";
 import type { Delivery } from "./ports.ts";
 import { isFinal, mayMove } from "./states.ts";
-
-/** The numbers of a run, and what it is at. */
-export type Progress = Pick<
-  TaskStatus,
-  | "tasks_total"
-  | "tasks_ok"
-  | "tasks_changed"
-  | "tasks_failed"
-  | "tasks_skipped"
-  | "tasks_unreachable"
-  | "tasks_rescued"
-  | "tasks_ignored"
-  | "current_task"
->;
-
-const NO_PROGRESS: Progress = {
-  tasks_total: 0,
-  tasks_ok: 0,
-  tasks_changed: 0,
-  tasks_failed: 0,
-  tasks_skipped: 0,
-  tasks_unreachable: 0,
-  tasks_rescued: 0,
-  tasks_ignored: 0,
-  current_task: null,
-};
 
 /** How a task ended. */
 export interface Ending {
