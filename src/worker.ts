@@ -441,7 +441,8 @@ class Worker {
       runner: ansible,
       cancels: this.#cancels,
       rejectedTopic: topics.rejected,
-      peerWithRoom: (task) => this.#handOver.peerWithRoom(task),
+      workerWithRoom: (task, reserve) =>
+        this.#handOver.workerWithRoom(task, reserve),
       offer: (task, peer) => this.#handOver.offer(task, peer),
     });
     this.#load = new LoadReport({
@@ -583,9 +584,7 @@ class Worker {
     if (!this.#control.ready || !this.#intake.ready || this.#reclaiming) return;
     this.#connected.open();
     // Only now: whoever reads "online" may count on this worker's subscriptions.
-    this.#membership.announce().catch((error) =>
-      this.#log.error("cannot publish the presence", { error })
-    );
+    this.#announce();
     if (!this.#wasReady) {
       this.#wasReady = true;
       this.#log.info(`ready for tasks on ${this.#topics.tasks}`, {
@@ -636,8 +635,14 @@ class Worker {
         );
         return this.#handOver.update();
       case "probe":
-        void this.#membership.announce();
+        this.#announce();
     }
+  }
+
+  #announce(): void {
+    this.#membership.announce().catch((error) =>
+      this.#log.error("cannot publish the presence", { error })
+    );
   }
 
   #onCancel(taskId: string, message: Incoming): void {
@@ -670,7 +675,10 @@ class Worker {
     const meaning = this.#membership.own(presence, retained);
     if (this.#firstConnect) return;
     if (meaning === "rival") this.#rival();
-    else if (meaning === "adopted") {
+    else if (meaning === "wrong") {
+      // Otherwise it is said when we are.
+      if (this.#connected.isOpen) this.#announce();
+    } else if (meaning === "adopted") {
       // What was published while we were away is dealt with on connect.
       if (!this.#control.ready) this.#adoptedMeanwhile = true;
       else {

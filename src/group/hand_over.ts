@@ -128,23 +128,33 @@ export class HandOver {
     }
   }
 
-  /** A peer for a task that does not fit here; null if there is none. */
-  async peerWithRoom(task: Task): Promise<string | null> {
+  /**
+   * Who has room for a task that does not fit here at this moment.
+   *
+   * @param reserve keeps a place for it here, if there is one by then
+   * @returns a peer; this worker, if a place is kept; null if there is nobody
+   */
+  async workerWithRoom(
+    task: Task,
+    reserve: () => boolean,
+  ): Promise<string | null> {
+    const { peers, workerId } = this.#options;
     this.#watch(true);
     await this.#watched;
-    if (task.hops >= MOST_HOPS) return null;
-    const { peers } = this.#options;
     const until = Date.now() + DECISION_MS;
     for (;;) {
-      const peer = peers.withRoom();
+      if (reserve()) return workerId;
+      const peer = task.hops < MOST_HOPS ? peers.withRoom() : null;
       const left = until - Date.now();
-      if (peer || !peers.undecided || left <= 0) return peer;
-      // A refusal is for ever, and what we know may be a moment old.
+      const undecided = peers.undecided || this.#underWay > 0;
+      if (peer || !undecided || left <= 0) return peer;
+      // A refusal is for ever, what we know may be a moment old, and what is on
+      // its way to a peer has a place here and there.
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, left);
       });
-      await Promise.race([peers.nextLoad(), late]);
+      await Promise.race([peers.nextLoad(), this.#change(), late]);
       clearTimeout(timer);
     }
   }
@@ -210,8 +220,7 @@ export class HandOver {
       !signal.aborted && queue.size > 0 &&
       (peers.online().length > 0 || this.#underWay > 0)
     ) {
-      this.#changed ??= Promise.withResolvers<void>();
-      const changed = this.#changed.promise;
+      const changed = this.#change();
       this.update();
       await changed;
     }
@@ -219,7 +228,7 @@ export class HandOver {
     this.#all = false;
   }
 
-  /** Something has changed that `everything()` may be waiting for. */
+  /** Something has changed that somebody here may be waiting for. */
   wake(): void {
     this.#changed?.resolve();
     this.#changed = null;
@@ -229,6 +238,12 @@ export class HandOver {
   stop(): void {
     clearTimeout(this.#stopWatching);
     clearTimeout(this.#settled);
+  }
+
+  /** Settles at the next `wake()`. */
+  #change(): Promise<void> {
+    this.#changed ??= Promise.withResolvers<void>();
+    return this.#changed.promise;
   }
 
   /** The oldest task that may be handed over now. */

@@ -11,7 +11,7 @@ import {
   readAs,
 } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Log, Publication, Seen } from "../tasks/ports.ts";
+import type { Channel, Publication, Seen } from "../tasks/ports.ts";
 
 /** How long a worker has to answer that it uses an id, in milliseconds. */
 const PROBE_MS = 2000;
@@ -101,7 +101,6 @@ export class Membership {
   readonly #workerId: string;
   readonly #description: Description;
   readonly #startedAt = new Date().toISOString();
-  readonly #log: Log;
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
   /** The instance that had this id before, and is no more. */
@@ -116,14 +115,12 @@ export class Membership {
     workerId: string;
     before: Presence | null;
     description: Description;
-    log: Log;
   }) {
     this.#before = options.before?.instance ?? null;
     this.#channel = options.channel;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
-    this.#log = options.log;
   }
 
   /** New with every process, and after an adoption. */
@@ -153,12 +150,13 @@ export class Membership {
    * Takes note of a presence on this worker's own topic.
    *
    * @returns what it means: `adopted`, another worker takes our session, or has
-   * taken it; `rival`, a worker that started later uses the id
+   * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
+   * not as we would say it, and stands there until we say it again
    */
   own(
     presence: Presence | null,
     retained: boolean,
-  ): "adopted" | "rival" | null {
+  ): "adopted" | "rival" | "wrong" | null {
     if (retained) {
       this.#standing = presence;
       return null;
@@ -167,18 +165,13 @@ export class Membership {
     if (presence.adopted_by !== undefined) return "adopted";
     if (presence.instance === this.#instance) {
       // Our own words, or our will, which a lost connection has set off.
-      if (presence.state === "offline" && this.#state !== "offline") {
-        this.#announceAgain();
-      }
-      return null;
+      return presence.state === "offline" && this.#state !== "offline"
+        ? "wrong"
+        : null;
     }
-    if (presence.state === "offline") {
-      this.#announceAgain();
-      return null;
-    }
-    if (this.#isEarlier(presence)) return "rival";
-    this.#announceAgain();
-    return null;
+    return presence.state !== "offline" && this.#isEarlier(presence)
+      ? "rival"
+      : "wrong";
   }
 
   /**
@@ -214,12 +207,6 @@ export class Membership {
     return started_at === this.#startedAt
       ? instance < this.#instance
       : started_at < this.#startedAt;
-  }
-
-  #announceAgain(): void {
-    this.announce().catch((error) =>
-      this.#log.error("cannot publish the presence", { error })
-    );
   }
 
   #presence(state: "online" | "draining" | "offline"): Presence {

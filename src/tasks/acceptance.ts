@@ -50,8 +50,11 @@ export interface AcceptanceOptions {
   rejectedTopic: string;
   /** Where to write what happens. */
   log: Log;
-  /** A peer that has room for a task which does not fit here. */
-  peerWithRoom(task: Task): Promise<string | null>;
+  /**
+   * Who has room for a task that does not fit here: a peer, or this worker, if
+   * `reserve` has kept a place after all.
+   */
+  workerWithRoom(task: Task, reserve: () => boolean): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
 }
@@ -161,9 +164,13 @@ export class Acceptance {
         return;
       }
       await turn.earlier;
-      reserved ||= queue.reserve(dispatcher.emptySlots);
-      const peer = reserved ? null : await this.#options.peerWithRoom(task);
-      if (!reserved && !peer) {
+      const reserve = () => queue.reserve(dispatcher.emptySlots);
+      reserved ||= reserve();
+      const peer = reserved
+        ? this.#options.workerId
+        : await this.#options.workerWithRoom(task, reserve);
+      reserved ||= peer === this.#options.workerId;
+      if (!peer) {
         turn.taken();
         await this.#refuse(task, this.#full());
         return;
@@ -178,7 +185,7 @@ export class Acceptance {
         await this.#duplicate(task, origin, null);
         return;
       }
-      if (peer) {
+      if (!reserved) {
         if (await this.#options.offer(task, peer)) {
           board.forget(task.id);
           await task.delivery.release();
