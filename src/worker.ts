@@ -10,7 +10,7 @@
  */
 import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
 import { version } from "./cli/version.ts";
-import type { Config } from "./config/mod.ts";
+import { type Config, RUN_VARIABLES } from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
 import { HandOver, type HandOverStep } from "./group/hand_over.ts";
 import { endOfLeftBehind } from "./group/left_behind.ts";
@@ -30,7 +30,8 @@ import {
   presenceSchema,
   readAs,
 } from "./messages/presence.ts";
-import { parseTaskRequest, taskIdSchema } from "./messages/task_request.ts";
+import { taskIdSchema } from "./messages/task_request.ts";
+import { TrustedKeys } from "./messages/signed.ts";
 import { Topics } from "./messages/topics.ts";
 import {
   type Broker,
@@ -46,6 +47,7 @@ import { RememberedCancels } from "./tasks/cancels.ts";
 import { Claims } from "./tasks/claims.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
 import { TaskQueue } from "./tasks/queue.ts";
+import { RequestOpener } from "./tasks/request_opener.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
 import { StatusBoard } from "./tasks/status_board.ts";
 
@@ -96,19 +98,21 @@ export async function runWorker(
   const { log } = options;
   const signals = new Signals();
   try {
-    await checkNetPermission(config);
     const broker = await brokerOf(config);
     const topics = new Topics(
       config.worker.topic_prefix,
       config.worker.group_name,
     );
+    const keys = await trustedKeysOf(config);
     log.info("starting Ansible");
     await using ansible = await Ansible.start({
       playbookDirectory: config.worker.playbook_directory,
       inventoryDirectory: config.worker.inventory_directory,
       slots: config.worker.max_concurrent_tasks,
       killGraceSeconds: config.worker.kill_grace,
-      environment: runEnvironment(),
+      environment: { ...runEnvironment(), ...config.ansible.environment },
+      policy: config.policy,
+      secrets: config.ansible,
       log,
     });
     log.info("Ansible is ready", { ansible_version: ansible.version });
@@ -125,6 +129,7 @@ export async function runWorker(
       broker,
       topics,
       ansible,
+      keys,
       before,
     });
     return await worker.run(signals);
@@ -142,44 +147,14 @@ export async function runWorker(
   }
 }
 
-/** The variables that a run gets; none that the configuration uses. */
-const RUN_VARIABLES = [
-  "ANSIBLE_CONFIG",
-  "HOME",
-  "LANG",
-  "LOGNAME",
-  "PATH",
-  "SSH_AUTH_SOCK",
-  "TMPDIR",
-  "TZ",
-  "USER",
-];
-
+/** What the runs get of our environment; nothing that the configuration uses. */
 function runEnvironment(): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const name of RUN_VARIABLES) {
-    const { state } = Deno.permissions.querySync({
-      name: "env",
-      variable: name,
-    });
-    const value = state === "granted" ? Deno.env.get(name) : undefined;
+    const value = Deno.env.get(name);
     if (value !== undefined) environment[name] = value;
   }
   return environment;
-}
-
-/** MQTT.js says nothing when the sandbox denies it the network, so ask first. */
-async function checkNetPermission({ mqtt }: Config): Promise<void> {
-  const host = `${
-    mqtt.host.includes(":") ? `[${mqtt.host}]` : mqtt.host
-  }:${mqtt.port}`;
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  if (state !== "granted") {
-    throw new StartError(
-      `Deno's sandbox does not allow a connection to the broker; ` +
-        `start the worker with --allow-net=${host}`,
-    );
-  }
 }
 
 async function brokerOf({ mqtt }: Config): Promise<Broker> {
@@ -213,6 +188,20 @@ async function brokerOf({ mqtt }: Config): Promise<Broker> {
     }
   }
   return broker;
+}
+
+/** The keys that requests must be signed with; null: with none. */
+async function trustedKeysOf(
+  { security }: Config,
+): Promise<TrustedKeys | null> {
+  if (security.trusted_keys === undefined) return null;
+  return await TrustedKeys.read(
+    await Promise.all(
+      security.trusted_keys.map(async ({ id, file }) =>
+        [id, await Deno.readTextFile(file)] as [string, string]
+      ),
+    ),
+  );
 }
 
 /** Asks, before the first connection of our own, whether the id is free. */
@@ -329,6 +318,7 @@ class Worker {
   readonly #cancels = new RememberedCancels();
   readonly #queue: TaskQueue;
   readonly #dispatcher: Dispatcher;
+  readonly #opener: RequestOpener;
   readonly #acceptance: Acceptance;
   readonly #limits: StartOptions;
   /** The control connection has its CONNACK. */
@@ -352,6 +342,7 @@ class Worker {
       broker: Broker;
       topics: Topics;
       ansible: Ansible;
+      keys: TrustedKeys | null;
       before: Predecessor | null;
     },
   ) {
@@ -420,6 +411,7 @@ class Worker {
       log,
       mayStart: () => this.#connected.isOpen && !this.#draining,
       onChange: () => this.#changed(),
+      onUsed: ({ signature }) => signature && this.#opener.use(signature),
     });
     this.#handOver = new HandOver({
       ...common,
@@ -431,8 +423,13 @@ class Worker {
       connected: () => this.#connected.isOpen,
       ...(options.onStep && { onStep: options.onStep }),
     });
+    this.#opener = new RequestOpener({
+      keys: options.keys,
+      audience: topics.group,
+    });
     this.#acceptance = new Acceptance({
       ...common,
+      opener: this.#opener,
       queue: this.#queue,
       queueCapacity: worker.max_queue_size,
       waitForRoom: worker.when_full === "wait",
@@ -461,6 +458,7 @@ class Worker {
       peers: this.#peers,
       retentionSeconds: worker.status_retention,
       connected: () => this.#connected.isOpen,
+      taskIdOf: (payload) => this.#opener.taskIdOf(payload),
       openIntake: (id) => this.#openIntake(id),
       endControl: (id) => this.#endControl(id),
       ...(options.onStep && { onStep: options.onStep }),
@@ -561,11 +559,20 @@ class Worker {
   }
 
   async #subscribeIntake(): Promise<void> {
+    // What is retained on an inbox would come again with every connect.
     await this.#intake.subscribe(this.#topics.inbox(this.#workerId), {
       qos: 2,
+      retained: false,
+      asPublished: true,
     });
-    if (this.#draining) return;
-    await this.#intake.subscribe(this.#topics.sharedTasks, { qos: 2 });
+    if (!this.#draining) await this.#subscribeTasks();
+  }
+
+  async #subscribeTasks(): Promise<void> {
+    await this.#intake.subscribe(this.#topics.sharedTasks, {
+      qos: 2,
+      asPublished: true,
+    });
   }
 
   #onReady(which: "control" | "intake"): void {
@@ -584,14 +591,14 @@ class Worker {
     if (!this.#control.ready || !this.#intake.ready || this.#reclaiming) return;
     this.#connected.open();
     // Only now: whoever reads "online" may count on this worker's subscriptions.
-    this.#announce();
-    if (!this.#wasReady) {
+    this.#announce().then(() => {
+      if (this.#wasReady) return;
       this.#wasReady = true;
       this.#log.info(`ready for tasks on ${this.#topics.tasks}`, {
         worker_id: this.#workerId,
         version,
       });
-    }
+    });
     this.#dispatcher.poke();
     this.#load.update({ again: true });
     this.#handOver.update();
@@ -625,7 +632,7 @@ class Worker {
       case "status":
         return this.#board.receive(topic.taskId, message);
       case "cancel":
-        return this.#onCancel(topic.taskId, message);
+        return void this.#onCancel(topic.taskId, message);
       case "presence":
         return this.#onPresence(topic.workerId, message);
       case "load":
@@ -635,23 +642,35 @@ class Worker {
         );
         return this.#handOver.update();
       case "probe":
-        this.#announce();
+        void this.#announce();
     }
   }
 
-  #announce(): void {
-    this.#membership.announce().catch((error) =>
+  #announce(): Promise<void> {
+    return this.#membership.announce().catch((error) =>
       this.#log.error("cannot publish the presence", { error })
     );
   }
 
-  #onCancel(taskId: string, message: Incoming): void {
+  async #onCancel(taskId: string, message: Incoming): Promise<void> {
     if (message.retained) {
       this.#log.warn("a retained cancel is ignored", { task_id: taskId });
       return;
     }
     if (!taskIdSchema.safeParse(taskId).success) return;
-    const reason = cancelReason(message.payload);
+    const opened = await this.#opener.openCancel(message.payload, taskId);
+    if (!opened.ok) {
+      // Every worker gets it; the one that it is about reports it.
+      if (this.#dispatcher.find(taskId)) {
+        await this.#acceptance.report(message.payload, {
+          task_id: taskId,
+          reason: opened.reason,
+          errors: [{ path: "cancel", message: opened.message }],
+        });
+      }
+      return;
+    }
+    const reason = cancelReason(opened.payload);
     this.#log.info("a cancel has come", { task_id: taskId, reason });
     if (!this.#dispatcher.cancel(taskId, reason)) {
       this.#cancels.add(taskId, reason);
@@ -677,7 +696,7 @@ class Worker {
     if (meaning === "rival") this.#rival();
     else if (meaning === "wrong") {
       // Otherwise it is said when we are.
-      if (this.#connected.isOpen) this.#announce();
+      if (this.#connected.isOpen) void this.#announce();
     } else if (meaning === "adopted") {
       // What was published while we were away is dealt with on connect.
       if (!this.#control.ready) this.#adoptedMeanwhile = true;
@@ -708,10 +727,11 @@ class Worker {
   /** Ends what an earlier process of this worker has left behind. */
   async #recover(): Promise<void> {
     const early = this.#early ?? [];
-    const delivered = new Set(early.map((delivery) => {
-      const parsed = parseTaskRequest(delivery.payload);
-      return parsed.ok ? parsed.request.task_id : null;
-    }));
+    const delivered = new Set(
+      await Promise.all(
+        early.map(({ payload }) => this.#opener.taskIdOf(payload)),
+      ),
+    );
     for (const id of this.#claimedBefore) {
       if (delivered.has(id)) continue;
       const { seen } = await this.#board.look(id, {
@@ -823,10 +843,7 @@ class Worker {
     }
     // With nobody else there, the broker keeps for us what comes meanwhile.
     if (this.#peers.online().length === 0 && this.#intake.ready) {
-      await within(
-        1000,
-        this.#intake.subscribe(this.#topics.sharedTasks, { qos: 2 }),
-      );
+      await within(1000, this.#subscribeTasks());
     }
     await within(1000, this.#membership.announce("offline"));
     this.#log.info("stopped");

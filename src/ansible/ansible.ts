@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { join } from "node:path/posix";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
-import { argumentsOf } from "./arguments.ts";
-import { Launcher, LauncherError } from "./launcher.ts";
-import { check } from "./refusal.ts";
+import { argumentsOf, type Secrets } from "./arguments.ts";
+import { Launcher, LauncherError, StaleLauncherError } from "./launcher.ts";
+import { check, type Checked, type Policy } from "./refusal.ts";
 import { RunReport } from "./report.ts";
 
 /** A launcher is replaced after so many tasks, whatever it may have gathered. */
@@ -36,6 +35,10 @@ export interface AnsibleOptions {
   killGraceSeconds: number;
   /** The whole environment of the runs. */
   environment: Record<string, string>;
+  /** What requests may ask for. */
+  policy: Policy;
+  /** What every run gets. */
+  secrets: Secrets;
   /** Where to write what happens. */
   log: Log;
 }
@@ -71,14 +74,17 @@ export interface Run {
 export class Ansible implements AsyncDisposable {
   /** The version of ansible-core, such as `2.14.18`. */
   readonly version: string;
+  /** What requests may ask for, from now on. */
+  policy: Policy;
   readonly #options: AnsibleOptions;
   /** Launchers that wait for a task. */
-  readonly #idle: Prepared[] = [];
-  readonly #all = new Set<Prepared>();
+  readonly #idle: Launcher[] = [];
+  readonly #all = new Set<Launcher>();
   #closed = false;
 
   private constructor(options: AnsibleOptions, version: string) {
     this.#options = options;
+    this.policy = options.policy;
     this.version = version;
   }
 
@@ -90,15 +96,15 @@ export class Ansible implements AsyncDisposable {
    * work as a launcher
    */
   static async start(options: AnsibleOptions): Promise<Ansible> {
-    let first: Prepared;
+    let first: Launcher;
     try {
-      first = await Prepared.start(options);
+      first = await started(options);
     } catch (error) {
       throw new AnsibleUnusableError(unusable(error, options), {
         cause: error,
       });
     }
-    const ready = await first.launcher.ready;
+    const ready = await first.ready;
     const ansible = new Ansible(options, ready.ansible_version);
     ansible.#add(first);
     for (let slot = 1; slot < options.slots; slot++) ansible.#prepare();
@@ -107,8 +113,12 @@ export class Ansible implements AsyncDisposable {
 
   /** Why a request cannot be run, in one sentence; null if it can. */
   async refusal(request: TaskRequest): Promise<string | null> {
-    const checked = await check(request, this.#options);
+    const checked = await this.#check(request);
     return typeof checked === "string" ? checked : null;
+  }
+
+  #check(request: TaskRequest): Promise<string | Checked> {
+    return check(request, { directories: this.#options, policy: this.policy });
   }
 
   /** Starts a run; there must be a slot for it. */
@@ -135,7 +145,7 @@ export class Ansible implements AsyncDisposable {
   /** Ends all runs, and the launchers. Safe when called twice. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map(({ launcher }) => launcher.close()));
+    await Promise.all([...this.#all].map((launcher) => launcher.close()));
   }
 
   /** See `close()`. */
@@ -158,89 +168,97 @@ export class Ansible implements AsyncDisposable {
       progress: report.final(),
     });
     // Again, now that it is to run: a queue can be long.
-    const checked = await check(request, this.#options);
+    const checked = await this.#check(request);
     if (typeof checked === "string") return failed(checked);
-    let prepared: Prepared;
-    try {
-      prepared = await this.#take();
-    } catch (error) {
-      return failed(unusable(error, this.#options));
-    }
-    if (state.ending) {
-      this.#giveBack(prepared);
-      return failed("ended before it had begun");
-    }
-    const { launcher } = prepared;
-    state.launcher = launcher;
-    try {
-      const exit = await launcher.run({
-        argv: argumentsOf(request, checked.inventory),
-        extra_vars: extraVars,
-        kill_grace: this.#options.killGraceSeconds,
-        output: false,
-      }, (event) => {
-        if (report.add(event)) onProgress(report.progress);
-      });
-      this.#giveBack(prepared);
-      return {
-        return_code: exit.return_code,
-        error_message: exit.return_code === 0 ? null : report.error({
-          stdout: exit.stdout_tail,
-          stderr: exit.stderr_tail,
-        }) ??
-          (exit.signal === null
-            ? `ansible-playbook ended with ${exit.return_code}`
-            : `ansible-playbook was killed by signal ${exit.signal}`),
-        progress: report.final(),
-      };
-    } catch (error) {
-      this.#options.log.warn("a launcher is gone during its run", { error });
-      this.#prepare();
-      return failed((error as Error).message);
-    } finally {
-      state.launcher = null;
+    const { secrets } = this.#options;
+    for (;;) {
+      let launcher: Launcher;
+      try {
+        launcher = await this.#take();
+      } catch (error) {
+        return failed(unusable(error, this.#options));
+      }
+      if (state.ending) {
+        this.#giveBack(launcher);
+        return failed("ended before it had begun");
+      }
+      state.launcher = launcher;
+      try {
+        const exit = await launcher.run({
+          argv: argumentsOf(request, {
+            checked,
+            secrets,
+            forceCheckMode: this.policy.force_check_mode,
+          }),
+          extra_vars: extraVars,
+          vault_password: secrets.vault_password ?? null,
+          kill_grace: this.#options.killGraceSeconds,
+          output: false,
+        }, (event) => {
+          if (report.add(event)) onProgress(report.progress);
+        });
+        this.#giveBack(launcher);
+        return {
+          return_code: exit.return_code,
+          error_message: exit.return_code === 0 ? null : report.error({
+            stdout: exit.stdout_tail,
+            stderr: exit.stderr_tail,
+          }) ??
+            (exit.signal === null
+              ? `ansible-playbook ended with ${exit.return_code}`
+              : `ansible-playbook was killed by signal ${exit.signal}`),
+          progress: report.final(),
+        };
+      } catch (error) {
+        if (error instanceof StaleLauncherError) {
+          this.#options.log.debug(
+            "Ansible or its configuration has changed: a launcher is replaced",
+          );
+          continue;
+        }
+        this.#options.log.warn("a launcher is gone during its run", { error });
+        this.#prepare();
+        return failed((error as Error).message);
+      } finally {
+        state.launcher = null;
+      }
     }
   }
 
-  /** A launcher that is as a new one would be. */
-  async #take(): Promise<Prepared> {
+  /** A launcher that waits, or a new one. */
+  async #take(): Promise<Launcher> {
     if (this.#closed) throw new LauncherError(CLOSED);
     const waiting = this.#idle.shift();
-    if (waiting && waiting.launcher.tasks < MOST_TASKS) {
-      const [now, alive] = await Promise.all([
-        fingerprint(waiting.releaseFile, this.#options),
-        waiting.launcher.idle.then(() => true, () => false),
-      ]);
-      if (alive && now === waiting.fingerprint) return waiting;
-      this.#options.log.debug(
-        "Ansible or its configuration has changed, or a launcher has died: it is replaced",
-      );
+    if (waiting && waiting.tasks < MOST_TASKS) {
+      const alive = await waiting.idle.then(() => true, () => false);
+      if (alive) return waiting;
+      this.#options.log.debug("a launcher has died: it is replaced");
     }
-    if (waiting) void waiting.launcher.close();
+    if (waiting) void waiting.close();
     if (this.#closed) throw new LauncherError(CLOSED);
-    const prepared = await Prepared.start(this.#options);
-    this.#all.add(prepared);
-    this.#watch(prepared);
+    const launcher = await started(this.#options);
+    this.#all.add(launcher);
+    this.#watch(launcher);
     // Closed while it started: nobody else would end it.
     if (this.#closed) {
-      await prepared.launcher.close();
+      await launcher.close();
       throw new LauncherError(CLOSED);
     }
-    return prepared;
+    return launcher;
   }
 
-  #giveBack(prepared: Prepared): void {
-    if (this.#closed) void prepared.launcher.close();
-    else this.#idle.push(prepared);
+  #giveBack(launcher: Launcher): void {
+    if (this.#closed) void launcher.close();
+    else this.#idle.push(launcher);
   }
 
   /** Starts a launcher ahead of need; if it fails, the next run will say so. */
   #prepare(): void {
     if (this.#closed) return;
-    Prepared.start(this.#options).then(
-      (prepared) => {
-        this.#add(prepared);
-        if (this.#closed) void prepared.launcher.close();
+    started(this.#options).then(
+      (launcher) => {
+        this.#add(launcher);
+        if (this.#closed) void launcher.close();
       },
       (error) =>
         this.#options.log.warn("cannot start a launcher ahead of need", {
@@ -249,16 +267,16 @@ export class Ansible implements AsyncDisposable {
     );
   }
 
-  #add(prepared: Prepared): void {
-    this.#all.add(prepared);
-    this.#idle.push(prepared);
-    this.#watch(prepared);
+  #add(launcher: Launcher): void {
+    this.#all.add(launcher);
+    this.#idle.push(launcher);
+    this.#watch(launcher);
   }
 
-  #watch(prepared: Prepared): void {
-    prepared.launcher.gone.then(() => {
-      this.#all.delete(prepared);
-      const place = this.#idle.indexOf(prepared);
+  #watch(launcher: Launcher): void {
+    launcher.gone.then(() => {
+      this.#all.delete(launcher);
+      const place = this.#idle.indexOf(launcher);
       if (place >= 0) this.#idle.splice(place, 1);
     });
   }
@@ -269,54 +287,11 @@ interface RunState {
   ending: { immediately: boolean } | null;
 }
 
-/** A launcher that is ready, and what it was made from. */
-class Prepared {
-  readonly launcher: Launcher;
-  readonly releaseFile: string;
-  readonly fingerprint: string;
-
-  private constructor(
-    launcher: Launcher,
-    made: { releaseFile: string; fingerprint: string },
-  ) {
-    this.launcher = launcher;
-    this.releaseFile = made.releaseFile;
-    this.fingerprint = made.fingerprint;
-  }
-
-  static async start(options: AnsibleOptions): Promise<Prepared> {
-    const launcher = new Launcher(options);
-    const { release_file } = await launcher.ready;
-    return new Prepared(launcher, {
-      releaseFile: release_file,
-      fingerprint: await fingerprint(release_file, options),
-    });
-  }
-}
-
-/** What a launcher was made from: Ansible's release and its configuration. */
-async function fingerprint(
-  releaseFile: string,
-  { environment, playbookDirectory }: AnsibleOptions,
-): Promise<string> {
-  // Where Ansible looks for its configuration; only the first counts for it,
-  // but that may come to be another one.
-  const files = [
-    releaseFile,
-    environment.ANSIBLE_CONFIG,
-    join(playbookDirectory, "ansible.cfg"),
-    environment.HOME && join(environment.HOME, ".ansible.cfg"),
-    "/etc/ansible/ansible.cfg",
-  ];
-  const marks = await Promise.all(files.map(async (file) => {
-    try {
-      const { mtime, size, ino } = await Deno.stat(file!);
-      return `${mtime?.getTime()} ${size} ${ino}`;
-    } catch {
-      return "none";
-    }
-  }));
-  return marks.join("|");
+/** A launcher that is ready. */
+async function started(options: AnsibleOptions): Promise<Launcher> {
+  const launcher = new Launcher(options);
+  await launcher.ready;
+  return launcher;
 }
 
 function unusable(error: unknown, { environment }: AnsibleOptions): string {

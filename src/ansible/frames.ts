@@ -9,7 +9,8 @@ const MOST_CHARACTERS = 4 * 1024 * 1024;
 
 /** What a launcher says. */
 export type Frame =
-  | { type: "ready"; ansible_version: string; release_file: string }
+  | { type: "ready"; ansible_version: string }
+  | { type: "stale" }
   | { type: "event"; event: RunEvent }
   | { type: "output"; stream: "stdout" | "stderr"; text: string }
   | {
@@ -77,6 +78,7 @@ export async function* readFrames(
 
 const TYPES: ReadonlySet<unknown> = new Set([
   "ready",
+  "stale",
   "event",
   "output",
   "exit",

@@ -4,7 +4,8 @@
  *
  * It is **starting** until it says ready; **ready**; **running** a task; ready
  * again; and **gone**, because it was closed, or has died, or has broken the
- * protocol.
+ * protocol, or says that Ansible or its configuration is no longer what it was
+ * made from.
  *
  * @module
  */
@@ -28,6 +29,12 @@ export class LauncherError extends Error {
   override name = "LauncherError";
 }
 
+/** The launcher has left without running the job: another one has to. */
+export class StaleLauncherError extends Error {
+  /** The kind of error. */
+  override name = "StaleLauncherError";
+}
+
 /** What a launcher is started with. */
 export interface LauncherOptions {
   /** Where playbooks are; also the working directory of every run. */
@@ -42,6 +49,8 @@ export interface Job {
   argv: string[];
   /** Variables, which travel as data. */
   extra_vars: string | null;
+  /** Opens what is encrypted with the default vault id. */
+  vault_password: string | null;
   /** Seconds between asking it to end and killing it. */
   kill_grace: number;
   /** Whether what it prints is wanted. */
@@ -116,6 +125,7 @@ export class Launcher {
    * Runs a job. The launcher must be idle.
    *
    * @throws {LauncherError} it is gone before the run has ended
+   * @throws {StaleLauncherError} nothing was run
    */
   async run(job: Job, onEvent: (event: RunEvent) => void): Promise<Exit> {
     this.#tasks++;
@@ -189,6 +199,10 @@ export class Launcher {
     switch (frame.type) {
       case "ready":
         this.#waiting.resolve(frame);
+        break;
+      case "stale":
+        this.#run?.exit.reject(new StaleLauncherError());
+        this.#run = null;
         break;
       case "event":
         this.#run?.onEvent(frame.event);

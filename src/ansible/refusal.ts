@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { join, sep } from "node:path/posix";
+import { join, normalize, sep } from "node:path/posix";
+import { matchesGlob } from "node:path";
+import { DECODED, MAGIC } from "./variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
@@ -18,22 +20,45 @@ export interface Directories {
   inventoryDirectory: string;
 }
 
-/** A request that may run, with its paths as Ansible gets them. */
+/** What the owner of this host allows messages to ask for. */
+export interface Policy {
+  /** Patterns of playbooks that may be run; all, if left out. */
+  readonly playbooks?: readonly string[] | undefined;
+  /** Patterns of inventory files that may be used; all, if left out. */
+  readonly inventories?: readonly string[] | undefined;
+  /** Whether an inventory may be a list of hosts. */
+  readonly inline_inventory: boolean;
+  /** Variables that may be passed although they mean something to Ansible. */
+  readonly extra_vars_allow: readonly string[];
+  /** The longest time limit, in seconds. */
+  readonly max_timeout: number;
+  /** The most forks. */
+  readonly max_forks: number;
+  /** The highest verbosity. */
+  readonly max_verbosity: number;
+  /** Whether every run is a run in check mode. */
+  readonly force_check_mode: boolean;
+}
+
+/** A request that may run, as Ansible gets it. */
 export interface Checked {
+  /** A path below the playbook directory, relative to it. */
+  playbook: string;
   /** A path below the inventory directory, or an inline list of hosts. */
   inventory: string;
 }
 
 /**
- * Checks a request against the file system and the rules for its values.
+ * Checks a request against the policy, the rules for its values, and the file
+ * system.
  *
  * @returns why it is refused, in one sentence, or what it may run with
  */
 export async function check(
   request: TaskRequest,
-  directories: Directories,
+  { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const bad = refusedValue(request);
+  const bad = refusedValue(request, policy) ?? refusedAsk(request, policy);
   if (bad) return bad;
   const playbook = await find(
     "playbook",
@@ -44,23 +69,64 @@ export async function check(
   if (!playbook.isFile) {
     return `playbook ${quote(request.playbook)} is not a file`;
   }
-  if (request.inventory.includes(",")) return { inventory: request.inventory };
+  const checked = { playbook: normalize(request.playbook) };
+  if (isInline(request)) return { ...checked, inventory: request.inventory };
   const inventory = await find(
     "inventory",
     request.inventory,
     directories.inventoryDirectory,
   );
   if (inventory.refusal !== undefined) return inventory.refusal;
-  return { inventory: inventory.path };
+  return { ...checked, inventory: inventory.path };
 }
 
-function refusedValue(request: TaskRequest): string | null {
+function isInline({ inventory }: TaskRequest): boolean {
+  return inventory.includes(",");
+}
+
+function refusedValue(request: TaskRequest, policy: Policy): string | null {
   return refusedPath("playbook", request.playbook) ??
-    (request.inventory.includes(",")
+    (isInline(request)
       ? refusedHosts(request.inventory)
       : refusedPath("inventory", request.inventory)) ??
     refusedLimit(request.limit) ??
-    refusedVariables(request.extra_vars);
+    refusedVariables(request.extra_vars, policy);
+}
+
+/** What is valid, and more than the policy allows. */
+function refusedAsk(request: TaskRequest, policy: Policy): string | null {
+  const outside = (path: string, patterns: readonly string[] | undefined) =>
+    patterns !== undefined &&
+    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
+  if (outside(request.playbook, policy.playbooks)) {
+    return `policy.playbooks does not allow the playbook ${
+      quote(request.playbook)
+    }`;
+  }
+  if (isInline(request)) {
+    if (!policy.inline_inventory) {
+      return "policy.inline_inventory does not allow a list of hosts as inventory";
+    }
+  } else if (outside(request.inventory, policy.inventories)) {
+    return `policy.inventories does not allow the inventory ${
+      quote(request.inventory)
+    }`;
+  }
+  for (
+    const [field, rule] of [
+      ["timeout", "max_timeout"],
+      ["forks", "max_forks"],
+      ["verbosity", "max_verbosity"],
+    ] as const
+  ) {
+    const asked = request[field];
+    if (asked !== undefined && asked > policy[rule]) {
+      return `policy.${rule} allows ${field} up to ${
+        policy[rule]
+      }, and ${asked} was asked for`;
+    }
+  }
+  return null;
 }
 
 function refusedPath(field: string, path: string): string | null {
@@ -94,33 +160,9 @@ function refusedLimit(limit: string | undefined): string | null {
     : null;
 }
 
-/** Names that Ansible itself gives a meaning. */
-const MAGIC: ReadonlySet<string> = new Set([
-  "environment",
-  "group_names",
-  "groups",
-  "hostvars",
-  "inventory_dir",
-  "inventory_file",
-  "inventory_hostname",
-  "inventory_hostname_short",
-  "omit",
-  "play_hosts",
-  "playbook_dir",
-  "role_name",
-  "role_names",
-  "role_path",
-  "vars",
-]);
-
-/** Names that Ansible's decoder acts upon, wherever they stand. */
-const DECODED: ReadonlySet<string> = new Set([
-  "__ansible_unsafe",
-  "__ansible_vault",
-]);
-
 function refusedVariables(
   variables: Record<string, unknown> | undefined,
+  { extra_vars_allow }: Policy,
 ): string | null {
   for (const [name, value] of Object.entries(variables ?? {})) {
     if (DECODED.has(name)) {
@@ -129,8 +171,11 @@ function refusedVariables(
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       return `extra_vars: ${quote(name)} is not the name of a variable`;
     }
-    if (/^ansible_/i.test(name) || MAGIC.has(name)) {
-      return `extra_vars: the name ${quote(name)} is Ansible's own`;
+    const isOwn = /^ansible_/i.test(name) || MAGIC.has(name);
+    if (isOwn && !extra_vars_allow.includes(name)) {
+      return `extra_vars: the name ${
+        quote(name)
+      } is Ansible's own, and not in policy.extra_vars_allow`;
     }
     const deep = refusedValueWithin(value, 2);
     if (deep) return `extra_vars.${name}: ${deep}`;
@@ -139,6 +184,9 @@ function refusedVariables(
 }
 
 function refusedValueWithin(value: unknown, level: number): string | null {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    return "must be a finite number";
+  }
   if (typeof value !== "object" || value === null) return null;
   if (level > MOST_LEVELS) {
     return `must not be nested deeper than ${MOST_LEVELS} levels`;

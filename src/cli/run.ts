@@ -3,26 +3,37 @@
  *
  * @module
  */
-import { type Config, ConfigError, loadConfig } from "../config/mod.ts";
+import {
+  type Config,
+  ConfigError,
+  excess,
+  load,
+  loadConfig,
+  type Loaded,
+  missing,
+  needsOf,
+} from "../config/mod.ts";
 import { Log } from "../log.ts";
 import { print } from "./output.ts";
 
 /** Runs the worker; returns the exit code. */
 export async function run(file: string): Promise<number> {
-  let config: Config;
+  let loaded: Loaded;
   try {
-    config = await loadConfig(file);
+    loaded = await load(file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     print(Deno.stderr, `${error.message}\n`);
     return 1;
   }
+  const { config } = loaded;
   const log = new Log({
     level: config.log_level,
     format: config.log_format,
     write: (line) => print(Deno.stderr, `${line}\n`),
   });
   log.redact(secretsOf(config));
+  if (!await mayRun(loaded, { file, log })) return 1;
   // Only now: checking a configuration needs neither MQTT nor Ansible.
   const { runWorker } = await import("../worker.ts");
   try {
@@ -43,7 +54,37 @@ export async function run(file: string): Promise<number> {
   }
 }
 
+/**
+ * Whether the sandbox allows what the configuration needs. It is asked before
+ * anything is tried: MQTT.js says nothing when the sandbox denies it the network.
+ */
+async function mayRun(
+  loaded: Loaded,
+  { file, log }: { file: string; log: Log },
+): Promise<boolean> {
+  const lacks = await missing(await needsOf(loaded, { file }));
+  for (const { kind, value, why } of lacks) {
+    log.error(
+      `Deno's sandbox does not allow what is needed ${why}; start the worker with --allow-${kind}=${value}`,
+    );
+  }
+  const more = await excess();
+  if (more.length > 0) {
+    log.info(
+      `the sandbox allows more than is needed; "ansible-worker permissions -c ${file}" prints what is`,
+      { not_needed: more.join(" ") },
+    );
+  }
+  return lacks.length === 0;
+}
+
+/** The shortest value of a run's environment that is taken for a secret. */
+const SHORTEST_SECRET = 8;
+
 /** What must not be in any log. */
-function secretsOf({ mqtt }: Config): string[] {
-  return mqtt.password === undefined ? [] : [mqtt.password];
+function secretsOf({ ansible, mqtt }: Config): string[] {
+  const values = Object.values(ansible.environment)
+    .filter((value) => value.length >= SHORTEST_SECRET);
+  return [mqtt.password, ansible.vault_password, ...values]
+    .filter((text) => text !== undefined);
 }

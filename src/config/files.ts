@@ -4,15 +4,70 @@
  * @module
  */
 import { resolve } from "node:path/posix";
+import { KeyError, readPublicKey } from "../messages/signed.ts";
 
-/** Keys whose values are paths, and what has to be there. */
-export const PATHS = [
-  { section: "mqtt", key: "tls_ca_cert", kind: "file" },
-  { section: "mqtt", key: "tls_client_cert", kind: "file" },
-  { section: "mqtt", key: "tls_client_key", kind: "file" },
-  { section: "worker", key: "playbook_directory", kind: "directory" },
-  { section: "worker", key: "inventory_directory", kind: "directory" },
+/** A path that a configuration names, and what has to be there. */
+export interface NamedPath {
+  /** Where it stands in the configuration. */
+  at: (string | number)[];
+  /** As it was written. */
+  path: string;
+  /** What has to be there. */
+  kind: "file" | "directory";
+}
+
+const FILES = [
+  ["mqtt", "tls_ca_cert"],
+  ["mqtt", "tls_client_cert"],
+  ["mqtt", "tls_client_key"],
+  ["ansible", "vault_password_file"],
+  ["ansible", "private_key_file"],
 ] as const;
+
+const DIRECTORIES = [
+  ["worker", "playbook_directory"],
+  ["worker", "inventory_directory"],
+] as const;
+
+/** The paths in a configuration, which need not be a valid one. */
+export function namedPaths(value: unknown): NamedPath[] {
+  const found: NamedPath[] = [];
+  const add = (
+    kind: NamedPath["kind"],
+    at: NamedPath["at"],
+    path = memberAt(value, at),
+  ) => {
+    if (typeof path === "string" && path !== "") found.push({ at, path, kind });
+  };
+  for (const at of DIRECTORIES) add("directory", [...at]);
+  for (const at of FILES) add("file", [...at]);
+  const list = (at: string[]) => {
+    const items = memberAt(value, at);
+    return Array.isArray(items) ? items : [];
+  };
+  list(["ansible", "vault_identity_list"]).forEach((item, i) => {
+    const [, path] = /^[^@]*@(.+)$/s.exec(String(item)) ?? [];
+    add("file", ["ansible", "vault_identity_list", i], path);
+  });
+  list(["security", "trusted_keys"]).forEach((_, i) =>
+    add("file", ["security", "trusted_keys", i, "file"])
+  );
+  return found;
+}
+
+/** A member, however deep, of what may be anything. */
+export function memberAt(
+  value: unknown,
+  at: readonly (string | number)[],
+): unknown {
+  return at.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name)
+        ? (inner as Record<string, unknown>)[name]
+        : undefined,
+    value,
+  );
+}
 
 /**
  * What is wrong with a path; null if it can be used.
@@ -45,7 +100,7 @@ export async function problemOfPath(
       error instanceof Deno.errors.NotADirectory
     ) return `there is no ${kind} "${absolute}"`;
     if (error instanceof Deno.errors.NotCapable) {
-      return `"${absolute}" is hidden by Deno's sandbox; start the worker with --allow-read`;
+      return `"${absolute}" is hidden by Deno's sandbox; start the worker with --allow-read=${absolute}`;
     }
     if (error instanceof Deno.errors.PermissionDenied) {
       return `"${absolute}" may not be read by the user that this runs as`;
@@ -53,6 +108,21 @@ export async function problemOfPath(
     return `cannot read "${absolute}": ${(error as Error).message}`;
   }
 }
+
+/** What is wrong with the file of a trusted key; null if it can be used. */
+export async function problemOfKey(path: string): Promise<string | null> {
+  try {
+    await readPublicKey(await Deno.readTextFile(path));
+    return null;
+  } catch (error) {
+    return error instanceof KeyError
+      ? `"${path}" ${error.message}`
+      : `cannot read "${path}": ${(error as Error).message}`;
+  }
+}
+
+/** Where the host's name is. */
+export const HOST_NAME_FILE = "/etc/hostname";
 
 /**
  * This host's name as one topic level; null where it cannot be told, or is one
@@ -62,7 +132,7 @@ export async function hostName(): Promise<string | null> {
   let text;
   try {
     // Asking the system, or /proc, would need a permission of its own.
-    text = await Deno.readTextFile("/etc/hostname");
+    text = await Deno.readTextFile(HOST_NAME_FILE);
   } catch {
     return null;
   }

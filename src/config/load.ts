@@ -7,13 +7,30 @@
 import { dirname, resolve } from "node:path/posix";
 import type { z } from "zod";
 import { fromEnvironment, type Variables } from "./expand.ts";
-import { hostName, PATHS, problemOfPath } from "./files.ts";
+import {
+  HOST_NAME_FILE,
+  hostName,
+  memberAt,
+  namedPaths,
+  problemOfKey,
+  problemOfPath,
+} from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { type Config, configSchema, contradictions } from "./schema.ts";
 import { Source } from "./source.ts";
 
 /** The largest file that is read as a configuration, in bytes. */
 const MOST_BYTES = 1024 * 1024;
+
+/** A configuration, and what it takes to read it. */
+export interface Loaded {
+  /** The configuration. */
+  config: Config;
+  /** The variables that it names. */
+  variables: string[];
+  /** The files that have to be there, beside itself. */
+  files: string[];
+}
 
 /**
  * Reads a configuration.
@@ -24,13 +41,26 @@ const MOST_BYTES = 1024 * 1024;
  */
 export async function loadConfig(
   path: string,
-  { variables = fromEnvironment }: { variables?: Variables } = {},
+  options: { variables?: Variables } = {},
 ): Promise<Config> {
+  return (await load(path, options)).config;
+}
+
+/** The same, and says what it took. */
+export async function load(
+  path: string,
+  { variables = fromEnvironment }: { variables?: Variables } = {},
+): Promise<Loaded> {
+  const names = new Set<string>();
+  const files: string[] = [];
   const source = new Source(await read(path));
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
   if (source.isBroken) problems.throwIfAny();
-  source.expand(variables);
+  source.expand((name) => {
+    names.add(name);
+    return variables(name);
+  });
   const value = source.toValue();
   const { success, data, error } = configSchema.safeParse(value, {
     reportInput: true,
@@ -40,27 +70,33 @@ export async function loadConfig(
     problems.add(path, message);
   }
   const directory = dirname(path);
-  for (const { section, key, kind } of PATHS) {
-    const named = memberOf(memberOf(value, section), key);
-    if (typeof named !== "string" || named === "") continue;
+  for (const { at, path: named, kind } of namedPaths(value)) {
     const problem = await problemOfPath(named, { kind, directory });
-    if (problem !== null) problems.add([section, key], problem);
+    files.push(resolve(directory, named));
+    if (problem !== null) problems.add(at, problem);
+    else if (at[0] === "security") {
+      const wrong = await problemOfKey(resolve(directory, named));
+      if (wrong !== null) problems.add(at, wrong);
+    }
   }
-  const host = await hostName();
-  if (
-    host === null &&
-    memberOf(memberOf(value, "worker"), "worker_id") === undefined
-  ) {
-    problems.add(
-      ["worker", "worker_id"],
-      "is required here, since /etc/hostname gives no name that could be the default",
-    );
+  let workerId = memberAt(value, ["worker", "worker_id"]);
+  if (workerId === undefined) {
+    files.push(HOST_NAME_FILE);
+    workerId = await hostName();
+    if (workerId === null) {
+      problems.add(
+        ["worker", "worker_id"],
+        `is required here, since ${HOST_NAME_FILE} gives no name that could be the default`,
+      );
+    }
   }
   problems.throwIfAny();
   if (!success) throw new Error("a problem without a message");
-  return freeze(
-    complete(data, { directory, workerId: data.worker.worker_id ?? host! }),
-  );
+  return {
+    config: freeze(complete(data, { directory, workerId: workerId as string })),
+    variables: [...names],
+    files,
+  };
 }
 
 async function read(path: string): Promise<string> {
@@ -74,6 +110,8 @@ async function read(path: string): Promise<string> {
   } catch (error) {
     reason = error instanceof Deno.errors.NotFound
       ? "there is no such file; name one with -c FILE, or begin with a copy of config.example.yaml"
+      : error instanceof Deno.errors.NotCapable
+      ? `it is hidden by Deno's sandbox; start the worker with --allow-read=${path}`
       : (error as Error).message;
   }
   throw new ConfigError(`Cannot read the configuration "${path}": ${reason}`);
@@ -81,7 +119,9 @@ async function read(path: string): Promise<string> {
 
 /** Fills in what depends on other keys, or on the host. */
 function complete(
-  { mqtt, worker, ...rest }: z.output<typeof configSchema>,
+  { mqtt, worker, policy, security, ansible, ...rest }: z.output<
+    typeof configSchema
+  >,
   { directory, workerId }: { directory: string; workerId: string },
 ): Config {
   const absolute = (path: string) => resolve(directory, path);
@@ -100,20 +140,31 @@ function complete(
     worker: {
       ...worker,
       worker_id: workerId,
+      task_timeout: Math.min(worker.task_timeout, policy.max_timeout),
       playbook_directory: absolute(worker.playbook_directory),
       inventory_directory: absolute(
         worker.inventory_directory ?? worker.playbook_directory,
       ),
     },
+    policy,
+    security: security.trusted_keys === undefined ? {} : {
+      trusted_keys: security.trusted_keys.map(({ id, file }) => ({
+        id,
+        file: absolute(file),
+      })),
+    },
+    ansible: {
+      ...ansible,
+      ...(ansible.vault_password_file !== undefined &&
+        { vault_password_file: absolute(ansible.vault_password_file) }),
+      ...(ansible.private_key_file !== undefined &&
+        { private_key_file: absolute(ansible.private_key_file) }),
+      vault_identity_list: ansible.vault_identity_list.map((entry) => {
+        const at = entry.indexOf("@");
+        return entry.slice(0, at + 1) + absolute(entry.slice(at + 1));
+      }),
+    },
   };
-}
-
-/** A member of what may be anything. */
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null &&
-      Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }
 
 function freeze<T extends object>(value: T): T {

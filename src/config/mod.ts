@@ -4,6 +4,13 @@
  * @module
  */
 export { type Variables } from "./expand.ts";
-export { loadConfig } from "./load.ts";
+export { load, loadConfig, type Loaded } from "./load.ts";
+export {
+  excess,
+  missing,
+  type Need,
+  needsOf,
+  RUN_VARIABLES,
+} from "./permissions.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";

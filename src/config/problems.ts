@@ -4,7 +4,7 @@
  * @module
  */
 import type { z } from "zod";
-import { configSchema } from "./schema.ts";
+import { configSchema, sections } from "./schema.ts";
 import { showKey, type Source } from "./source.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
@@ -84,11 +84,12 @@ export class Problems {
 
 /** All keys, as `section.key`. */
 function allKeys(): string[] {
-  return Object.entries(configSchema.shape).flatMap(([name, schema]) =>
-    "shape" in schema
-      ? [name, ...Object.keys(schema.shape).map((key) => `${name}.${key}`)]
-      : [name]
-  );
+  return [
+    ...Object.keys(configSchema.shape),
+    ...Object.entries(sections).flatMap(([name, { shape }]) =>
+      Object.keys(shape).map((key) => `${name}.${key}`)
+    ),
+  ];
 }
 
 /** The key that was probably meant, if there is one. */

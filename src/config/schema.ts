@@ -8,9 +8,20 @@
  * @module
  */
 import { z } from "zod";
-
-/** The longest time limit, as in a request. */
-const SEVEN_DAYS = 7 * 24 * 3600;
+import { DECODED } from "../ansible/variable_names.ts";
+import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
+import {
+  flag,
+  flagFromText,
+  host,
+  oneOf,
+  seconds,
+  text,
+  topicLevel,
+  topicPrefix,
+  variableName,
+  whole,
+} from "./values.ts";
 
 /**
  * The most tasks that may wait. With the slots and a margin for refusals it has
@@ -21,117 +32,128 @@ const MOST_QUEUED = 65_000;
 /** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */
 const MOST_SECONDS = 4_294_967_294;
 
-/** A whole number; also one in quotes, since `${…}` gives texts only. */
-function whole(least: number, most: number) {
-  const message = `must be a whole number of at least ${least}`;
-  return z.preprocess(
-    numberFromText,
-    z.int(message).min(least, message)
-      .max(most, `must be a whole number of at most ${most}`),
-  );
+/** Variables that decide whether a launcher works. */
+const OURS: ReadonlySet<string> = new Set([
+  "ANSIBLE_WORKER_LAUNCHER",
+  "LC_ALL",
+]);
+
+const mqtt = z.strictObject({
+  host: host(),
+  port: whole(1, 65_535).optional(),
+  username: text().optional(),
+  password: text().optional(),
+  keepalive: whole(5, 65_535).default(60),
+  tls_enabled: flag().default(false),
+  tls_ca_cert: text().optional(),
+  tls_client_cert: text().optional(),
+  tls_client_key: text().optional(),
+  websocket_path: text().optional(),
+  session_expiry: whole(0, MOST_SECONDS).default(3600),
+  reconnect_min: seconds(0.1, 3600).default(1),
+  reconnect_max: seconds(0.1, 86_400).default(60),
+});
+
+const worker = z.strictObject({
+  group_name: topicLevel(),
+  worker_id: topicLevel().refine(
+    (id) => !id.endsWith("-control"),
+    "must not end in -control, since that names a worker's second connection",
+  ).optional(),
+  playbook_directory: text(),
+  inventory_directory: text().optional(),
+  topic_prefix: topicPrefix().default("ansible"),
+  max_queue_size: whole(1, MOST_QUEUED).default(100),
+  when_full: oneOf(["reject", "wait"]).default("reject"),
+  max_concurrent_tasks: whole(1, 256).default(1),
+  duplicate_window: seconds(0, MOST_SECONDS).default(3600),
+  task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600),
+  kill_grace: seconds(0, 3600).default(10),
+  shutdown_grace: seconds(0, 86_400).default(60),
+  status_interval: seconds(0.05, 3600).default(1),
+  status_retention: whole(0, MOST_SECONDS).default(2_592_000),
+  publish_events: flag().default(false),
+  publish_output: flag().default(false),
+});
+
+/** Whoever writes this file decides what a message may ask for. */
+const policy = z.strictObject({
+  playbooks: z.array(text(), "must be a list of patterns").optional(),
+  inventories: z.array(text(), "must be a list of patterns").optional(),
+  inline_inventory: flag().default(true),
+  extra_vars_allow: z.array(
+    variableName().refine(
+      (name) => !DECODED.has(name),
+      "cannot be allowed: Ansible would take what is in it for something else than data",
+    ),
+    "must be a list of names of variables",
+  ).default([]),
+  max_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(MAX_TIMEOUT_SECONDS),
+  max_forks: whole(1, 500).default(500),
+  max_verbosity: whole(0, 6).default(6),
+  force_check_mode: flag().default(false),
+});
+
+const security = z.strictObject({
+  trusted_keys: z.array(
+    z.strictObject({
+      id: text().max(200, "must be at most 200 characters"),
+      file: text(),
+    }),
+    "must be a list of keys, each with an id and a file",
+  ).min(
+    1,
+    "must have at least one key; without the list requests need no signature",
+  )
+    .refine(
+      (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
+      "has two keys with one id",
+    ).optional(),
+});
+
+const ansible = z.strictObject({
+  vault_password: text().optional(),
+  vault_password_file: text().optional(),
+  vault_identity_list: z.array(
+    text().regex(
+      /^[^@\s]+@(?!prompt)[^@]+$/,
+      "must be LABEL@FILE",
+    ),
+    "must be a list of LABEL@FILE",
+  ).default([]),
+  private_key_file: text().optional(),
+  environment: z.record(
+    variableName().refine(
+      (name) => !OURS.has(name),
+      "is set by the worker",
+    ),
+    z.preprocess(
+      (value) =>
+        typeof value === "number" || typeof value === "boolean"
+          ? String(value)
+          : value,
+      // deno-lint-ignore no-control-regex
+      z.string("must be a text").regex(/^[^\u0000]*$/, "must have no NUL"),
+    ),
+    "must be a mapping of names of variables to texts",
+  ).default({}),
+});
+
+/** A section that is left out, or has only comments in it. */
+function emptyFromNothing(value: unknown): unknown {
+  return value ?? {};
 }
 
-/** Seconds, fractions allowed; also in quotes. */
-function seconds(least: number, most: number) {
-  const message = `must be a number of seconds of at least ${least}`;
-  return z.preprocess(
-    numberFromText,
-    z.number(message).min(least, message)
-      .max(most, `must be a number of seconds of at most ${most}`),
-  );
-}
-
-/** True or false; also in quotes. */
-function flag() {
-  return z.preprocess(flagFromText, z.boolean("must be true or false"));
-}
-
-function numberFromText(value: unknown): unknown {
-  return typeof value === "string" && /^\s*\d+(\.\d+)?\s*$/.test(value)
-    ? Number(value)
-    : value;
-}
-
-function flagFromText(value: unknown): unknown {
-  const text = typeof value === "string" ? value.trim() : value;
-  return text === "true" ? true : text === "false" ? false : value;
-}
-
-function text() {
-  return z.string({
-    error: ({ input }) =>
-      typeof input === "number" || typeof input === "boolean"
-        ? "must be a text; put it in quotes"
-        : "must be a text",
-  }).min(1, "must not be empty");
-}
-
-/** One level of a topic, and part of a client id. */
-function topicLevel() {
-  return text().max(64, "must be at most 64 characters").regex(
-    /^[A-Za-z0-9._:@~-]+$/,
-    "must be of A-Z a-z 0-9 . _ : @ ~ - only, since it is one topic level",
-  );
-}
-
-/** Several levels of a topic. */
-function topicPrefix() {
-  return text().max(200, "must be at most 200 characters").regex(
-    /^(?!\$)[^/+#\p{Cc}\p{Cs}]+(\/[^/+#\p{Cc}\p{Cs}]+)*$/u,
-    "must be topic levels with / between them, none empty, without + and #, and not begin with $",
-  );
-}
-
-/** The name of a host, or its address. */
-function host() {
-  return text().regex(
-    /^([^\s:/@[\]]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?)$/,
-    "must be only the name or the address of the broker: no mqtt://, no user, no port, no brackets",
-  );
-}
-
-function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
-  return z.enum(names, `must be one of ${names.join(", ")}`);
-}
+/** Every section, by its name. */
+export const sections = { mqtt, worker, policy, security, ansible };
 
 /** The schema of a configuration; see `config.example.yaml`. */
 export const configSchema = z.strictObject({
-  mqtt: z.strictObject({
-    host: host(),
-    port: whole(1, 65_535).optional(),
-    username: text().optional(),
-    password: text().optional(),
-    keepalive: whole(5, 65_535).default(60),
-    tls_enabled: flag().default(false),
-    tls_ca_cert: text().optional(),
-    tls_client_cert: text().optional(),
-    tls_client_key: text().optional(),
-    websocket_path: text().optional(),
-    session_expiry: whole(0, MOST_SECONDS).default(3600),
-    reconnect_min: seconds(0.1, 3600).default(1),
-    reconnect_max: seconds(0.1, 86_400).default(60),
-  }),
-  worker: z.strictObject({
-    group_name: topicLevel(),
-    worker_id: topicLevel().refine(
-      (id) => !id.endsWith("-control"),
-      "must not end in -control, since that names a worker's second connection",
-    ).optional(),
-    playbook_directory: text(),
-    inventory_directory: text().optional(),
-    topic_prefix: topicPrefix().default("ansible"),
-    max_queue_size: whole(1, MOST_QUEUED).default(100),
-    when_full: oneOf(["reject", "wait"]).default("reject"),
-    max_concurrent_tasks: whole(1, 256).default(1),
-    duplicate_window: seconds(0, MOST_SECONDS).default(3600),
-    task_timeout: seconds(1, SEVEN_DAYS).default(3600),
-    kill_grace: seconds(0, 3600).default(10),
-    shutdown_grace: seconds(0, 86_400).default(60),
-    status_interval: seconds(0.05, 3600).default(1),
-    status_retention: whole(0, MOST_SECONDS).default(2_592_000),
-    publish_events: flag().default(false),
-    publish_output: flag().default(false),
-  }),
+  mqtt,
+  worker,
+  policy: z.preprocess(emptyFromNothing, policy),
+  security: z.preprocess(emptyFromNothing, security),
+  ansible: z.preprocess(emptyFromNothing, ansible),
   log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"),
   log_format: oneOf(["text", "json"]).default("text"),
 });
@@ -146,10 +168,29 @@ export const configSchema = z.strictObject({
 export function contradictions(
   value: unknown,
 ): { path: [string, string]; message: string }[] {
-  const mqtt = (value as { mqtt?: unknown } | null)?.mqtt;
-  if (typeof mqtt !== "object" || mqtt === null) return [];
-  const given = new Map<string, unknown>(Object.entries(mqtt));
+  const section = (name: string) =>
+    new Map<string, unknown>(
+      Object.entries((value as Record<string, object> | null)?.[name] ?? {}),
+    );
   const found: { path: [string, string]; message: string }[] = [];
+  const limit = section("policy").get("max_timeout");
+  const usual = section("worker").get("task_timeout");
+  if (
+    limit !== undefined && usual !== undefined && Number(usual) > Number(limit)
+  ) {
+    found.push({
+      path: ["worker", "task_timeout"],
+      message: "must not be more than policy.max_timeout",
+    });
+  }
+  const secrets = section("ansible");
+  if (secrets.has("vault_password") && secrets.has("vault_password_file")) {
+    found.push({
+      path: ["ansible", "vault_password"],
+      message: "cannot be there together with ansible.vault_password_file",
+    });
+  }
+  const given = section("mqtt");
   const add = (key: string, message: string) =>
     found.push({ path: ["mqtt", key], message });
   for (
@@ -191,6 +232,9 @@ export type Config = Readonly<{
     & Omit<Parsed["worker"], "worker_id" | "inventory_directory">
     & { worker_id: string; inventory_directory: string }
   >;
+  policy: Readonly<Parsed["policy"]>;
+  security: Readonly<Parsed["security"]>;
+  ansible: Readonly<Parsed["ansible"]>;
   log_level: Parsed["log_level"];
   log_format: Parsed["log_format"];
 }>;

@@ -9,6 +9,7 @@ import {
   isMap,
   isPair,
   isScalar,
+  isSeq,
   LineCounter,
   type Node,
   parseDocument,
@@ -133,6 +134,11 @@ export class Source {
     let node: unknown = this.#document.contents;
     let offset = 0;
     for (const [depth, name] of path.entries()) {
+      if (isSeq(node) && typeof name === "number") {
+        node = node.items[name];
+        offset = (node as Node | undefined)?.range?.[0] ?? offset;
+        continue;
+      }
       if (!isMap(node)) break;
       const pair = node.items.find(({ key }) =>
         String(isScalar(key) ? key.value : key) === name

@@ -26,7 +26,6 @@ import {
   type Presence,
   readAs,
 } from "../messages/presence.ts";
-import { parseTaskRequest } from "../messages/task_request.ts";
 import type { Topics } from "../messages/topics.ts";
 import type {
   Channel,
@@ -84,6 +83,8 @@ export interface AdoptionOptions {
   retentionSeconds: number;
   /** Whether both connections are there. */
   connected(): boolean;
+  /** The task that a message asks for; null if it cannot be told. */
+  taskIdOf(payload: Uint8Array): Promise<string | null>;
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
@@ -241,8 +242,7 @@ export class Adoption {
     delivery: Delivery,
   ): Promise<string | null> {
     const { channel, log, topics, onStep } = this.#options;
-    const parsed = parseTaskRequest(delivery.payload);
-    const id = parsed.ok ? parsed.request.task_id : null;
+    const id = await this.#options.taskIdOf(delivery.payload);
     const found = id ? standing(await session.lookUp(topics.status(id))) : null;
     const properties = this.#moves(dead, delivery, found);
     if (properties) {

@@ -146,10 +146,12 @@ export class HandOver {
       if (reserve()) return workerId;
       const peer = task.hops < MOST_HOPS ? peers.withRoom() : null;
       const left = until - Date.now();
-      const undecided = peers.undecided || this.#underWay > 0;
+      const undecided = peers.online().length > 0 &&
+        (peers.undecided || this.#underWay > 0 || task.hops > 0);
       if (peer || !undecided || left <= 0) return peer;
       // A refusal is for ever, what we know may be a moment old, and what is on
-      // its way to a peer has a place here and there.
+      // its way to a peer has a place here and there. Who has sent us this one
+      // believed that there was room.
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, left);
@@ -181,7 +183,7 @@ export class HandOver {
         from: token,
         createdAt: task.createdAt.toISOString(),
         hops: task.hops + 1,
-        expiresAt: task.expiresAt,
+        expiresAt: task.expires === "message" ? task.expiresAt : null,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {
       log.warn(`cannot hand a task over to ${peer}`, {
@@ -194,7 +196,9 @@ export class HandOver {
       clearTimeout(timer);
       unwatch();
     });
-    if (holder !== null && holder !== workerId) {
+    const taken = holder !== null && holder !== workerId;
+    peers.answered(peer, { taken });
+    if (taken) {
       this.#options.onStep?.("taken");
       log.info("the task was handed over", { task_id: task.id, to: holder });
       return true;

@@ -11,8 +11,10 @@ export class Peers {
   readonly #workerId: string;
   readonly #presences = new Map<string, Presence>();
   readonly #loads = new Map<string, Load>();
-  /** How many tasks have been offered on the strength of the last load. */
+  /** Tasks that a peer was offered, and has neither taken nor been let off. */
   readonly #offers = new Map<string, number>();
+  /** Tasks that a peer has taken since its last load, which lacks them. */
+  readonly #taken = new Map<string, number>();
   #nextLoad: PromiseWithResolvers<void> | null = null;
   readonly #offline = new Map<string, Set<() => void>>();
 
@@ -60,7 +62,7 @@ export class Peers {
   /** Takes note of a load; null for one that was cleared. */
   load(workerId: string, load: Load | null): void {
     if (this.#loads.get(workerId)?.seq !== load?.seq) {
-      this.#offers.delete(workerId);
+      this.#taken.delete(workerId);
     }
     if (load) this.#loads.set(workerId, load);
     else this.#loads.delete(workerId);
@@ -68,10 +70,10 @@ export class Peers {
     this.#nextLoad = null;
   }
 
-  /** Whether a peer has been offered tasks and has not said what came of them. */
+  /** Whether what is known of a peer's room is about to change. */
   get undecided(): boolean {
     return this.online().some((id) =>
-      this.#loads.has(id) && this.#offers.has(id)
+      this.#loads.has(id) && this.#ahead(id) > 0
     );
   }
 
@@ -88,32 +90,44 @@ export class Peers {
 
   /** A peer that would start a task at once, if there is one. */
   idle(): string | null {
-    return this.#pick(({ free_slots, queued }, offers) =>
-      queued === 0 && offers === 0 ? free_slots : 0
+    return this.#pick(({ free_slots, queued }, ahead) =>
+      queued === 0 && ahead === 0 ? free_slots : 0
     );
   }
 
   /** A peer whose queue has room, if there is one. */
   withRoom(): string | null {
-    return this.#pick(({ free_slots, room }, offers) =>
-      room <= offers ? 0 : Math.max(0, free_slots - offers) * 1e6 + room
+    return this.#pick(({ free_slots, room }, ahead) =>
+      room <= ahead ? 0 : Math.max(0, free_slots - ahead) * 1e6 + room
     );
   }
 
-  /** A task has been offered to a peer on the strength of its last load. */
+  /** A task has been offered to a peer. */
   offered(workerId: string): void {
     this.#offers.set(workerId, (this.#offers.get(workerId) ?? 0) + 1);
   }
 
+  /** A peer has taken a task that it was offered, or will not get it. */
+  answered(workerId: string, { taken }: { taken: boolean }): void {
+    this.#offers.set(workerId, (this.#offers.get(workerId) ?? 0) - 1);
+    if (taken) this.#taken.set(workerId, (this.#taken.get(workerId) ?? 0) + 1);
+  }
+
+  /** How many tasks a peer has, or will have, that its last load lacks. */
+  #ahead(workerId: string): number {
+    return (this.#offers.get(workerId) ?? 0) +
+      (this.#taken.get(workerId) ?? 0);
+  }
+
   /** The best one by a figure above 0; equals take turns by chance. */
-  #pick(figure: (load: Load, offers: number) => number): string | null {
+  #pick(figure: (load: Load, ahead: number) => number): string | null {
     let best: { id: string; figure: number; chance: number } | null = null;
     for (const id of this.online()) {
       const load = this.#loads.get(id);
       if (!load) continue;
       const candidate = {
         id,
-        figure: figure(load, this.#offers.get(id) ?? 0),
+        figure: figure(load, this.#ahead(id)),
         chance: Math.random(),
       };
       if (candidate.figure <= 0) continue;

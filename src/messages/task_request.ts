@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { excerpt, type FieldError } from "./rejected.ts";
+import type { FieldError } from "./rejected.ts";
 
 /** The largest request that is read, in bytes. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
@@ -66,7 +66,6 @@ export type ParsedRequest =
     taskId: string | null;
     reason: "invalid_json" | "invalid_request" | "too_large";
     errors: FieldError[];
-    excerpt: string;
   };
 
 /**
@@ -83,7 +82,6 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
     taskId,
     reason,
     errors,
-    excerpt: excerpt(payload),
   });
   if (payload.length > MAX_REQUEST_BYTES) {
     return refuse("too_large", [{

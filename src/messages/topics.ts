@@ -17,6 +17,8 @@ export type TopicKind =
 
 /** The topics of one group: `<prefix>/<group>/…`. */
 export class Topics {
+  /** `<prefix>/<group>`, for which signatures are made. */
+  readonly group: string;
   /** Where controllers publish requests. */
   readonly tasks: string;
   /** What the workers of the group subscribe to, sharing it between them. */
@@ -29,53 +31,52 @@ export class Topics {
   readonly allPresences: string;
   /** The load of all workers. */
   readonly allLoads: string;
-  readonly #base: string;
 
   /** The topics below `<prefix>/<group>`. */
   constructor(prefix: string, group: string) {
-    this.#base = `${prefix}/${group}`;
-    this.tasks = `${this.#base}/tasks`;
+    this.group = `${prefix}/${group}`;
+    this.tasks = `${this.group}/tasks`;
     this.sharedTasks = `$share/ansible-worker-${group}/${this.tasks}`;
-    this.rejected = `${this.#base}/rejected`;
-    this.allCancels = `${this.#base}/tasks/+/cancel`;
-    this.allPresences = `${this.#base}/workers/+/status`;
-    this.allLoads = `${this.#base}/workers/+/load`;
+    this.rejected = `${this.group}/rejected`;
+    this.allCancels = `${this.group}/tasks/+/cancel`;
+    this.allPresences = `${this.group}/workers/+/status`;
+    this.allLoads = `${this.group}/workers/+/load`;
   }
 
   /** The retained status of one task. */
   status(taskId: string): string {
-    return `${this.#base}/tasks/${taskId}/status`;
+    return `${this.group}/tasks/${taskId}/status`;
   }
 
   /** The retained presence of one worker. */
   presence(workerId: string): string {
-    return `${this.#base}/workers/${workerId}/status`;
+    return `${this.group}/workers/${workerId}/status`;
   }
 
   /** The retained load of one worker. */
   load(workerId: string): string {
-    return `${this.#base}/workers/${workerId}/load`;
+    return `${this.group}/workers/${workerId}/load`;
   }
 
   /** Where a newcomer asks whether an id is in use. */
   probe(workerId: string): string {
-    return `${this.#base}/workers/${workerId}/probe`;
+    return `${this.group}/workers/${workerId}/probe`;
   }
 
   /** The retained list of the tasks that a worker has claimed. */
   running(workerId: string): string {
-    return `${this.#base}/workers/${workerId}/running`;
+    return `${this.group}/workers/${workerId}/running`;
   }
 
   /** Where peers hand tasks over to a worker. */
   inbox(workerId: string): string {
-    return `${this.#base}/workers/${workerId}/tasks`;
+    return `${this.group}/workers/${workerId}/tasks`;
   }
 
   /** What a topic of this group is about; null for one that is none of it. */
   parse(topic: string): TopicKind | null {
-    if (!topic.startsWith(this.#base + "/")) return null;
-    const levels = topic.slice(this.#base.length + 1).split("/");
+    if (!topic.startsWith(this.group + "/")) return null;
+    const levels = topic.slice(this.group.length + 1).split("/");
     const [area, id, leaf] = levels;
     if (area === "tasks" && levels.length === 1) return { kind: "tasks" };
     if (levels.length !== 3 || !id) return null;

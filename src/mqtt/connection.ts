@@ -214,12 +214,14 @@ export class MqttConnection {
    *
    * @param options.retained false: the broker sends no retained message for
    * this subscription (retain handling 2, MQTT 5, 3.8.3.1)
+   * @param options.asPublished messages say whether their senders asked for
+   * them to be retained (3.8.3.1)
    * @throws {BrokerUnsuitableError} the broker refused the subscription
    * @throws {ConnectionLostError} there is no connection, or it was lost
    */
   subscribe(
     topic: string,
-    options: { qos: 0 | 1 | 2; retained?: boolean },
+    options: { qos: 0 | 1 | 2; retained?: boolean; asPublished?: boolean },
   ): Promise<void> {
     return this.#ask(
       `subscribe to "${topic}"`,
@@ -227,6 +229,7 @@ export class MqttConnection {
         client.subscribe(topic, {
           qos: options.qos,
           rh: options.retained === false ? 2 : 0,
+          rap: options.asPublished ?? false,
         }, (error) => {
           const code = (error as { code?: unknown } | null)?.code;
           if (typeof code === "number" && code >= 0x80) {

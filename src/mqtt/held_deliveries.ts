@@ -32,6 +32,8 @@ export interface Delivery {
   readonly properties: MessageProperties;
   /** Whether the broker says that it has sent this message before. */
   readonly redelivered: boolean;
+  /** Whether its sender asked the broker to keep it for later subscribers. */
+  readonly retained: boolean;
   /**
    * Takes the message over: resolves when the broker can never deliver it
    * again, on whichever connection that becomes certain. Calling it twice is
@@ -45,6 +47,7 @@ class Hold implements Delivery {
   readonly payload: Uint8Array;
   readonly properties: MessageProperties;
   readonly redelivered: boolean;
+  readonly retained: boolean;
   state: "held" | "releasing" | "released" = "held";
   readonly #released = Promise.withResolvers<void>();
   readonly #sendPubrec: () => void;
@@ -54,6 +57,7 @@ class Hold implements Delivery {
     this.payload = payloadOf(packet);
     this.properties = propertiesOf(packet);
     this.redelivered = packet.dup;
+    this.retained = packet.retain;
     this.#sendPubrec = sendPubrec;
   }
 

@@ -1,6 +1,6 @@
 /**
- * From a delivery to the queue: reading it, looking whether the group has had
- * it, refusing what cannot be run, and taking the task.
+ * From a delivery to the queue: opening it, reading it, looking whether the
+ * group has had it, refusing what cannot be run, and taking the task.
  *
  * Whatever becomes of a delivery, it is released only after what it became is
  * acknowledged by the broker.
@@ -9,7 +9,6 @@
  */
 import type { Rejected } from "../messages/rejected.ts";
 import { excerpt } from "../messages/rejected.ts";
-import { parseTaskRequest } from "../messages/task_request.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Arrival, type Sighting } from "./duplicates.ts";
@@ -17,6 +16,7 @@ import type { Channel, Delivery, Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
+import type { RequestOpener } from "./request_opener.ts";
 
 /** How a delivery came here, and what it brings along. */
 export interface Origin extends Arrival {
@@ -46,6 +46,8 @@ export interface AcceptanceOptions {
   cancels: RememberedCancels;
   /** The control connection. */
   channel: Channel;
+  /** Opens requests. */
+  opener: RequestOpener;
   /** Where discarded messages are reported. */
   rejectedTopic: string;
   /** Where to write what happens. */
@@ -59,13 +61,20 @@ export interface AcceptanceOptions {
   offer(task: Task, peer: string): Promise<boolean>;
 }
 
+/** What is wrong with a message. */
+type Problem = Pick<Rejected, "task_id" | "reason" | "errors">;
+
 /** The way in. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
+  /** Deliveries that are neither accepted nor released yet. */
+  readonly #current = new Set<Promise<void>>();
   /** The last delivery of each id that is being accepted. */
   readonly #inHand = new Map<string, Promise<void>>();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
+  /** Settles when everything that has come so far is opened. */
+  #opened: Promise<unknown> = Promise.resolve();
   /** Settles when everything that has come so far has its place. */
   #placed: Promise<unknown> = Promise.resolve();
 
@@ -76,25 +85,49 @@ export class Acceptance {
 
   /** Settles when everything that has come so far is accepted or released. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#inHand.values());
+    await Promise.allSettled(this.#current);
   }
 
   /**
-   * Takes care of a delivery; settles when it is accepted, or released.
+   * Takes care of a delivery.
+   *
+   * @returns settles when it is accepted, or released; never rejects
    */
-  async accept(delivery: Delivery, origin: Origin): Promise<void> {
-    const parsed = parseTaskRequest(delivery.payload);
-    if (!parsed.ok) {
+  accept(delivery: Delivery, origin: Origin): Promise<void> {
+    const now = this.#receive(delivery, origin).finally(() =>
+      this.#current.delete(now)
+    );
+    this.#current.add(now);
+    return now;
+  }
+
+  async #receive(delivery: Delivery, origin: Origin): Promise<void> {
+    if (delivery.retained) {
       await this.#reject(delivery, {
-        task_id: parsed.taskId,
-        reason: parsed.reason,
-        errors: parsed.errors,
-        payload_excerpt: parsed.excerpt,
+        task_id: null,
+        reason: "retained",
+        errors: [{
+          path: "",
+          message: "a request must not be retained; publish it without retain",
+        }],
       });
       return;
     }
+    // Opened side by side, and taken on as they came.
+    const opening = this.#options.opener.open(delivery.payload, origin);
+    const opened = this.#opened.then(() => opening);
+    this.#opened = opened.catch(() => {});
+    const message = await opened;
+    if (!message.ok) {
+      if (message.report) await this.#reject(delivery, message.report);
+      else await delivery.release();
+      return;
+    }
     if (this.#options.waitForRoom) await this.#room();
-    const task = new Task(parsed, delivery, origin);
+    const task = new Task(message.request, delivery, {
+      ...origin,
+      signature: message.signature,
+    });
     // Two deliveries of one id at once take their turns.
     const before = this.#inHand.get(task.id);
     // All are looked at side by side, and get their places as they came.
@@ -145,7 +178,12 @@ export class Acceptance {
       this.#options;
     let reserved = waitForRoom;
     try {
-      const here = dispatcher.find(task.id);
+      let here = dispatcher.find(task.id);
+      if (!here || here.final) {
+        // Its end can be read before the broker has acknowledged it to us.
+        await dispatcher.left(task.id);
+        here = dispatcher.find(task.id);
+      }
       if (here) {
         await this.#duplicate(task, origin, {
           state: here.state,
@@ -153,7 +191,10 @@ export class Acceptance {
         });
         return;
       }
-      const { judgement, seen } = await board.look(task.id, origin);
+      const { judgement, seen } = await board.look(task.id, {
+        ...origin,
+        signedAt: task.signature?.issuedAt ?? null,
+      });
       if (judgement !== "take") {
         await this.#duplicate(task, origin, seen!.status);
         return;
@@ -251,31 +292,39 @@ export class Acceptance {
           ? `this task is already ${present.state} (worker ${present.worker_id})`
           : "another worker has taken this task at the same moment",
       }],
-      payload_excerpt: excerpt(task.delivery.payload),
     });
   }
 
   async #reject(
     delivery: Delivery,
-    report: Omit<Rejected, "received_at" | "worker_id">,
+    problem: Problem,
+  ): Promise<void> {
+    await this.report(delivery.payload, problem);
+    await delivery.release();
+  }
+
+  /** Tells the group of a message that was discarded, and why. */
+  async report(
+    payload: Uint8Array,
+    problem: Problem,
   ): Promise<void> {
     const { channel, log, rejectedTopic, workerId } = this.#options;
-    log.warn(`a message is rejected: ${report.reason}`, {
-      ...(report.task_id && { task_id: report.task_id }),
-      errors: report.errors.map(({ path, message }) =>
+    log.warn(`a message is rejected: ${problem.reason}`, {
+      ...(problem.task_id && { task_id: problem.task_id }),
+      errors: problem.errors.map(({ path, message }) =>
         path ? `${path}: ${message}` : message
       ).join("; "),
     });
     const rejected: Rejected = {
       received_at: new Date().toISOString(),
       worker_id: workerId,
-      ...report,
+      ...problem,
+      payload_excerpt: excerpt(payload),
     };
     await channel.publish({
       topic: rejectedTopic,
       payload: JSON.stringify(rejected),
       qos: 1,
     }).catch((error) => log.error("cannot publish a rejection", { error }));
-    await delivery.release();
   }
 }

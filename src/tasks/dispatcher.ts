@@ -31,12 +31,16 @@ export interface DispatcherOptions {
   mayStart(): boolean;
   /** The queue or the slots have changed. */
   onChange(): void;
+  /** A task starts, or ends without a start: its request is used up. */
+  onUsed(task: Task): void;
 }
 
 /** The queue and the slots. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #active = new Map<string, ActiveTask>();
+  /** Tasks in slots, and others that have ended, until nothing of them is here. */
+  readonly #leaving = new Map<string, Promise<void>>();
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
   #idle: PromiseWithResolvers<void> | null = null;
 
@@ -65,6 +69,11 @@ export class Dispatcher {
     return this.#options.queue.get(taskId) ?? this.#active.get(taskId)?.task;
   }
 
+  /** Settles when a task that has ended has nothing left to do here. */
+  async left(taskId: string): Promise<void> {
+    await this.#leaving.get(taskId);
+  }
+
   /** Takes an accepted task, for which a place in the queue is reserved. */
   put(task: Task): void {
     this.#options.queue.put(task);
@@ -87,10 +96,13 @@ export class Dispatcher {
     while (this.emptySlots > 0 && mayStart()) {
       const task = queue.oldest();
       if (!task) break;
+      // Its timer may be late, or the task too.
+      if (this.#expire(task)) continue;
       this.#leaveQueue(task);
+      this.#options.onUsed(task);
       const active = new ActiveTask(task, start);
       this.#active.set(task.id, active);
-      active.finished.catch(async (error) => {
+      const left = active.finished.catch(async (error) => {
         log.error("cannot start the task; it will be tried again", {
           task_id: task.id,
           error,
@@ -100,10 +112,12 @@ export class Dispatcher {
         this.put(task);
       }).finally(() => {
         this.#active.delete(task.id);
+        this.#leaving.delete(task.id);
         if (this.#active.size === 0) this.#idle?.resolve();
         this.poke();
         this.#options.onChange();
       });
+      this.#leaving.set(task.id, left);
     }
   }
 
@@ -138,9 +152,18 @@ export class Dispatcher {
    *
    * @returns settles when its message is released
    */
-  async endWaiting(task: Task, ending: Ending): Promise<void> {
+  endWaiting(task: Task, ending: Ending): Promise<void> {
+    const left = this.#endWaiting(task, ending).finally(() =>
+      this.#leaving.delete(task.id)
+    );
+    this.#leaving.set(task.id, left);
+    return left;
+  }
+
+  async #endWaiting(task: Task, ending: Ending): Promise<void> {
     const { board, log } = this.#options;
     this.#leaveQueue(task);
+    this.#options.onUsed(task);
     this.#options.onChange();
     task.end(ending);
     log.info(`the task ended: ${task.state}`, {
@@ -169,7 +192,7 @@ export class Dispatcher {
   /** The peer to which a task was offered did not take it: it waits again. */
   stay(task: Task): void {
     this.#options.queue.stay(task);
-    if (task.expiresAt) this.#expire(task);
+    this.#expire(task);
     this.poke();
     this.#options.onChange();
   }
@@ -196,13 +219,15 @@ export class Dispatcher {
     this.#expiries.delete(task.id);
   }
 
-  #expire(task: Task): void {
+  /** Ends a task whose time is over; returns whether it is. */
+  #expire(task: Task): boolean {
     const { queue } = this.#options;
-    if (queue.get(task.id) !== task || queue.isLeaving(task)) return;
-    if (task.expiresAt!.getTime() > Date.now()) return;
+    if (queue.get(task.id) !== task || queue.isLeaving(task)) return false;
+    if (!task.expiresAt || task.expiresAt.getTime() > Date.now()) return false;
     void this.endWaiting(task, {
       state: "cancelled",
-      error: "the message expired before the task could start",
+      error: `the ${task.expires} expired before the task could start`,
     });
+    return true;
   }
 }

@@ -25,6 +25,8 @@ export interface Arrival {
    * worker's session: the token of its last holder, or "" if it had none.
    */
   from: string | null;
+  /** When the request was signed; null if it was not. */
+  signedAt?: Date | null;
 }
 
 /** What to do with a request, by the status that stood on its topic. */
@@ -63,6 +65,11 @@ export function judge(
   if (again === "stale") return "stale";
   // A cancel is meant for every copy of the request. One that was refused may
   // be sent again, when there is room or the playbook is there.
+  // One signature is good for one task, and what has been accepted after it was
+  // made may have been accepted because of it.
+  if (arrival.signedAt && new Date(status.created_at) >= arrival.signedAt) {
+    return "duplicate";
+  }
   const since = status.started_at ??
     (status.state === "cancelled" ? status.completed_at : null);
   if (since === null) return "take";

@@ -28,6 +28,8 @@ export interface Delivery {
   readonly properties: MessageProperties;
   /** Whether the broker says that it has sent this message before. */
   readonly redelivered: boolean;
+  /** Whether its sender asked the broker to keep it for later subscribers. */
+  readonly retained: boolean;
   /** Resolves when the broker can never deliver it again. */
   release(): Promise<void>;
 }

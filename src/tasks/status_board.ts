@@ -206,7 +206,14 @@ export class StatusBoard {
       properties: { user },
     };
     if (task.final && this.#retentionSeconds > 0) {
-      publication.properties!.expirySeconds = this.#retentionSeconds;
+      // As long as its signature is good, this is what tells a replay.
+      const signed = task.signature
+        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
+        : 0;
+      publication.properties!.expirySeconds = Math.max(
+        this.#retentionSeconds,
+        signed,
+      );
     }
     if (watch) watch.newest = publication;
     return this.#channel.publish(publication);

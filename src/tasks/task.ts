@@ -12,6 +12,7 @@ import {
   type TaskState,
   type TaskStatus,
 } from "../messages/task_status.ts";
+import type { Signature } from "../messages/signed.ts";
 import type { Delivery } from "./ports.ts";
 import { isFinal, mayMove } from "./states.ts";
 
@@ -35,8 +36,12 @@ export class Task {
   readonly delivery: Delivery;
   /** When the first worker accepted it. */
   readonly createdAt: Date;
-  /** When its message expires: it must have started before. */
+  /** When its message or its signature expires: it must have started before. */
   readonly expiresAt: Date | null;
+  /** What of it expires first. */
+  readonly expires: "message" | "signature";
+  /** The signature that it came with; null if it came without. */
+  readonly signature: Signature | null;
   /** When it came to this worker, in milliseconds since 1970. */
   readonly arrivedAt = Date.now();
   /** How often it has been handed over. */
@@ -53,17 +58,27 @@ export class Task {
   constructor(
     { request, extraVars }: { request: TaskRequest; extraVars: string | null },
     delivery: Delivery,
-    options: { createdAt?: Date | null; hops?: number } = {},
+    options: {
+      createdAt?: Date | null;
+      hops?: number;
+      signature?: Signature | null;
+    } = {},
   ) {
     this.request = request;
     this.extraVars = extraVars;
     this.delivery = delivery;
     this.createdAt = options.createdAt ?? new Date();
     this.hops = options.hops ?? 0;
+    this.signature = options.signature ?? null;
     const expiry = delivery.properties.expirySeconds;
-    this.expiresAt = expiry === undefined
+    const byMessage = expiry === undefined
       ? null
       : new Date(Date.now() + expiry * 1000);
+    const bySignature = this.signature?.expiresAt ?? null;
+    this.expires = bySignature && (!byMessage || bySignature < byMessage)
+      ? "signature"
+      : "message";
+    this.expiresAt = this.expires === "signature" ? bySignature : byMessage;
   }
 
   /** Its id. */

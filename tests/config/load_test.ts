@@ -104,6 +104,16 @@ test("a configuration with only what is required has the documented defaults", a
       publish_events: false,
       publish_output: false,
     },
+    policy: {
+      inline_inventory: true,
+      extra_vars_allow: [],
+      max_timeout: 604_800,
+      max_forks: 500,
+      max_verbosity: 6,
+      force_check_mode: false,
+    },
+    security: {},
+    ansible: { vault_identity_list: [], environment: {} },
     log_level: "INFO",
     log_format: "text",
   });

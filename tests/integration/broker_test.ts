@@ -37,11 +37,20 @@ Deno.test({
     const done =
       (await Deno.readTextFile(project.truthFile)).split("\n").length;
     assert.equal(done, 101, "it has gone on to its end meanwhile");
+    const [back, backAt] = [performance.now(), new Date()];
     await broker.start();
     const final = await client.final("away");
     assert.equal(final.state, "success");
     console.log(`the run took ${final.duration_seconds} s`);
     assert.ok(final.duration_seconds! < 20);
+    // Until then mosquitto has nobody to give a request to.
+    await client.message(
+      "the worker online again",
+      ({ topic, text, at }) =>
+        topic === "ansible/test/workers/w1/status" && at > back &&
+        JSON.parse(text).state === "online" &&
+        new Date(JSON.parse(text).updated_at) >= backAt,
+    );
     assert.equal((await client.run(project.work("next"))).state, "success");
     assert.equal(await worker.stop(), 0);
   },

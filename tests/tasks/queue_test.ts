@@ -9,6 +9,7 @@ function task(id: string): Task {
     payload: new Uint8Array(),
     properties: {},
     redelivered: false,
+    retained: false,
     release: () => Promise.resolve(),
   };
   const request = { task_id: id, playbook: "p", inventory: "i" };

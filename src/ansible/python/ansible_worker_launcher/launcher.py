@@ -1,8 +1,8 @@
 """Imports Ansible once, and forks a run of it for each task.
 
-It speaks one JSON object a line: ``run`` and ``end`` come in on stdin; ``ready``
-and, from the supervisor of a run, ``event``, ``output`` and ``exit`` go out on
-stdout.
+It speaks one JSON object a line: ``run`` and ``end`` come in on stdin; ``ready``,
+``stale`` and, from the supervisor of a run, ``event``, ``output`` and ``exit`` go
+out on stdout.
 """
 
 import ctypes
@@ -51,6 +51,8 @@ def launch(here):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     libc = ctypes.CDLL(None, use_errno=True)
+    # Before the import: what changes while that goes on has changed.
+    made_from = versions.made_from()
     versions.import_everything()
     parent_of_tmp = versions.give_up_local_tmp()
     gc.collect()
@@ -63,10 +65,13 @@ def launch(here):
         send({
             "type": "ready",
             "ansible_version": versions.ansible_version(),
-            "release_file": versions.release_file(),
         })
         job = next_job(lines)
         if job is None:
+            os._exit(0)
+        if versions.made_from() != made_from:
+            # A run by hand would be another one now.
+            send({"type": "stale"})
             os._exit(0)
         pid = os.fork()
         if pid == 0:

@@ -17,8 +17,8 @@ from . import counters, versions
 def become_playbook(job, here, parent_of_tmp):
     """Prepares this process, in which the program's own main then runs.
 
-    :param job: ``argv``, the arguments; ``extra_vars``, JSON or None; and
-        ``event_fd``, where events are written
+    :param job: ``argv``, the arguments; ``extra_vars``, JSON or None;
+        ``vault_password`` or None; and ``event_fd``, where events are written
     :param here: the directory of these files
     :param parent_of_tmp: where Ansible keeps its local temporary directories
     """
@@ -54,6 +54,10 @@ def become_playbook(job, here, parent_of_tmp):
         wrapped = versions.as_data(json.loads(job["extra_vars"]))
         arguments.insert(0, "--extra-vars=" + json.dumps(wrapped))
     sys.argv[1:] = arguments
+    if job.get("vault_password") is not None:
+        # In this process and its forks only: a file, an argument or a variable
+        # could be read by what the playbook starts.
+        versions.add_vault_password(job["vault_password"])
 
 
 def leave_at_the_end():

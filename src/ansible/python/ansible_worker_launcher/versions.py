@@ -82,11 +82,28 @@ def ansible_version():
     return __version__
 
 
-def release_file():
-    """A file that an upgrade of Ansible replaces."""
+def made_from():
+    """What a process that has imported Ansible depends on: its release, and the
+    files where it looks for its configuration. Only the first of these counts
+    for Ansible, but that may come to be another one."""
     from ansible import release
 
-    return release.__file__
+    files = [
+        release.__file__,
+        os.environ.get("ANSIBLE_CONFIG", ""),
+        os.path.join(os.environ.get("ANSIBLE_CONFIG", ""), "ansible.cfg"),
+        os.path.abspath("ansible.cfg"),
+        os.path.expanduser("~/.ansible.cfg"),
+        "/etc/ansible/ansible.cfg",
+    ]
+    marks = []
+    for file in files:
+        try:
+            stat = os.stat(file)
+            marks.append((file, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            marks.append((file,))
+    return marks
 
 
 def give_up_local_tmp():
@@ -117,3 +134,20 @@ def use_local_tmp(path):
 def as_data(extra_vars):
     """Wraps variables so that no text in them is ever a template."""
     return {"__ansible_unsafe": extra_vars}
+
+
+def add_vault_password(password):
+    """Adds a secret for the default vault id to those that Ansible sets up."""
+    from ansible import constants
+    from ansible.cli import CLI
+    from ansible.parsing.vault import VaultSecret
+
+    set_up = CLI.setup_vault_secrets
+    secret = (constants.DEFAULT_VAULT_IDENTITY, VaultSecret(password.encode()))
+
+    def set_up_with_ours(loader, *args, **kwargs):
+        secrets = [*(set_up(loader, *args, **kwargs) or []), secret]
+        loader.set_vault_secrets(secrets)
+        return secrets
+
+    CLI.setup_vault_secrets = staticmethod(set_up_with_ours)

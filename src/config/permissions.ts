@@ -1,0 +1,147 @@
+/**
+ * The permissions that a configuration needs in Deno's sandbox, and no others.
+ *
+ * @module
+ */
+import { dirname, isAbsolute, join, resolve } from "node:path/posix";
+import type { Loaded } from "./load.ts";
+
+/**
+ * The variables of the worker's environment that the runs get, where they are
+ * set.
+ */
+export const RUN_VARIABLES: readonly string[] = [
+  "ANSIBLE_CONFIG",
+  "HOME",
+  "LANG",
+  "LOGNAME",
+  "PATH",
+  "SSH_AUTH_SOCK",
+  "TMPDIR",
+  "TZ",
+  "USER",
+];
+
+/** The program that the worker runs. */
+const PROGRAM = "ansible-playbook";
+
+/** One permission. */
+export interface Need {
+  /** The kind, as in `--allow-net`. */
+  kind: "env" | "net" | "read" | "run";
+  /** What is to be allowed. */
+  value: string;
+  /** What for, as the rest of a sentence. */
+  why: string;
+}
+
+/**
+ * What a configuration needs.
+ *
+ * @param options.file the configuration itself
+ * @param options.program where `ansible-playbook` is, if that is known
+ */
+export async function needsOf(
+  { config, variables, files }: Loaded,
+  options: { file: string; program?: string | null },
+): Promise<Need[]> {
+  const { mqtt, worker } = config;
+  const needs: Need[] = [];
+  const add = (kind: Need["kind"], value: string, why: string) => {
+    if (needs.some((need) => need.kind === kind && need.value === value)) {
+      return;
+    }
+    needs.push({ kind, value, why });
+  };
+  add("net", hostAndPort(mqtt), "to connect to the broker");
+  add("run", options.program ?? PROGRAM, "to run playbooks");
+  const read = async (path: string, why: string) => {
+    add("read", path, why);
+    // Both names of a link are asked for.
+    const real = await Deno.realPath(path).catch(() => path);
+    add("read", real, why);
+  };
+  await read(resolve(options.file), "to read the configuration");
+  await read(
+    worker.playbook_directory,
+    "to see whether a playbook is in its directory",
+  );
+  await read(
+    worker.inventory_directory,
+    "to see whether an inventory is in its directory",
+  );
+  for (const file of files) {
+    if (needs.some(({ value }) => value === file)) continue;
+    await read(file, "to read a file that the configuration names");
+  }
+  for (const name of variables) {
+    add("env", name, "to fill in a value of the configuration");
+  }
+  for (const name of RUN_VARIABLES) {
+    add("env", name, "to give it to the runs, if it is set");
+  }
+  return needs;
+}
+
+/** Those that the sandbox does not grant. */
+export async function missing(needs: readonly Need[]): Promise<Need[]> {
+  const states = await Promise.all(
+    needs.map((need) => Deno.permissions.query(descriptorOf(need))),
+  );
+  return needs.filter((_, i) => states[i]!.state !== "granted");
+}
+
+/** What the sandbox grants that no configuration needs, as flags. */
+export async function excess(): Promise<string[]> {
+  const probes: [string, Deno.PermissionDescriptor][] = [
+    ["--allow-env", { name: "env" }],
+    ["--allow-ffi", { name: "ffi" }],
+    ["--allow-import", { name: "import" } as Deno.PermissionDescriptor],
+    ["--allow-net", { name: "net" }],
+    ["--allow-read", { name: "read" }],
+    ["--allow-run", { name: "run" }],
+    ["--allow-sys", { name: "sys" }],
+    ["--allow-write", { name: "write" }],
+  ];
+  const states = await Promise.all(
+    probes.map(([, descriptor]) => Deno.permissions.query(descriptor)),
+  );
+  return probes.filter((_, i) => states[i]!.state === "granted")
+    .map(([flag]) => flag);
+}
+
+/** Where the program is that the worker would run; null if it is not found. */
+export async function findProgram(path: string): Promise<string | null> {
+  for (const directory of path.split(":").filter(isAbsolute)) {
+    const file = join(directory, PROGRAM);
+    try {
+      const { isFile, mode } = await Deno.stat(file);
+      if (isFile && ((mode ?? 0) & 0o111) !== 0) return file;
+    } catch {
+      // Not there, or not to be seen.
+    }
+  }
+  return null;
+}
+
+/** The directory of this program's sources. */
+export function programDirectory(): string {
+  return dirname(dirname(dirname(new URL(import.meta.url).pathname)));
+}
+
+function hostAndPort({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function descriptorOf({ kind, value }: Need): Deno.PermissionDescriptor {
+  switch (kind) {
+    case "env":
+      return { name: kind, variable: value };
+    case "net":
+      return { name: kind, host: value };
+    case "read":
+      return { name: kind, path: value };
+    case "run":
+      return { name: kind, command: value };
+  }
+}

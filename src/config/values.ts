@@ -1,0 +1,92 @@
+/**
+ * The kinds of values that a configuration has, and what is said of others.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+/** A whole number; also one in quotes, since `${…}` gives texts only. */
+export function whole(least: number, most: number) {
+  const message = `must be a whole number of at least ${least}`;
+  return z.preprocess(
+    numberFromText,
+    z.int(message).min(least, message)
+      .max(most, `must be a whole number of at most ${most}`),
+  );
+}
+
+/** Seconds, fractions allowed; also in quotes. */
+export function seconds(least: number, most: number) {
+  const message = `must be a number of seconds of at least ${least}`;
+  return z.preprocess(
+    numberFromText,
+    z.number(message).min(least, message)
+      .max(most, `must be a number of seconds of at most ${most}`),
+  );
+}
+
+/** True or false; also in quotes. */
+export function flag() {
+  return z.preprocess(flagFromText, z.boolean("must be true or false"));
+}
+
+function numberFromText(value: unknown): unknown {
+  return typeof value === "string" && /^\s*\d+(\.\d+)?\s*$/.test(value)
+    ? Number(value)
+    : value;
+}
+
+/** What `flag()` makes of a value before it looks at it. */
+export function flagFromText(value: unknown): unknown {
+  const text = typeof value === "string" ? value.trim() : value;
+  return text === "true" ? true : text === "false" ? false : value;
+}
+
+/** A text that says something. */
+export function text() {
+  return z.string({
+    error: ({ input }) =>
+      typeof input === "number" || typeof input === "boolean"
+        ? "must be a text; put it in quotes"
+        : "must be a text",
+  }).min(1, "must not be empty");
+}
+
+/** One level of a topic, and part of a client id. */
+export function topicLevel() {
+  return text().max(64, "must be at most 64 characters").regex(
+    /^[A-Za-z0-9._:@~-]+$/,
+    "must be of A-Z a-z 0-9 . _ : @ ~ - only, since it is one topic level",
+  );
+}
+
+/** Several levels of a topic. */
+export function topicPrefix() {
+  return text().max(200, "must be at most 200 characters").regex(
+    /^(?!\$)[^/+#\p{Cc}\p{Cs}]+(\/[^/+#\p{Cc}\p{Cs}]+)*$/u,
+    "must be topic levels with / between them, none empty, without + and #, and not begin with $",
+  );
+}
+
+/** The name of a host, or its address. */
+export function host() {
+  return text().regex(
+    /^([^\s:/@[\]]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?)$/,
+    "must be only the name or the address of the broker: no mqtt://, no user, no port, no brackets",
+  );
+}
+
+/** One of some names. */
+export function oneOf<const T extends readonly [string, ...string[]]>(
+  names: T,
+) {
+  return z.enum(names, `must be one of ${names.join(", ")}`);
+}
+
+/** The name of a variable, of Ansible's or of the environment. */
+export function variableName() {
+  return text().regex(
+    /^[A-Za-z_][A-Za-z0-9_]*$/,
+    "must be the name of a variable: letters, digits and _",
+  );
+}

@@ -1,0 +1,175 @@
+/**
+ * From the bytes of a message to a request that can be looked at: out of its
+ * signature, where there has to be one, and read.
+ *
+ * @module
+ */
+import type { Rejected } from "../messages/rejected.ts";
+import type {
+  Opened,
+  Signature,
+  SignedType,
+  TrustedKeys,
+} from "../messages/signed.ts";
+import {
+  type ParsedRequest,
+  parseTaskRequest,
+} from "../messages/task_request.ts";
+import type { Arrival } from "./duplicates.ts";
+
+/** How many signatures are remembered before expired ones are looked for. */
+const SWEEP_AT = 1000;
+
+/** What came of a message. */
+export type OpenedRequest =
+  | {
+    ok: true;
+    request: Extract<ParsedRequest, { ok: true }>;
+    /** Null where none is needed. */
+    signature: Signature | null;
+  }
+  | {
+    ok: false;
+    /** What to tell the group; null if there is nothing to tell. */
+    report: Pick<Rejected, "task_id" | "reason" | "errors"> | null;
+  };
+
+/** Opens requests and cancels. */
+export class RequestOpener {
+  /** Whose signatures they must have; null: they need none. */
+  keys: TrustedKeys | null;
+  readonly #audience: string;
+  /** Signatures that have had their effect here, until they expire. */
+  readonly #used = new Map<string, number>();
+  #sweepAt = SWEEP_AT;
+
+  /**
+   * With no signature used yet.
+   *
+   * @param options.audience `<prefix>/<group>`
+   */
+  constructor(options: { keys: TrustedKeys | null; audience: string }) {
+    this.keys = options.keys;
+    this.#audience = options.audience;
+  }
+
+  /** Opens a request; nothing in it is read before its signature is good. */
+  async open(message: Uint8Array, arrival: Arrival): Promise<OpenedRequest> {
+    const refuse = (
+      reason: Rejected["reason"],
+      text: string,
+      taskId: string | null,
+    ): OpenedRequest => ({
+      ok: false,
+      report: {
+        task_id: taskId,
+        reason,
+        errors: [{ path: "", message: text }],
+      },
+    });
+    let payload = message;
+    let signature: Signature | null = null;
+    if (this.keys) {
+      const opened = await this.#unwrap(message, "ansible-worker-request");
+      if (!opened.ok) return refuse(opened.reason, opened.message, null);
+      ({ payload, signature } = opened);
+      const isFirst = !arrival.redelivered && arrival.from === null;
+      // What was accepted in time becomes `cancelled` when its time is over,
+      // whoever has it then; so only what comes for the first time is refused.
+      if (isFirst && isOver(signature)) {
+        return refuse("expired", expiredAt(signature), signature.taskId);
+      }
+      if (this.#used.has(signature.id)) {
+        if (!isFirst) return { ok: false, report: null };
+        return refuse("replayed", REPLAYED, signature.taskId);
+      }
+    }
+    const request = parseTaskRequest(payload);
+    if (!request.ok) {
+      return {
+        ok: false,
+        report: {
+          task_id: request.taskId,
+          reason: request.reason,
+          errors: request.errors,
+        },
+      };
+    }
+    if (signature && request.request.task_id !== signature.taskId) {
+      return refuse(
+        "wrong_subject",
+        "it is for another task: the field sub of its header must be the task_id",
+        signature.taskId,
+      );
+    }
+    return { ok: true, request, signature };
+  }
+
+  /** The task that a message asks for; null if it cannot be told. */
+  async taskIdOf(message: Uint8Array): Promise<string | null> {
+    if (this.keys) {
+      const opened = await this.#unwrap(message, "ansible-worker-request");
+      return opened.ok ? opened.signature.taskId : null;
+    }
+    const request = parseTaskRequest(message);
+    return request.ok ? request.request.task_id : null;
+  }
+
+  /** Opens a cancel, which has its effect with that. */
+  async openCancel(
+    message: Uint8Array,
+    taskId: string,
+  ): Promise<
+    { ok: true; payload: Uint8Array } | {
+      ok: false;
+      reason: Rejected["reason"];
+      message: string;
+    }
+  > {
+    if (!this.keys) return { ok: true, payload: message };
+    const opened = await this.#unwrap(message, "ansible-worker-cancel");
+    if (!opened.ok) return opened;
+    const { signature, payload } = opened;
+    if (signature.taskId !== taskId) {
+      return {
+        ok: false,
+        reason: "wrong_subject",
+        message:
+          "it is for another task: the field sub of its header must be the one in the topic",
+      };
+    }
+    if (isOver(signature)) {
+      return { ok: false, reason: "expired", message: expiredAt(signature) };
+    }
+    if (this.#used.has(signature.id)) {
+      return { ok: false, reason: "replayed", message: REPLAYED };
+    }
+    this.use(signature);
+    return { ok: true, payload };
+  }
+
+  /** A signature has its one effect now, whatever comes with it later. */
+  use({ id, expiresAt }: Signature): void {
+    this.#used.set(id, expiresAt.getTime());
+    if (this.#used.size < this.#sweepAt) return;
+    const now = Date.now();
+    for (const [id, until] of this.#used) {
+      if (until < now) this.#used.delete(id);
+    }
+    this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
+  }
+
+  #unwrap(message: Uint8Array, type: SignedType): Promise<Opened> {
+    return this.keys!.open(message, { type, audience: this.#audience });
+  }
+}
+
+const REPLAYED = "its signature has been used already";
+
+function isOver({ expiresAt }: Signature): boolean {
+  return expiresAt.getTime() <= Date.now();
+}
+
+function expiredAt({ expiresAt }: Signature): string {
+  return `its signature expired at ${expiresAt.toISOString()}`;
+}
