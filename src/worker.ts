@@ -66,6 +66,10 @@ const RUN_END_MS = 3000;
 /** How long peers have to take what waits here, in milliseconds. */
 const HAND_OVER_MS = 5000;
 
+/** Keys whose new values count without a restart. */
+const AT_ONCE =
+  /^(log_level|policy\..*|security\..*|worker\.(task_timeout|status_interval))$/;
+
 /** The worker cannot start; the message says why. */
 export class StartError extends Error {
   /** The kind of error. */
@@ -306,6 +310,7 @@ class Worker {
   readonly #workerId: string;
   readonly #topics: Topics;
   readonly #broker: Broker;
+  readonly #ansible: Ansible;
   readonly #control: MqttConnection;
   readonly #intake: MqttConnection;
   readonly #membership: Membership;
@@ -353,6 +358,7 @@ class Worker {
     this.#options = options;
     this.#log = log;
     this.#broker = broker;
+    this.#ansible = ansible;
     this.#topics = topics;
     this.#workerId = workerId;
     this.#claimedBefore = options.before?.claims?.tasks ?? [];
@@ -870,6 +876,8 @@ class Worker {
     let config: Config;
     try {
       config = await this.#options.reload();
+      // Also where only what is in the files has changed.
+      this.#opener.keys = await trustedKeysOf(config);
     } catch (error) {
       log.error("the configuration is not valid; nothing is changed", {
         error,
@@ -879,13 +887,9 @@ class Worker {
     log.level = config.log_level;
     this.#limits.timeoutSeconds = config.worker.task_timeout;
     this.#limits.statusIntervalSeconds = config.worker.status_interval;
-    const applied = new Set([
-      "log_level",
-      "worker.task_timeout",
-      "worker.status_interval",
-    ]);
+    this.#ansible.policy = config.policy;
     const waiting = differences(this.#config, config).filter((key) =>
-      !applied.has(key)
+      !AT_ONCE.test(key)
     );
     log.info("the configuration was read again", {
       ...(waiting.length > 0 && { needs_restart: waiting.join(", ") }),

@@ -9,8 +9,10 @@
  *
  * @module
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
+import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
+import { FORMATS, permissions } from "./permissions.ts";
 import { run } from "./run.ts";
 import { validate } from "./validate.ts";
 import { version } from "./version.ts";
@@ -22,6 +24,7 @@ import { version } from "./version.ts";
  * @returns the exit code of the process
  */
 export async function main(args: string[]): Promise<number> {
+  let code: Promise<number> | number = 0;
   const program = new Command("ansible-worker")
     .description(
       "Runs Ansible playbooks that are asked for by MQTT, and publishes their progress.",
@@ -30,6 +33,7 @@ export async function main(args: string[]): Promise<number> {
     .option("--validate", "check the configuration, and exit")
     .version(version, "--version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
+    .helpCommand(false)
     .addHelpText(
       "after",
       `
@@ -45,15 +49,36 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
       writeOut: (text) => print(Deno.stdout, text),
       writeErr: (text) => print(Deno.stderr, text),
     })
-    .showHelpAfterError("(--help shows what can be given)");
+    .showHelpAfterError("(--help shows what can be given)")
+    .action(({ config, validate: only }) => {
+      code = only ? validate(config) : run(config);
+    });
+  program.command("permissions")
+    .description("print the narrowest permissions for a configuration")
+    .option("-c, --config <file>", "configuration file", "config.yaml")
+    .addOption(
+      new Option(
+        "-f, --format <format>",
+        "a command line, a unit file, a permission set for deno.json, or the line that compiles it",
+      ).choices(FORMATS).default("flags"),
+    )
+    .allowExcessArguments(false)
+    .action(({ format }, command: Command) => {
+      code = permissions(command.optsWithGlobals().config, { format });
+    });
+  program.command("keygen")
+    .description("make a key to sign requests with")
+    .option("--id <id>", "the id of the new key", "controller")
+    .option("--public <file>", "print the public half of this one instead")
+    .allowExcessArguments(false)
+    .action(({ id, public: file }) => {
+      code = file === undefined ? keygen(id) : publicHalf(file);
+    });
   try {
     program.parse(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : 2;
   }
-  const { config, validate: only } = program.opts<
-    { config: string; validate?: boolean }
-  >();
-  return only ? await validate(config) : await run(config);
+  return await code;
 }

@@ -7,9 +7,11 @@ export { type Variables } from "./expand.ts";
 export { load, loadConfig, type Loaded } from "./load.ts";
 export {
   excess,
+  findProgram,
   missing,
   type Need,
   needsOf,
+  programDirectory,
   RUN_VARIABLES,
 } from "./permissions.ts";
 export { ConfigError } from "./problems.ts";

@@ -166,7 +166,7 @@ test("a file that the sandbox hides is told as such", async () => {
   assert.equal(code, 1);
   assert.equal(
     stderr,
-    `${file}:6:23: worker.playbook_directory: "/usr" is hidden by Deno's sandbox; start the worker with --allow-read\n`,
+    `${file}:6:23: worker.playbook_directory: "/usr" is hidden by Deno's sandbox; start the worker with --allow-read=/usr\n`,
   );
 });
 

@@ -12,7 +12,9 @@ Deno.test({
   sanitizeResources: true,
   fn: async () => {
     const text = await Deno.readTextFile(FILE);
-    const all = parse(text.replaceAll(/^( *)# ([a-z_]+: \S.*)$/gm, "$1$2"));
+    const all = parse(
+      text.replaceAll(/^( *)# ( *[a-z_]+:( \S.*)?)$/gm, "$1$2"),
+    );
     const keys = ({ shape }: { shape: Record<string, unknown> }) =>
       Object.keys(shape).sort();
     assert.deepEqual(Object.keys(all).sort(), keys(configSchema));
