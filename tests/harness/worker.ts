@@ -18,6 +18,8 @@ export interface WorkerOptions {
   config?: Record<string, unknown>;
   /** Variables beside those of the project. */
   env?: Record<string, string>;
+  /** Under the narrowest permissions, not those of the start task. */
+  narrow?: boolean;
   /** Changes the arguments of `deno`. */
   arguments?: (start: string[]) => string[];
 }
@@ -70,19 +72,22 @@ export class Worker implements AsyncDisposable {
         ...options.config,
       }),
     );
-    const args = [...startArguments(), "-c", file];
+    const env = {
+      PATH: Deno.env.get("PATH") ?? "",
+      DENO_DIR: await denoDirectory(),
+      NO_COLOR: "1",
+      ...project.environment(id),
+      ...options.env,
+    };
+    const args = options.narrow
+      ? await narrowest(file, env)
+      : [...startArguments(), "-c", file];
     return new Worker(
       id,
       new Deno.Command(Deno.execPath(), {
         args: options.arguments ? options.arguments(args) : args,
         clearEnv: true,
-        env: {
-          PATH: Deno.env.get("PATH") ?? "",
-          DENO_DIR: await denoDirectory(),
-          NO_COLOR: "1",
-          ...project.environment(id),
-          ...options.env,
-        },
+        env,
         stdin: "null",
         stdout: "null",
         stderr: "piped",
@@ -170,6 +175,29 @@ export class Worker implements AsyncDisposable {
   #tell(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** The arguments of `deno` that the program itself asks for. */
+async function narrowest(
+  file: string,
+  env: Record<string, string>,
+): Promise<string[]> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-env",
+      "--allow-read",
+      startArguments().at(-1)!,
+      "permissions",
+      "-c",
+      file,
+    ],
+    clearEnv: true,
+    env,
+  }).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(text.decode(stderr));
+  return text.decode(stdout).trim().split(" ").slice(1);
 }
 
 let cache: string | undefined;
