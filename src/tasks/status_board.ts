@@ -22,7 +22,9 @@
  * A holder that is alive lets a task go only to the peer that it has offered it
  * to, and a dead one to whoever finds the task in its session: either publishes
  * the last holder's token as `from`. A holder that sees its own token there no
- * longer has the task.
+ * longer has the task. Of two that take a task over from one holder, the same
+ * order decides; a stranger that comes in between gives way to the holder, and
+ * so to whoever takes over from it.
  *
  * A watch is **looking** (1), **judged** (2), **taking** (3), **held**, or
  * **gone**: somebody has taken the task over from us.
@@ -49,6 +51,8 @@ interface Watch {
   token: string;
   /** The token that we take the task over from. */
   from: string | null;
+  /** Whether the status of that holder stood there. */
+  stood: boolean;
   /** Whether somebody else was seen after it was judged. */
   beaten: boolean;
   echo: PromiseWithResolvers<void> | null;
@@ -127,6 +131,7 @@ export class StatusBoard {
       last: null,
       token: "",
       from: arrival.from,
+      stood: false,
       beaten: false,
       echo: null,
       seq: 0,
@@ -175,7 +180,8 @@ export class StatusBoard {
     const watch = this.#watches.get(task.id);
     if (!watch) return false;
     watch.state = "looking";
-    watch.from = null;
+    watch.from = watch.token;
+    watch.seenSeq = -1;
     const { judgement } = await this.#judge(task.id, watch, {
       redelivered: true,
       from: null,
@@ -274,8 +280,15 @@ export class StatusBoard {
     const sighting = { status, token, from: user.from ?? null };
     const taking = watch.state === "judged" || watch.state === "taking";
     if (taking && token !== null && token === watch.from) {
-      // The holder that offers it to us: it waits for our answer, and has not
-      // taken the task back, for which it would use a new token.
+      // The holder that we take it over from: it waits for our answer, and has
+      // not taken the task back, for which it would use a new token.
+      return;
+    }
+    if (
+      taking && watch.stood && !watch.beaten && sighting.from !== watch.from
+    ) {
+      // A stranger: it sees that holder's status before its own, gives way, and
+      // puts right what it has overwritten.
       return;
     }
     watch.last = {
@@ -336,6 +349,11 @@ export class StatusBoard {
       windowSeconds: this.#windowSeconds,
     });
     if (judgement !== "take") this.forget(taskId);
+    else if (seen?.status.state === "queued") {
+      // Its last holder is dead, or has offered it to us.
+      watch.from = seen.token;
+      watch.stood = seen.token !== null;
+    } else watch.stood = watch.seenSeq >= 0;
     return { judgement, seen };
   }
 
