@@ -40,7 +40,16 @@ export async function permissions(
   }
   const absolute = resolve(file);
   const main = join(programDirectory(), "src/main.ts");
-  const run = [Deno.execPath(), "run", ...flagsOf(needs), main, "-c", absolute];
+  // Quiet: whoever reads the log as JSON wants no lines of Deno's in it.
+  const run = [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    ...flagsOf(needs),
+    main,
+    "-c",
+    absolute,
+  ];
   switch (format) {
     case "flags":
       print(Deno.stdout, run.map(shellWord).join(" ") + "\n");
