@@ -190,6 +190,7 @@ export class Ansible implements AsyncDisposable {
             secrets,
             forceCheckMode: this.policy.force_check_mode,
           }),
+          inventory_programs: checked.inventoryPrograms,
           extra_vars: extraVars,
           vault_password: secrets.vault_password ?? null,
           kill_grace: this.#options.killGraceSeconds,
@@ -295,10 +296,10 @@ async function started(options: AnsibleOptions): Promise<Launcher> {
 }
 
 function unusable(error: unknown, { environment }: AnsibleOptions): string {
-  if (
-    error instanceof Deno.errors.NotFound ||
-    error instanceof Deno.errors.NotCapable
-  ) {
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno's sandbox does not allow what is needed to run playbooks; start the worker with --allow-run=ansible-playbook";
+  }
+  if (error instanceof Deno.errors.NotFound) {
     return `Cannot start "ansible-playbook": looked for it in PATH (${
       environment.PATH ?? "not set"
     }); ${error.message}`;

@@ -47,6 +47,8 @@ export interface LauncherOptions {
 export interface Job {
   /** The arguments, without the program. */
   argv: string[];
+  /** Whether programs among the inventory's files are run. */
+  inventory_programs: boolean;
   /** Variables, which travel as data. */
   extra_vars: string | null;
   /** Opens what is encrypted with the default vault id. */

@@ -46,6 +46,8 @@ export interface Checked {
   playbook: string;
   /** A path below the inventory directory, or an inline list of hosts. */
   inventory: string;
+  /** Whether programs among the inventory's files are run for their output. */
+  inventoryPrograms: boolean;
 }
 
 /**
@@ -70,14 +72,28 @@ export async function check(
     return `playbook ${quote(request.playbook)} is not a file`;
   }
   const checked = { playbook: normalize(request.playbook) };
-  if (isInline(request)) return { ...checked, inventory: request.inventory };
+  if (isInline(request)) {
+    return {
+      ...checked,
+      inventory: request.inventory,
+      inventoryPrograms: false,
+    };
+  }
   const inventory = await find(
     "inventory",
     request.inventory,
     directories.inventoryDirectory,
   );
   if (inventory.refusal !== undefined) return inventory.refusal;
-  return { ...checked, inventory: inventory.path };
+  // Any program in the directory could be run by naming it as an inventory, so
+  // only those that the owner of the host has named are.
+  const inventoryPrograms = policy.inventories !== undefined;
+  if (inventory.isProgram && !inventoryPrograms) {
+    return `inventory ${
+      quote(request.inventory)
+    } is a program; only policy.inventories can allow one`;
+  }
+  return { ...checked, inventory: inventory.path, inventoryPrograms };
 }
 
 function isInline({ inventory }: TaskRequest): boolean {
@@ -144,8 +160,10 @@ function refusedPath(field: string, path: string): string | null {
 }
 
 function refusedHosts(inventory: string): string | null {
-  // Host names, addresses and ranges: what Ansible's host list takes.
-  return /^[A-Za-z0-9._:\[\],\- ]+$/.test(inventory)
+  // Host names, addresses and ranges. What begins with a dash, ssh would take
+  // for an option of its own.
+  return inventory.split(",").map((host) => host.trim())
+      .every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
     ? null
     : `inventory ${quote(inventory)} must be a list of host names`;
 }
@@ -206,7 +224,12 @@ async function find(
   path: string,
   directory: string,
 ): Promise<
-  { refusal: string } | { refusal?: undefined; path: string; isFile: boolean }
+  { refusal: string } | {
+    refusal?: undefined;
+    path: string;
+    isFile: boolean;
+    isProgram: boolean;
+  }
 > {
   const missing = {
     refusal: `${field} ${quote(path)} was not found in the ${field} directory`,
@@ -225,7 +248,11 @@ async function find(
     }
     // The path as it was given: Ansible looks for variables and roles beside
     // it, not beside what a link points to.
-    return { path: join(root, path), isFile: stat.isFile };
+    return {
+      path: join(root, path),
+      isFile: stat.isFile,
+      isProgram: stat.isFile && ((stat.mode ?? 0) & 0o111) !== 0,
+    };
   } catch (error) {
     if (
       error instanceof Deno.errors.NotFound ||

@@ -62,7 +62,9 @@ async function mayRun(
   loaded: Loaded,
   { file, log }: { file: string; log: Log },
 ): Promise<boolean> {
-  const lacks = await missing(await needsOf(loaded, { file }));
+  const needs = await needsOf(loaded, { file });
+  // A program that is not there is not allowed either; running it tells which.
+  const lacks = await missing(needs.filter(({ kind }) => kind !== "run"));
   for (const { kind, value, why } of lacks) {
     log.error(
       `Deno's sandbox does not allow what is needed ${why}; start the worker with --allow-${kind}=${value}`,

@@ -12,6 +12,12 @@ export const MAX_REQUEST_BYTES = 1024 * 1024;
 /** The longest time limit that a request may ask for, in seconds: seven days. */
 export const MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
 
+/**
+ * The deepest nesting that is read at all. What is deeper than that is hostile,
+ * and could exhaust the stack of whoever walks through it.
+ */
+const MAX_NESTING = 100;
+
 /** One level of a topic, so neither `/` nor `+` nor `#`: 1 to 128 characters. */
 export const taskIdSchema = z.string().regex(
   /^[A-Za-z0-9._:@~-]{1,128}$/,
@@ -92,6 +98,12 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
   }
   let value: unknown;
   let text: string;
+  if (nestingOf(payload) > MAX_NESTING) {
+    return refuse("invalid_request", [{
+      path: "",
+      message: `must not be nested deeper than ${MAX_NESTING} levels`,
+    }]);
+  }
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(payload);
     value = JSON.parse(text);
@@ -117,6 +129,24 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
     result.error.issues.slice(0, 20).flatMap(fieldErrors),
     id.success ? id.data : null,
   );
+}
+
+/** How deep objects and lists are nested; of what is no JSON, some number. */
+function nestingOf(json: Uint8Array): number {
+  let deepest = 0;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (inString) {
+      if (byte === 0x5c) i++; // A backslash: the next one does not end it.
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      deepest = Math.max(deepest, ++depth);
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return deepest;
 }
 
 /** Of ECMAScript 2026; the compiler's library does not have them yet. */

@@ -41,6 +41,12 @@ const ANSWERS: ReadonlySet<string> = new Set([
 /** At most so many publications are under way, whatever the broker allows. */
 const MAX_UNDER_WAY = 100;
 
+/**
+ * The largest packet that we take, in bytes: a request of 1 MiB, signed, with
+ * all its properties. A broker does not deliver what is larger (3.1.2.11.4).
+ */
+const MAX_PACKET_BYTES = 2 * 1024 * 1024;
+
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -306,7 +312,10 @@ export class MqttConnection {
     const options: IClientOptions = {
       clientId,
       clean: sessionExpiry === 0,
-      properties: { sessionExpiryInterval: sessionExpiry },
+      properties: {
+        sessionExpiryInterval: sessionExpiry,
+        maximumPacketSize: MAX_PACKET_BYTES,
+      },
       // The broker forgets shared subscriptions sooner than sessions, so
       // `onConnect` subscribes every time; the library need not.
       resubscribe: false,

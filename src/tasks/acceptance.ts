@@ -94,9 +94,12 @@ export class Acceptance {
    * @returns settles when it is accepted, or released; never rejects
    */
   accept(delivery: Delivery, origin: Origin): Promise<void> {
-    const now = this.#receive(delivery, origin).finally(() =>
-      this.#current.delete(now)
-    );
+    const now = this.#receive(delivery, origin).catch((error) =>
+      this.#options.log.error(
+        "cannot accept a message; it stays with the broker",
+        { error },
+      )
+    ).finally(() => this.#current.delete(now));
     this.#current.add(now);
     return now;
   }
@@ -135,20 +138,13 @@ export class Acceptance {
     const turn = { earlier: this.#placed, taken: place.resolve };
     this.#placed = Promise.all([turn.earlier, place.promise]);
     const now = (async () => {
-      await before;
+      await before?.catch(() => {});
       await this.#accept(task, { origin, turn });
     })().finally(turn.taken);
     this.#inHand.set(task.id, now);
-    try {
-      await now;
-    } catch (error) {
-      this.#options.log.error(
-        "cannot accept the task; its message stays with the broker",
-        { task_id: task.id, error },
-      );
-    } finally {
+    await now.finally(() => {
       if (this.#inHand.get(task.id) === now) this.#inHand.delete(task.id);
-    }
+    });
   }
 
   /** Somebody may fit in who has waited for it; call it on every change. */

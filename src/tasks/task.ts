@@ -67,9 +67,17 @@ export class Task {
     this.request = request;
     this.extraVars = extraVars;
     this.delivery = delivery;
-    this.createdAt = options.createdAt ?? new Date();
-    this.hops = options.hops ?? 0;
     this.signature = options.signature ?? null;
+    // Anybody can write such a property: it is neither to come, nor older than
+    // the signature.
+    const now = Date.now();
+    this.createdAt = new Date(
+      Math.max(
+        Math.min(options.createdAt?.getTime() ?? now, now),
+        this.signature?.issuedAt.getTime() ?? 0,
+      ),
+    );
+    this.hops = options.hops ?? 0;
     const expiry = delivery.properties.expirySeconds;
     const byMessage = expiry === undefined
       ? null

@@ -17,8 +17,9 @@ from . import counters, versions
 def become_playbook(job, here, parent_of_tmp):
     """Prepares this process, in which the program's own main then runs.
 
-    :param job: ``argv``, the arguments; ``extra_vars``, JSON or None;
-        ``vault_password`` or None; and ``event_fd``, where events are written
+    :param job: ``argv``, the arguments; ``inventory_programs``, whether they
+        are run; ``extra_vars``, JSON or None; ``vault_password`` or None; and
+        ``event_fd``, where events are written
     :param here: the directory of these files
     :param parent_of_tmp: where Ansible keeps its local temporary directories
     """
@@ -47,6 +48,8 @@ def become_playbook(job, here, parent_of_tmp):
 
     leave_at_the_end()
     counters.install(job["event_fd"], here)
+    if not job.get("inventory_programs"):
+        versions.run_no_inventory_programs()
     arguments = list(job["argv"])
     if job.get("extra_vars") is not None:
         # In the arguments of this process they are in no process list: the

@@ -136,6 +136,16 @@ def as_data(extra_vars):
     return {"__ansible_unsafe": extra_vars}
 
 
+def run_no_inventory_programs():
+    """Takes out the inventory plugin that runs what is executable."""
+    from ansible import constants
+
+    constants.INVENTORY_ENABLED = [
+        name for name in constants.INVENTORY_ENABLED
+        if name not in ("script", "ansible.builtin.script")
+    ]
+
+
 def add_vault_password(password):
     """Adds a secret for the default vault id to those that Ansible sets up."""
     from ansible import constants
