@@ -10,13 +10,11 @@
  */
 import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
 import { version } from "./cli/version.ts";
-import { type Config, RUN_VARIABLES } from "./config/mod.ts";
+import type { Config } from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
 import { HandOver, type HandOverStep } from "./group/hand_over.ts";
-import { endOfLeftBehind } from "./group/left_behind.ts";
 import { LoadReport } from "./group/load.ts";
 import {
-  enquire,
   IdInUseError,
   Membership,
   type Predecessor,
@@ -31,12 +29,12 @@ import {
   readAs,
 } from "./messages/presence.ts";
 import { taskIdSchema } from "./messages/task_request.ts";
-import { TrustedKeys } from "./messages/signed.ts";
+import type { TrustedKeys } from "./messages/signed.ts";
+import { cancelReason } from "./messages/cancel.ts";
 import { Topics } from "./messages/topics.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
-  ConnectionLostError,
   type Delivery,
   type Incoming,
   MqttConnection,
@@ -50,31 +48,24 @@ import { TaskQueue } from "./tasks/queue.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
 import { StatusBoard } from "./tasks/status_board.ts";
+import {
+  brokerOf,
+  enquireFirst,
+  runEnvironment,
+  StartError,
+  trustedKeysOf,
+} from "./worker/before.ts";
+import { waitingForRestart } from "./worker/changes.ts";
+import { reclaim, recover } from "./worker/coming_back.ts";
+import { Gate } from "./worker/gate.ts";
+import { shutDown } from "./worker/shut_down.ts";
+import { Signals } from "./worker/signals.ts";
 
 /** How long the broker waits before it says that we are gone (3.1.3.2.2). */
 const WILL_DELAY_SECONDS = 30;
 
 /** Deliveries beyond what fits, so that a full queue can still refuse. */
 const REFUSAL_MARGIN = 32;
-
-/** How long the last acknowledgements may take, in milliseconds. */
-const LAST_WORDS_MS = 10_000;
-
-/** How long a run may take to be gone after it was killed, in milliseconds. */
-const RUN_END_MS = 3000;
-
-/** How long peers have to take what waits here, in milliseconds. */
-const HAND_OVER_MS = 5000;
-
-/** Keys whose new values count without a restart. */
-const AT_ONCE =
-  /^(log_level|policy\..*|security\..*|worker\.(task_timeout|status_interval))$/;
-
-/** The worker cannot start; the message says why. */
-export class StartError extends Error {
-  /** The kind of error. */
-  override name = "StartError";
-}
 
 /** A step at which a killing test may stop the process. */
 export type Step = StartStep | HandOverStep | AdoptionStep;
@@ -148,158 +139,6 @@ export async function runWorker(
     throw error;
   } finally {
     signals.close();
-  }
-}
-
-/** What the runs get of our environment; nothing that the configuration uses. */
-function runEnvironment(): Record<string, string> {
-  const environment: Record<string, string> = {};
-  for (const name of RUN_VARIABLES) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) environment[name] = value;
-  }
-  return environment;
-}
-
-async function brokerOf({ mqtt }: Config): Promise<Broker> {
-  const broker: Broker = {
-    host: mqtt.host,
-    port: mqtt.port,
-    keepalive: mqtt.keepalive,
-    reconnectMin: mqtt.reconnect_min,
-    reconnectMax: mqtt.reconnect_max,
-  };
-  if (mqtt.username !== undefined) broker.username = mqtt.username;
-  if (mqtt.password !== undefined) broker.password = mqtt.password;
-  if (mqtt.websocket_path !== undefined) {
-    broker.websocketPath = mqtt.websocket_path;
-  }
-  if (mqtt.tls_enabled) {
-    broker.tls = {};
-    for (
-      const [name, path] of [
-        ["ca", mqtt.tls_ca_cert],
-        ["cert", mqtt.tls_client_cert],
-        ["key", mqtt.tls_client_key],
-      ] as const
-    ) {
-      if (path === undefined) continue;
-      try {
-        broker.tls[name] = await Deno.readTextFile(path);
-      } catch (error) {
-        throw new StartError(`Cannot read "${path}": ${error}`);
-      }
-    }
-  }
-  return broker;
-}
-
-/** The keys that requests must be signed with; null: with none. */
-async function trustedKeysOf(
-  { security }: Config,
-): Promise<TrustedKeys | null> {
-  if (security.trusted_keys === undefined) return null;
-  return await TrustedKeys.read(
-    await Promise.all(
-      security.trusted_keys.map(async ({ id, file }) =>
-        [id, await Deno.readTextFile(file)] as [string, string]
-      ),
-    ),
-  );
-}
-
-/** Asks, before the first connection of our own, whether the id is free. */
-async function enquireFirst(
-  broker: Broker,
-  { config, topics, log, signals }: {
-    config: Config;
-    topics: Topics;
-    log: Log;
-    signals: Signals;
-  },
-): Promise<Predecessor | null> {
-  const workerId = config.worker.worker_id;
-  for (let wait = broker.reconnectMin; signals.count === 0;) {
-    try {
-      const visit = await Visit.open(broker, {
-        clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
-        sessionExpiry: 0,
-      });
-      try {
-        return await enquire(visit, { topics, workerId });
-      } finally {
-        await visit.end();
-      }
-    } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
-      log.warn(
-        `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`,
-      );
-      await signals.next(wait * 1000 * (0.5 + Math.random() / 2));
-      wait = Math.min(wait * 2, broker.reconnectMax);
-    }
-  }
-  return null;
-}
-
-/** Counts the signals that ask the process to stop. */
-class Signals {
-  count = 0;
-  hangup: () => void = () => {};
-  #arrived = Promise.withResolvers<void>();
-  readonly #stop = () => {
-    this.count++;
-    this.#arrived.resolve();
-    this.#arrived = Promise.withResolvers<void>();
-  };
-  readonly #hup = () => this.hangup();
-
-  constructor() {
-    Deno.addSignalListener("SIGTERM", this.#stop);
-    Deno.addSignalListener("SIGINT", this.#stop);
-    Deno.addSignalListener("SIGHUP", this.#hup);
-  }
-
-  /** Settles at the next signal, or after a time in milliseconds. */
-  async next(withinMs?: number): Promise<void> {
-    const { promise } = this.#arrived;
-    if (withinMs === undefined) return await promise;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const time = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([promise, time]);
-    clearTimeout(timer);
-  }
-
-  close(): void {
-    Deno.removeSignalListener("SIGTERM", this.#stop);
-    Deno.removeSignalListener("SIGINT", this.#stop);
-    Deno.removeSignalListener("SIGHUP", this.#hup);
-  }
-}
-
-/** A state that can be waited for. */
-class Gate {
-  #isOpen = false;
-  #opened = Promise.withResolvers<void>();
-
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
-  open(): void {
-    this.#isOpen = true;
-    this.#opened.resolve();
-  }
-
-  close(): void {
-    if (this.#isOpen) this.#opened = Promise.withResolvers<void>();
-    this.#isOpen = false;
-  }
-
-  wait(): Promise<void> {
-    return this.#opened.promise;
   }
 }
 
@@ -730,60 +569,34 @@ class Worker {
 
   // ---- coming back
 
-  /** Ends what an earlier process of this worker has left behind. */
   async #recover(): Promise<void> {
     const early = this.#early ?? [];
-    const delivered = new Set(
-      await Promise.all(
-        early.map(({ payload }) => this.#opener.taskIdOf(payload)),
-      ),
-    );
-    for (const id of this.#claimedBefore) {
-      if (delivered.has(id)) continue;
-      const { seen } = await this.#board.look(id, {
-        redelivered: true,
-        from: null,
-      });
-      const end = endOfLeftBehind(seen, {
-        workerId: this.#workerId,
-        topic: this.#topics.status(id),
-        retentionSeconds: this.#config.worker.status_retention,
-        started: false,
-      });
-      this.#board.forget(id);
-      if (!end) continue;
-      await this.#control.publish(end);
-      this.#log.warn("a task that was running when the worker stopped failed", {
-        task_id: id,
-      });
-    }
+    await recover(early, {
+      claimed: this.#claimedBefore,
+      workerId: this.#workerId,
+      topics: this.#topics,
+      retentionSeconds: this.#config.worker.status_retention,
+      channel: this.#control,
+      opener: this.#opener,
+      board: this.#board,
+      log: this.#log,
+    });
     await this.#claims.publish();
     this.#early = null;
     early.forEach((delivery) => this.#onDelivery(delivery));
   }
 
-  /**
-   * The group has given up on this worker while it was away: what waits here
-   * may have moved, and what runs here may have been ended. Takes everything
-   * again that nobody else has, under a new name.
-   */
   #reclaim(): Promise<void> {
     this.#connected.close();
     this.#reclaiming ??= (async () => {
       this.#log.warn("the group has adopted this worker's session meanwhile");
-      const instance = this.#membership.renew();
-      this.#board.renew(instance);
-      this.#claims.renew(instance);
-      for (const active of this.#dispatcher.active) {
-        if (!active.running) await this.#board.retake(active.task);
-        else if (await this.#board.endedElsewhere(active.task.id)) {
-          this.#dispatcher.lost(active.task.id);
-        }
-      }
-      for (const task of [...this.#queue.tasks()]) {
-        if (!await this.#board.retake(task)) this.#dispatcher.drop(task);
-      }
-      await this.#claims.publish();
+      await reclaim({
+        membership: this.#membership,
+        board: this.#board,
+        claims: this.#claims,
+        dispatcher: this.#dispatcher,
+        queue: this.#queue,
+      });
     })().finally(() => this.#reclaiming = null);
     return this.#reclaiming;
   }
@@ -805,70 +618,29 @@ class Worker {
     await visit.end();
   }
 
-  // ---- stopping
+  // ---- stopping, and changing
 
   async #shutDown(signals: Signals): Promise<void> {
-    const { worker, mqtt } = this.#config;
     this.#log.info("stopping: no further task is started");
     this.#draining = true;
     this.#adoption.stop();
     this.#load.update();
-    const enough = new AbortController();
-    const givenAway = this.#membership.announce("draining").then(() =>
-      this.#giveAway(enough.signal)
-    );
-    givenAway.catch((error) =>
-      this.#log.warn("cannot hand over what waits here", { error })
-    );
-
-    const runs = Promise.all(
-      [...this.#dispatcher.active].map(({ ended }) => ended),
-    );
-    const grace = signals.count > 1 ? 0 : worker.shutdown_grace * 1000;
-    await Promise.race([runs, signals.next(grace)]);
-    this.#endActive(signals.count > 1);
-    void signals.next().then(() => this.#endActive(true));
-    await within(worker.kill_grace * 1000 + RUN_END_MS, runs);
-    if (signals.count === 1) await within(HAND_OVER_MS, givenAway);
-    enough.abort();
-    if (mqtt.session_expiry === 0) {
-      // Nobody would deliver these again.
-      for (const task of [...this.#queue.tasks()]) {
-        void this.#dispatcher.endWaiting(task, {
-          state: "cancelled",
-          error: "the worker was stopped",
-        });
-      }
-    }
-    const acknowledged = await within(
-      LAST_WORDS_MS,
-      this.#dispatcher.idle().then(() => this.#control.allAcknowledged()),
-    );
-    if (!acknowledged) {
-      this.#log.warn("the broker has not acknowledged all statuses in time");
-    }
-    // With nobody else there, the broker keeps for us what comes meanwhile.
-    if (this.#peers.online().length === 0 && this.#intake.ready) {
-      await within(1000, this.#subscribeTasks());
-    }
-    await within(1000, this.#membership.announce("offline"));
+    await shutDown(signals, {
+      config: this.#config,
+      log: this.#log,
+      dispatcher: this.#dispatcher,
+      queue: this.#queue,
+      membership: this.#membership,
+      peers: this.#peers,
+      handOver: this.#handOver,
+      acceptance: this.#acceptance,
+      unsubscribe: () => this.#intake.unsubscribe(this.#topics.sharedTasks),
+      subscribe: async () => {
+        if (this.#intake.ready) await this.#subscribeTasks();
+      },
+      allAcknowledged: () => this.#control.allAcknowledged(),
+    });
     this.#log.info("stopped");
-  }
-
-  #endActive(immediately: boolean): void {
-    for (const active of this.#dispatcher.active) {
-      active.end({ state: "cancelled", error: "the worker was stopped" }, {
-        immediately,
-      });
-    }
-  }
-
-  /** Lets the others of the group have what comes, and what waits here. */
-  async #giveAway(signal: AbortSignal): Promise<void> {
-    if (this.#peers.online().length === 0) return;
-    await this.#intake.unsubscribe(this.#topics.sharedTasks);
-    await this.#acceptance.settled();
-    await this.#handOver.everything(signal);
   }
 
   async #reload(): Promise<void> {
@@ -888,45 +660,9 @@ class Worker {
     this.#limits.timeoutSeconds = config.worker.task_timeout;
     this.#limits.statusIntervalSeconds = config.worker.status_interval;
     this.#ansible.policy = config.policy;
-    const waiting = differences(this.#config, config).filter((key) =>
-      !AT_ONCE.test(key)
-    );
+    const waiting = waitingForRestart(this.#config, config);
     log.info("the configuration was read again", {
       ...(waiting.length > 0 && { needs_restart: waiting.join(", ") }),
     });
   }
-}
-
-/** The keys whose values differ, as `section.key`. */
-function differences(a: object, b: object, prefix = ""): string[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
-    const [x, y] = [a, b].map((side) => (side as Record<string, unknown>)[key]);
-    if (x && y && typeof x === "object" && typeof y === "object") {
-      return differences(x, y, `${prefix}${key}.`);
-    }
-    return x === y ? [] : [`${prefix}${key}`];
-  });
-}
-
-/** The reason that a cancel gives. */
-function cancelReason(payload: Uint8Array): string {
-  let reason: unknown;
-  try {
-    reason = JSON.parse(new TextDecoder().decode(payload))?.reason;
-  } catch {
-    // Whoever sends a cancel that we cannot read still wants the task to stop.
-  }
-  return typeof reason === "string" && reason
-    ? `cancelled: ${reason.slice(0, 1000)}`
-    : "cancelled";
-}
-
-/** Whether a promise settles well within a time in milliseconds. */
-async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const done = promise.then(() => true, () => false);
-  return await Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

@@ -1,0 +1,125 @@
+/**
+ * The way out of a worker, from the first signal on.
+ *
+ * It takes no more work: what waits goes to peers, and what no peer takes stays
+ * with the broker for the next start. It stops the work: what runs may go on
+ * for `shutdown_grace`, and is ended then, or at the second signal at once. It
+ * leaves when the broker has acknowledged everything, or when that takes too
+ * long.
+ *
+ * @module
+ */
+import type { Config } from "../config/mod.ts";
+import type { HandOver } from "../group/hand_over.ts";
+import type { Membership } from "../group/membership.ts";
+import type { Peers } from "../group/peers.ts";
+import type { Acceptance } from "../tasks/acceptance.ts";
+import type { Dispatcher } from "../tasks/dispatcher.ts";
+import type { Log } from "../tasks/ports.ts";
+import type { TaskQueue } from "../tasks/queue.ts";
+import type { Signals } from "./signals.ts";
+import { within } from "./within.ts";
+
+/** How long the last acknowledgements may take, in milliseconds. */
+const LAST_WORDS_MS = 10_000;
+
+/** How long a run may take to be gone after it was killed, in milliseconds. */
+const RUN_END_MS = 3000;
+
+/** How long peers have to take what waits here, in milliseconds. */
+const HAND_OVER_MS = 5000;
+
+/** The parts of a worker that have to stop. */
+export interface Stopping {
+  /** The configuration. */
+  config: Config;
+  /** Where to write what happens. */
+  log: Log;
+  /** The queue and the slots. */
+  dispatcher: Dispatcher;
+  /** The tasks that wait here. */
+  queue: TaskQueue;
+  /** This worker's own presence. */
+  membership: Membership;
+  /** The other workers of the group. */
+  peers: Peers;
+  /** Gives tasks to peers. */
+  handOver: HandOver;
+  /** The way in. */
+  acceptance: Acceptance;
+  /** Ends the subscription to new tasks. */
+  unsubscribe(): Promise<void>;
+  /** Takes it up again, if there is a connection. */
+  subscribe(): Promise<void>;
+  /** Settles when the broker has answered everything that was published. */
+  allAcknowledged(): Promise<void>;
+}
+
+/** Stops the work; returns when all that can be said is said. */
+export async function shutDown(
+  signals: Signals,
+  parts: Stopping,
+): Promise<void> {
+  const { config: { worker, mqtt }, dispatcher, log, membership, queue } =
+    parts;
+  const enough = new AbortController();
+  const givenAway = membership.announce("draining").then(() =>
+    giveAway(parts, enough.signal)
+  );
+  givenAway.catch((error) =>
+    log.warn("cannot hand over what waits here", { error })
+  );
+
+  const runs = Promise.all([...dispatcher.active].map(({ ended }) => ended));
+  const grace = signals.count > 1 ? 0 : worker.shutdown_grace * 1000;
+  await Promise.race([runs, signals.next(grace)]);
+  endActive(dispatcher, { immediately: signals.count > 1 });
+  void signals.next().then(() => endActive(dispatcher, { immediately: true }));
+  await within(worker.kill_grace * 1000 + RUN_END_MS, runs);
+  if (signals.count === 1) await within(HAND_OVER_MS, givenAway);
+  enough.abort();
+  if (mqtt.session_expiry === 0) {
+    // Nobody would deliver these again.
+    for (const task of [...queue.tasks()]) {
+      void dispatcher.endWaiting(task, {
+        state: "cancelled",
+        error: "the worker was stopped",
+      });
+    }
+  }
+  const acknowledged = await within(
+    LAST_WORDS_MS,
+    dispatcher.idle().then(() => parts.allAcknowledged()),
+  );
+  if (!acknowledged) {
+    log.warn("the broker has not acknowledged all statuses in time");
+  }
+  // With nobody else there, the broker keeps for us what comes meanwhile.
+  if (parts.peers.online().length === 0) {
+    await within(1000, parts.subscribe());
+  }
+  await within(1000, membership.announce("offline"));
+}
+
+function endActive(
+  dispatcher: Dispatcher,
+  options: { immediately: boolean },
+): void {
+  for (const active of dispatcher.active) {
+    active.end(
+      { state: "cancelled", error: "the worker was stopped" },
+      options,
+    );
+  }
+}
+
+/** Lets the others of the group have what comes, and what waits here. */
+async function giveAway(
+  { acceptance, handOver, peers, unsubscribe }: Stopping,
+  signal: AbortSignal,
+): Promise<void> {
+  if (peers.online().length === 0) return;
+  await unsubscribe();
+  await acceptance.settled();
+  await handOver.everything(signal);
+}
