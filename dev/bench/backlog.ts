@@ -1,12 +1,33 @@
-// deno-lint-ignore-file no-console
 /**
- * `deno task bench:backlog [N]`: requests that pile up while the only worker is
- * down (default: 10,000), until all are done.
+ * Requests that pile up while the only worker is down, until all are done.
  *
  * @module
  */
 import { backlogRun } from "../../tests/faults/backlog_run.ts";
-import { setUp } from "../set_up.ts";
+import type { Figure } from "./figures.ts";
 
-if (!await setUp()) Deno.exit(1);
-console.log(await backlogRun(Number(Deno.args[0] ?? 10_000)));
+const TASKS = 10_000;
+
+/** 10,000 requests, with three slots. */
+export async function backlog(): Promise<Figure[]> {
+  const { seconds, before, most, obeyed } = await backlogRun(TASKS);
+  const what = "backlog of 10,000";
+  return [
+    {
+      what: `${what}: done`,
+      values: [TASKS / seconds * 60],
+      unit: "tasks/min",
+    },
+    {
+      what: `${what}: memory at most`,
+      values: [most],
+      unit: "MB",
+      against: { what: "at the start", ratios: [most / before] },
+    },
+    {
+      what: `${what}: a cancel is obeyed in`,
+      values: [obeyed * 1000],
+      unit: "ms",
+    },
+  ];
+}

@@ -10,8 +10,19 @@ import { Project } from "../harness/project.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
 import { Worker } from "../harness/worker.ts";
 
-/** @returns one line with what was measured */
-export async function backlogRun(tasks: number): Promise<string> {
+/** What was measured; times in seconds, memory in MB. */
+export interface Backlog {
+  /** From the worker's start to the last final status. */
+  seconds: number;
+  /** The worker's memory at first, and at most. */
+  before: number;
+  most: number;
+  /** From a cancel to its final status. */
+  obeyed: number;
+}
+
+/** Lets so many requests pile up, and the worker come back. */
+export async function backlogRun(tasks: number): Promise<Backlog> {
   await using broker = await Broker.start({
     persistence: true,
     extra: ["max_queued_messages 0"],
@@ -58,9 +69,5 @@ export async function backlogRun(tasks: number): Promise<string> {
   await nothingHeld(client, broker.port, ["w1"]);
   assert.equal(await worker.stop(), 0);
   assert.deepEqual(count, { success: tasks - 1, cancelled: 1 });
-  return `${tasks} tasks in ${seconds.toFixed(0)} s (${
-    (tasks / seconds * 60).toFixed(0)
-  } a minute); the worker had ${before.toFixed(0)} MB at first, ${
-    most.toFixed(0)
-  } MB at most; a cancel was obeyed in ${obeyed.toFixed(0)} ms`;
+  return { seconds, before, most, obeyed: obeyed / 1000 };
 }

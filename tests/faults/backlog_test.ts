@@ -5,6 +5,13 @@ Deno.test({
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
-    console.log(await backlogRun(1000));
+    const { seconds, before, most, obeyed } = await backlogRun(1000);
+    console.log(
+      `${seconds.toFixed(0)} s; the worker had ${
+        before.toFixed(0)
+      } MB at first, ${most.toFixed(0)} MB at most; a cancel was obeyed in ${
+        (obeyed * 1000).toFixed(0)
+      } ms`,
+    );
   },
 });

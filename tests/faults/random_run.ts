@@ -89,7 +89,7 @@ export async function randomRun(
         note("cancel");
         await client.cancel(pick(ids), "by chance");
       }
-      if (random() < 0.3) await pause(random() * 0.2);
+      if (random() < 0.5) await pause(random() * 0.3);
     }
     submitted = true;
   })();

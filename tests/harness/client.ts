@@ -197,6 +197,12 @@ export class Client implements AsyncDisposable {
     return await this.final(request.task_id, seconds);
   }
 
+  /** Calls back with each message, until the function that it returns is called. */
+  listen(listener: (message: Message) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** Every status of a task that has been seen. */
   history(taskId: string): TaskStatus[] {
     const topic = `${this.base}/tasks/${taskId}/status`;

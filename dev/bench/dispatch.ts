@@ -1,0 +1,39 @@
+/**
+ * From publishing a request to its `running` status, on an idle worker.
+ *
+ * @module
+ */
+import { type Figure, quantile } from "./figures.ts";
+import { Scene } from "./scene.ts";
+
+const TASKS = 200;
+
+/** 200 tasks, one after the other. */
+export async function dispatch(): Promise<Figure[]> {
+  await using scene = await Scene.create();
+  await scene.worker();
+  const { client } = scene;
+  const times: number[] = [];
+  for (let i = -5; i < TASKS; i++) {
+    const request = scene.request("none.yml");
+    const topic = `${client.base}/tasks/${request.task_id}/status`;
+    const since = performance.now();
+    await client.submit(request);
+    const { at } = await client.message(
+      "running",
+      (message) =>
+        message.topic === topic && message.text.includes('"running"'),
+    );
+    await client.final(request.task_id);
+    if (i >= 0) times.push(at - since);
+  }
+  return [
+    { what: "dispatch: to `running`", values: times, unit: "ms" },
+    {
+      what: "dispatch: the same, 99 of 100",
+      values: [quantile(times, 0.99)],
+      unit: "ms",
+      aim: { most: 15 },
+    },
+  ];
+}

@@ -1,0 +1,60 @@
+/**
+ * What an idle worker costs, by process.
+ *
+ * @module
+ */
+import type { Figure } from "./figures.ts";
+import { Scene } from "./scene.ts";
+
+/** How long it is watched, in seconds. */
+const WATCHED = 30;
+
+/** The unit of times in /proc, on every Linux that Deno runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Memory and processor time of the worker and of its waiting launcher. */
+export async function idle(): Promise<Figure[]> {
+  await using scene = await Scene.create();
+  const worker = await scene.worker();
+  await scene.byMessage(scene.request("one.yml"));
+  const processes = await scene.project.processes();
+  const figures: Figure[] = [];
+  const parts = processes.map(({ pid, command }) => ({
+    pid,
+    name: pid === worker.pid
+      ? "the worker"
+      : command.includes("ansible-playbook")
+      ? "the waiting launcher"
+      : command,
+  }));
+  const before = await Promise.all(parts.map(({ pid }) => cpu(pid)));
+  await new Promise((resolve) => setTimeout(resolve, WATCHED * 1000));
+  for (const [i, { pid, name }] of parts.entries()) {
+    const { pss, rss } = await memory(pid);
+    figures.push(
+      { what: `idle: ${name}, resident`, values: [rss], unit: "MB" },
+      { what: `idle: ${name}, its share of it`, values: [pss], unit: "MB" },
+      {
+        what: `idle: ${name}, processor`,
+        values: [(await cpu(pid) - before[i]!) / WATCHED * 1000],
+        unit: "ms/s",
+      },
+    );
+  }
+  return figures;
+}
+
+async function memory(pid: number): Promise<{ pss: number; rss: number }> {
+  const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
+  const of = (name: string) =>
+    Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)![1]) / 1024;
+  return { pss: of("Pss"), rss: of("Rss") };
+}
+
+/** Seconds of processor time so far. */
+async function cpu(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // The command stands in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}

@@ -1,0 +1,47 @@
+// deno-lint-ignore-file no-console
+/**
+ * `deno task bench [NAME…]`: measures what the README claims, each figure side
+ * by side with what it is compared with, and ends in one table. Without a name,
+ * all are measured, which takes about an hour.
+ *
+ * @module
+ */
+import { setUp } from "../set_up.ts";
+import { backlog } from "./backlog.ts";
+import { burst } from "./burst.ts";
+import { dispatch } from "./dispatch.ts";
+import { type Figure, table } from "./figures.ts";
+import { group } from "./group.ts";
+import { idle } from "./idle.ts";
+import { longRun } from "./long_run.ts";
+import { start } from "./start.ts";
+import { sustained } from "./sustained.ts";
+
+const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
+  start,
+  dispatch,
+  sustained,
+  burst,
+  backlog,
+  group,
+  idle,
+  "long-run": longRun,
+};
+
+const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);
+const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
+if (unknown.length > 0) {
+  console.error(
+    `There is no benchmark ${unknown.join(", ")}; there are ${
+      Object.keys(BENCHMARKS).join(", ")
+    }.`,
+  );
+  Deno.exit(2);
+}
+if (!await setUp()) Deno.exit(1);
+const figures: Figure[] = [];
+for (const name of names) {
+  console.log(`${name} …`);
+  figures.push(...await BENCHMARKS[name]!());
+}
+console.log(`\n${await table(figures)}`);
