@@ -40,6 +40,11 @@ const NEEDS: Need[] = [
     isThere: () => runs("mosquitto_pub", "--version"),
   },
   {
+    program: "python3 -m venv",
+    packages: all("python3", { "apt-get": "python3-venv" }),
+    isThere: () => runs("python3", "-c", "import ensurepip, venv"),
+  },
+  {
     program: "openssl",
     packages: all("openssl"),
     isThere: () => runs("openssl", "version"),

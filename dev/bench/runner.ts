@@ -1,12 +1,12 @@
 /**
- * ansible-runner, from PyPI, in a virtual environment of its own that is kept
- * for the next time.
+ * ansible-runner, from PyPI, as a program uses it that has imported it.
  *
  * @module
  */
+import { pythonWith } from "../python.ts";
 import type { Scene } from "./scene.ts";
 
-const RELEASE = "2.4.3";
+const REQUIREMENT = "ansible-runner==2.4.3";
 
 /** Runs one playbook a line, in a process that has imported it. */
 const PROGRAM = `
@@ -33,7 +33,7 @@ export class Runner implements AsyncDisposable {
   }
 
   static async start({ project }: Scene): Promise<Runner> {
-    const python = await environment();
+    const python = await pythonWith(REQUIREMENT);
     const directory = project.path("runner");
     await Deno.mkdir(directory);
     const runner = new Runner(
@@ -79,29 +79,4 @@ async function* lines(
     rest = all.pop()!;
     yield* all;
   }
-}
-
-/** @returns the Python of the virtual environment */
-async function environment(): Promise<string> {
-  const cache = Deno.env.get("XDG_CACHE_HOME") ??
-    `${Deno.env.get("HOME")}/.cache`;
-  const directory = `${cache}/ansible-worker/ansible-runner-${RELEASE}`;
-  const python = `${directory}/bin/python`;
-  const there = await new Deno.Command(python, {
-    args: ["-c", "import ansible_runner"],
-    stderr: "null",
-  }).output().then(({ success }) => success, () => false);
-  if (there) return python;
-  // deno-lint-ignore no-console
-  console.log(`Installing ansible-runner ${RELEASE} into ${directory} …`);
-  for (
-    const [program, ...args] of [
-      ["python3", "-m", "venv", "--clear", directory],
-      [python, "-m", "pip", "install", "-q", `ansible-runner==${RELEASE}`],
-    ] as [string, ...string[]][]
-  ) {
-    const { success } = await new Deno.Command(program, { args }).output();
-    if (!success) throw new Error(`Cannot run ${program} ${args.join(" ")}`);
-  }
-  return python;
 }

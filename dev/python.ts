@@ -1,0 +1,52 @@
+// deno-lint-ignore-file no-console
+/**
+ * Python packages from PyPI, each in a virtual environment of its own that is
+ * kept for the next time.
+ *
+ * @module
+ */
+
+/**
+ * Makes sure that a package is there; says so where it has to be installed.
+ *
+ * @param requirement such as `paho-mqtt==2.1.0`
+ * @returns the Python that has it
+ * @throws it cannot be installed
+ */
+export async function pythonWith(requirement: string): Promise<string> {
+  const cache = Deno.env.get("XDG_CACHE_HOME") ??
+    `${Deno.env.get("HOME")}/.cache`;
+  const directory = `${cache}/ansible-worker/${requirement}`;
+  const python = `${directory}/bin/python`;
+  const [name, release] = requirement.split("==") as [string, string];
+  const check =
+    `from importlib.metadata import version as v; assert v("${name}") == "${release}"`;
+  if (await runs(python, ["-c", check])) return python;
+  console.log(`Installing ${requirement} into ${directory} …`);
+  for (
+    const [program, ...args] of [
+      ["python3", "-m", "venv", "--clear", directory],
+      [python, "-m", "pip", "install", "--quiet", requirement],
+    ] as [string, ...string[]][]
+  ) {
+    const { success, stderr } = await new Deno.Command(program, { args })
+      .output();
+    if (!success) {
+      throw new Error(
+        `Cannot run ${program} ${args.join(" ")}: ${
+          new TextDecoder().decode(stderr)
+        }`,
+      );
+    }
+  }
+  return python;
+}
+
+async function runs(program: string, args: string[]): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(program, { args }).output();
+    return success;
+  } catch {
+    return false;
+  }
+}
