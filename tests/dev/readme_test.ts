@@ -7,17 +7,19 @@ import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import { parseTaskRequest } from "../../src/messages/task_request.ts";
 
 const README = await Deno.readTextFile(`${ROOT}README.md`);
+const MESSAGES = await Deno.readTextFile(`${ROOT}docs/messages.md`);
+const CONFIGURATION = await Deno.readTextFile(`${ROOT}docs/configuration.md`);
 
-/** A fenced example of the README. */
+/** A fenced example of docs/messages.md. */
 function example(name: string): unknown {
   const found = new RegExp(
     `<!-- example: ${name} -->\\s*\`\`\`json\\n([\\s\\S]*?)\`\`\``,
-  ).exec(README);
-  assert.ok(found, `the README has the example "${name}"`);
+  ).exec(MESSAGES);
+  assert.ok(found, `docs/messages.md has the example "${name}"`);
   return JSON.parse(found[1]!);
 }
 
-Deno.test("the README's examples are messages of the contract, fields in order", () => {
+Deno.test("the documented examples are messages of the contract, fields in order", () => {
   const parsed = parseTaskRequest(
     new TextEncoder().encode(JSON.stringify(example("request"))),
   );
@@ -36,14 +38,14 @@ Deno.test("the README's examples are messages of the contract, fields in order",
   }
 });
 
-Deno.test("the README's configuration table and the example list every key", async () => {
+Deno.test("the configuration's table and the example list every key", async () => {
   const keys = Object.keys(configSchema.shape).flatMap((key) =>
     key in sections
       ? Object.keys(sections[key as keyof typeof sections].shape)
         .map((inner) => `${key}.${inner}`)
       : [key]
   ).sort();
-  const table = [...README.matchAll(/^\| (`[a-z_.`, ]+`) +\|/gm)]
+  const table = [...CONFIGURATION.matchAll(/^\| (`[a-z_.`, ]+`) +\|/gm)]
     .flatMap(([, cell]) => [...cell!.matchAll(/`([a-z_.]+)`/g)])
     .map(([, key]) => key!);
   assert.deepEqual(table.sort(), keys);
@@ -59,4 +61,25 @@ Deno.test("the flags in the README are those of the start task", async () => {
   const told = README.match(/^deno run .*src\/main\.ts$/m)![0];
   const flags = tasks.start.replace(/--allow-env=\S+/, "--allow-env=…");
   assert.equal(told, flags);
+});
+
+Deno.test("the README fits on three screens, and its links lead somewhere", async () => {
+  assert.ok(README.split("\n").length <= 150);
+  for await (const { name } of Deno.readDir(`${ROOT}docs`)) {
+    if (name.endsWith(".md")) assert.ok(README.includes(`docs/${name}`), name);
+  }
+  const files = [
+    "README.md",
+    ...[...Deno.readDirSync(`${ROOT}docs`)]
+      .filter(({ name }) => name.endsWith(".md")).map(({ name }) =>
+        `docs/${name}`
+      ),
+  ];
+  for (const file of files) {
+    const text = await Deno.readTextFile(`${ROOT}${file}`);
+    for (const [, target] of text.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)) {
+      const path = new URL(target!, `file://${ROOT}${file}`).pathname;
+      assert.ok((await Deno.stat(path)).isFile, `${file}: ${target}`);
+    }
+  }
 });

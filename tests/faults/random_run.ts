@@ -93,6 +93,8 @@ export async function randomRun(
     }
     submitted = true;
   })();
+  // Awaited below; what goes wrong before that is what counts.
+  publishing.catch(() => {});
 
   const disturb: Record<string, () => Promise<void>> = {
     async kill() {

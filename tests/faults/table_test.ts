@@ -193,7 +193,7 @@ test("a broker that restarts with its sessions delivers again, and nothing is lo
   await broker.stop();
   await pause(1.5);
   await broker.start();
-  // Until a worker subscribes again, a message reaches nobody: see the README.
+  // Until a worker subscribes again, a message reaches nobody: see docs/operations.md.
   await Promise.all(
     workers.map((worker) => worker.logged("connected to the broker", 4)),
   );
