@@ -15,7 +15,17 @@ const end = Date.now() + minutes * 60_000;
 let runs = 0;
 do {
   console.log(`seed ${seed} …`);
-  console.log(await randomRun(seed++, { tasks: 300 }));
+  try {
+    console.log(await randomRun(seed++, { tasks: 300 }));
+  } catch (error) {
+    // Deno shows none of the errors in this one.
+    let inner: unknown = error;
+    for (; inner instanceof SuppressedError; inner = inner.suppressed) {
+      console.error(inner.error);
+    }
+    console.error(inner);
+    Deno.exit(1);
+  }
   runs++;
 } while (Date.now() < end);
 console.log(`${runs} runs, all promises kept`);
