@@ -97,8 +97,10 @@ export class Worker implements AsyncDisposable {
 
   /** Starts it, and waits until it is ready for tasks. */
   static async start(options: WorkerOptions): Promise<Worker> {
-    const worker = await Worker.spawn(options);
+    await using stack = new AsyncDisposableStack();
+    const worker = stack.use(await Worker.spawn(options));
     await worker.logged("ready for tasks");
+    stack.move();
     return worker;
   }
 
