@@ -44,6 +44,8 @@ import { Acceptance } from "./tasks/acceptance.ts";
 import { RememberedCancels } from "./tasks/cancels.ts";
 import { Claims } from "./tasks/claims.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
+import { Narration, type Tell } from "./tasks/narration.ts";
+import { Narrator } from "./tasks/narrator.ts";
 import { TaskQueue } from "./tasks/queue.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
@@ -237,6 +239,14 @@ class Worker {
       instance,
       topic: topics.running(workerId),
     });
+    const narrator = new Narrator({
+      outlet: {
+        poke: () => this.#control.poke(),
+        publish: channel.publish,
+      },
+      connected: () => this.#linked.wait(),
+      log,
+    });
     this.#limits = {
       board: this.#board,
       claims: this.#claims,
@@ -245,6 +255,8 @@ class Worker {
       connected: () => this.#connected.wait(),
       timeoutSeconds: worker.task_timeout,
       statusIntervalSeconds: worker.status_interval,
+      tell: toTell(config),
+      narrate: (taskId) => new Narration(taskId, { narrator, topics }),
       ...(options.onStep && { onStep: options.onStep }),
     };
     this.#queue = new TaskQueue(worker.max_queue_size);
@@ -320,6 +332,7 @@ class Worker {
         payload: this.#membership.will(),
         delaySeconds: WILL_DELAY_SECONDS,
       },
+      source: narrator,
       onConnect: (session) => this.#onControlConnect(session),
       onReady: () => this.#onReady("control"),
       onLost: (reason) => this.#onLost("control", reason),
@@ -659,10 +672,20 @@ class Worker {
     log.level = config.log_level;
     this.#limits.timeoutSeconds = config.worker.task_timeout;
     this.#limits.statusIntervalSeconds = config.worker.status_interval;
+    this.#limits.tell = toTell(config);
     this.#ansible.policy = config.policy;
     const waiting = waitingForRestart(this.#config, config);
     log.info("the configuration was read again", {
       ...(waiting.length > 0 && { needs_restart: waiting.join(", ") }),
     });
   }
+}
+
+/** What is told of runs beside their statuses. */
+function toTell({ worker }: Config): Tell {
+  return {
+    events: worker.publish_events,
+    output: worker.publish_output,
+    outputLimit: worker.output_limit,
+  };
 }

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import type { Happening } from "../messages/event.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
+import type { Printed } from "./frames.ts";
 import { Launcher, LauncherError, StaleLauncherError } from "./launcher.ts";
 import { check, type Checked, type Policy } from "./refusal.ts";
 import { RunReport } from "./report.ts";
@@ -57,6 +59,18 @@ export interface RunOutcome {
   error_message: string | null;
   /** The numbers of its run. */
   progress: Progress;
+}
+
+/** What is wanted of a run. */
+export interface RunOptions {
+  /** The request's extra variables as JSON, with its numbers as written. */
+  extraVars: string | null;
+  /** Its numbers have changed. */
+  onProgress(progress: Progress): void;
+  /** Set: a play task has started on it, or a host has a result. */
+  onEvent?(event: Happening): void;
+  /** Set: it has printed something, up to a limit in bytes of UTF-8. */
+  output?: { limit: number; onOutput(printed: Printed): void };
 }
 
 /** A run of a playbook. */
@@ -122,14 +136,7 @@ export class Ansible implements AsyncDisposable {
   }
 
   /** Starts a run; there must be a slot for it. */
-  run(
-    request: TaskRequest,
-    options: {
-      /** The request's extra variables as JSON, with its numbers as written. */
-      extraVars: string | null;
-      onProgress(progress: Progress): void;
-    },
-  ): Run {
+  run(request: TaskRequest, options: RunOptions): Run {
     const state: RunState = { launcher: null, ending: null };
     return {
       finished: this.#run(request, { ...options, state }),
@@ -155,9 +162,7 @@ export class Ansible implements AsyncDisposable {
 
   async #run(
     request: TaskRequest,
-    { extraVars, onProgress, state }: {
-      extraVars: string | null;
-      onProgress(progress: Progress): void;
+    { extraVars, onProgress, onEvent, output, state }: RunOptions & {
       state: RunState;
     },
   ): Promise<RunOutcome> {
@@ -194,9 +199,15 @@ export class Ansible implements AsyncDisposable {
           extra_vars: extraVars,
           vault_password: secrets.vault_password ?? null,
           kill_grace: this.#options.killGraceSeconds,
-          output: false,
-        }, (event) => {
-          if (report.add(event)) onProgress(report.progress);
+          events: onEvent !== undefined,
+          output: output?.limit ?? null,
+        }, {
+          onEvent(event) {
+            if (event.event === "task_start" || event.event === "result") {
+              onEvent?.(event);
+            } else if (report.add(event)) onProgress(report.progress);
+          },
+          onOutput: (printed) => output?.onOutput(printed),
         });
         this.#giveBack(launcher);
         return {

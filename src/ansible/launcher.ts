@@ -10,7 +10,12 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { type Frame, readFrames, type RunEvent } from "./frames.ts";
+import {
+  type Frame,
+  type Printed,
+  readFrames,
+  type RunEvent,
+} from "./frames.ts";
 
 const PYTHON_DIRECTORY = fileURLToPath(new URL("./python", import.meta.url));
 
@@ -55,8 +60,18 @@ export interface Job {
   vault_password: string | null;
   /** Seconds between asking it to end and killing it. */
   kill_grace: number;
-  /** Whether what it prints is wanted. */
-  output: boolean;
+  /** Whether each host result is to be told. */
+  events: boolean;
+  /** How much of what it prints is wanted, in bytes; null for nothing. */
+  output: number | null;
+}
+
+/** Who is told what a run says. */
+export interface Listener {
+  /** It says something of itself. */
+  onEvent(event: RunEvent): void;
+  /** It has printed something. */
+  onOutput(printed: Printed): void;
 }
 
 /** How a run ended. */
@@ -75,10 +90,7 @@ export class Launcher {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: PromiseWithResolvers<Ready>;
   #idle: Promise<Ready>;
-  #run: {
-    exit: PromiseWithResolvers<Exit>;
-    onEvent(event: RunEvent): void;
-  } | null = null;
+  #run: { exit: PromiseWithResolvers<Exit>; listener: Listener } | null = null;
   #stderr = "";
   #tasks = 0;
   #closed = false;
@@ -129,13 +141,13 @@ export class Launcher {
    * @throws {LauncherError} it is gone before the run has ended
    * @throws {StaleLauncherError} nothing was run
    */
-  async run(job: Job, onEvent: (event: RunEvent) => void): Promise<Exit> {
+  async run(job: Job, listener: Listener): Promise<Exit> {
     this.#tasks++;
     this.#waiting = Promise.withResolvers();
     this.#idle = this.#waiting.promise;
     this.#idle.catch(() => {});
     const exit = Promise.withResolvers<Exit>();
-    this.#run = { exit, onEvent };
+    this.#run = { exit, listener };
     exit.promise.catch(() => {});
     await this.#send({ type: "run", ...job }).catch(() => {});
     return await exit.promise;
@@ -207,7 +219,10 @@ export class Launcher {
         this.#run = null;
         break;
       case "event":
-        this.#run?.onEvent(frame.event);
+        this.#run?.listener.onEvent(frame.event);
+        break;
+      case "output":
+        this.#run?.listener.onOutput(frame);
         break;
       case "exit":
         this.#run?.exit.resolve(frame);

@@ -32,6 +32,9 @@ const MOST_QUEUED = 65_000;
 /** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */
 const MOST_SECONDS = 4_294_967_294;
 
+/** The most that is published of what one run prints: 1 GiB. */
+const MOST_OUTPUT_BYTES = 1024 ** 3;
+
 /** Variables that decide whether a launcher works. */
 const OURS: ReadonlySet<string> = new Set([
   "ANSIBLE_WORKER_LAUNCHER",
@@ -74,6 +77,7 @@ const worker = z.strictObject({
   status_retention: whole(0, MOST_SECONDS).default(2_592_000),
   publish_events: flag().default(false),
   publish_output: flag().default(false),
+  output_limit: whole(1024, MOST_OUTPUT_BYTES).default(10 * 1024 * 1024),
 });
 
 /** Whoever writes this file decides what a message may ask for. */

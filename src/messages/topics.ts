@@ -48,6 +48,16 @@ export class Topics {
     return `${this.group}/tasks/${taskId}/status`;
   }
 
+  /** What happens in the run of one task. */
+  events(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/events`;
+  }
+
+  /** What the run of one task prints. */
+  output(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/output`;
+  }
+
   /** The retained presence of one worker. */
   presence(workerId: string): string {
     return `${this.group}/workers/${workerId}/status`;

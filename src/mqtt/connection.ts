@@ -28,7 +28,7 @@ import {
   payloadOf,
   propertiesOf,
 } from "./message.ts";
-import { Outbox, PublishError } from "./outbox.ts";
+import { Outbox, PublishError, type Source } from "./outbox.ts";
 
 /** Answers of the broker that call for none of ours. */
 const ANSWERS: ReadonlySet<string> = new Set([
@@ -93,6 +93,8 @@ export interface ConnectionOptions extends ConnectionEvents {
   receiveMaximum?: number;
   /** The retained QoS 1 message that the broker publishes if we vanish. */
   will?: { topic: string; payload: string; delaySeconds: number };
+  /** Has messages to publish when there is nothing else to be sent. */
+  source?: Source;
   /** Whether a lost connection is tried again; true unless said otherwise. */
   reconnect?: boolean;
 }
@@ -101,7 +103,7 @@ export interface ConnectionOptions extends ConnectionEvents {
 export class MqttConnection {
   readonly #options: ConnectionOptions;
   readonly #held = new HeldDeliveries((id) => this.#sendPubrec(id));
-  readonly #outbox = new Outbox((message) => this.#send(message));
+  readonly #outbox: Outbox;
   #client: MqttClient | null = null;
   #ready = false;
   #ended = false;
@@ -117,6 +119,10 @@ export class MqttConnection {
   /** Prepares it; `connect()` connects. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#outbox = new Outbox(
+      (message) => this.#send(message),
+      options.source,
+    );
   }
 
   /** Whether it is connected and subscribed. */
@@ -273,7 +279,15 @@ export class MqttConnection {
     return this.#outbox.put(message);
   }
 
-  /** Settles when the broker has answered everything that was published. */
+  /** The source of messages that give way has something again. */
+  poke(): void {
+    this.#outbox.poke();
+  }
+
+  /**
+   * Settles when the broker has answered everything that was published by
+   * `publish()`.
+   */
   allAcknowledged(): Promise<void> {
     return this.#outbox.idle();
   }

@@ -6,6 +6,12 @@
  * waiting message that may be replaced is, by the next one on its topic. And no
  * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
  *
+ * Beside that there is a source of messages that give way. Nothing of them waits
+ * here: one is asked for when nothing else can be sent, and when what is under
+ * way of them leaves room for the rest, in the window and in the connection's
+ * buffers. Several of one topic may be under way, or each would cost a round
+ * trip; the broker keeps them in order (4.6).
+ *
  * @module
  */
 import type { Outgoing } from "./message.ts";
@@ -22,6 +28,23 @@ export class PublishError extends Error {
     super(`Cannot publish on "${topic}": ${reason}`);
     this.code = code;
   }
+}
+
+/** Of the messages that give way, so many bytes are under way at most. */
+const MOST_GIVING_WAY = 256 * 1024;
+
+/** A message that gives way, and whom to tell what came of it. */
+export interface Parcel {
+  /** The message. */
+  message: Outgoing;
+  /** The broker has acknowledged it, or has refused it with an error. */
+  answered(error?: unknown): void;
+}
+
+/** Where messages that give way come from. */
+export interface Source {
+  /** The next one; null if there is none now. */
+  take(): Parcel | null;
 }
 
 interface Entry {
@@ -42,15 +65,24 @@ export class Outbox {
   #underWay = 0;
   #window = 0;
   #idle: PromiseWithResolvers<void> | null = null;
+  readonly #source: Source | null;
+  /** Messages that give way: how many are under way, and their bytes. */
+  #givingWay = 0;
+  #givingWayBytes = 0;
 
   /**
    * An empty one, which sends nothing until it is opened.
    *
    * @param send publishes one message and settles with the broker's answer,
    * which may come on a later connection
+   * @param source where messages that give way come from
    */
-  constructor(send: (message: Outgoing) => Promise<void>) {
+  constructor(
+    send: (message: Outgoing) => Promise<void>,
+    source: Source | null = null,
+  ) {
     this.#send = send;
+    this.#source = source;
   }
 
   /** Topics on which something waits or is under way. */
@@ -83,6 +115,11 @@ export class Outbox {
     return done.promise;
   }
 
+  /** The source has something again. */
+  poke(): void {
+    this.#pump();
+  }
+
   /** Opens the window: so many messages may be under way at once. */
   open(window: number): void {
     this.#window = window;
@@ -104,7 +141,10 @@ export class Outbox {
   #pump(): void {
     while (this.#underWay < this.#window) {
       const topic = this.#ready.shift();
-      if (topic === undefined) return;
+      if (topic === undefined) {
+        this.#pumpSource();
+        return;
+      }
       const lane = this.#lanes.get(topic)!;
       const entry = lane.waiting.shift()!;
       lane.underWay = true;
@@ -121,6 +161,29 @@ export class Outbox {
           this.#idle?.resolve();
           this.#idle = null;
         }
+        this.#pump();
+      });
+    }
+  }
+  #pumpSource(): void {
+    const most = Math.max(1, Math.floor(this.#window / 2));
+    while (
+      this.#underWay < this.#window && this.#givingWay < most &&
+      this.#givingWayBytes < MOST_GIVING_WAY
+    ) {
+      const parcel = this.#source?.take();
+      if (!parcel) return;
+      const size = parcel.message.payload.length;
+      this.#underWay++;
+      this.#givingWay++;
+      this.#givingWayBytes += size;
+      this.#send(parcel.message).then(
+        () => parcel.answered(),
+        (error) => parcel.answered(error),
+      ).finally(() => {
+        this.#underWay--;
+        this.#givingWay--;
+        this.#givingWayBytes -= size;
         this.#pump();
       });
     }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Happening } from "../messages/event.ts";
+import type { OutputStream } from "../messages/output.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 
@@ -73,6 +75,32 @@ export interface Channel {
   publish(message: Publication): Promise<void>;
 }
 
+/** A message that gives way to all others, and whom to tell of its end. */
+export interface Parcel {
+  /** The message. */
+  message: Publication;
+  /** The broker has acknowledged it, or has refused it with an error. */
+  answered(error?: unknown): void;
+}
+
+/** The control connection, as far as the narration of runs is concerned. */
+export interface Outlet {
+  /** There is something that gives way to be published. */
+  poke(): void;
+  /** Settles with the broker's acknowledgement, however late. */
+  publish(message: Publication): Promise<void>;
+}
+
+/** What a run has printed. */
+export interface Printed {
+  /** Where it was printed. */
+  stream: OutputStream;
+  /** What was printed there. */
+  text: string;
+  /** Set on the last one, which has no text: the rest is beyond the limit. */
+  truncated?: boolean;
+}
+
 /** A run of a playbook. */
 export interface Run {
   /** Settles when it has ended; never rejects. */
@@ -98,6 +126,10 @@ export interface Runner {
       /** The request's extra variables as JSON. */
       extraVars: string | null;
       onProgress(progress: Progress): void;
+      /** Set: events are wanted. */
+      onEvent?(event: Happening): void;
+      /** Set: what it prints is wanted, up to a limit in bytes. */
+      output?: { limit: number; onOutput(printed: Printed): void };
     },
   ): Run;
 }

@@ -16,6 +16,7 @@
  * @module
  */
 import type { Claims } from "./claims.ts";
+import type { Narration, Tell } from "./narration.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -44,6 +45,10 @@ export interface StartOptions {
   timeoutSeconds: number;
   /** Least time between two `running` statuses, in seconds. */
   statusIntervalSeconds: number;
+  /** What is told of runs beside their statuses. */
+  tell: Tell;
+  /** Begins to tell of a run. */
+  narrate(taskId: string): Narration;
   /** Called after each step. */
   onStep?(step: StartStep): void;
 }
@@ -56,6 +61,7 @@ export class ActiveTask {
   readonly finished: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
   readonly #options: StartOptions;
+  readonly #narration: Narration;
   #run: Run | null = null;
   /** Why it is to end before its time, if it is. */
   #ending: Ending | null = null;
@@ -66,6 +72,7 @@ export class ActiveTask {
   constructor(task: Task, options: StartOptions) {
     this.task = task;
     this.#options = options;
+    this.#narration = options.narrate(task.id);
     this.finished = this.#start().finally(() => this.#ended.resolve());
   }
 
@@ -88,6 +95,7 @@ export class ActiveTask {
   /** Ends it and publishes nothing: its final status is somebody else's. */
   abandon(): void {
     this.#abandoned = true;
+    this.#narration.stop();
     this.end({ state: "cancelled" }, { immediately: true });
   }
 
@@ -122,7 +130,9 @@ export class ActiveTask {
     onStep?.("ended");
 
     // 5. The final status, acknowledged: before that the claim must stand, so
-    // that the task is not without an end if we die here.
+    // that the task is not without an end if we die here. Whoever sees it has
+    // been told everything else.
+    if (!this.#abandoned) await this.#narration.finish();
     if (!this.#abandoned) {
       await board.publish(task).catch((error) =>
         log.error("cannot publish the final status", {
@@ -169,6 +179,7 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
+      ...this.#narration.listen(this.#options.tell),
     });
     this.#run = run;
     onStep?.("started");

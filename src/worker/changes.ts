@@ -7,7 +7,7 @@ import type { Config } from "../config/mod.ts";
 
 /** Keys whose new values count without a restart. */
 const AT_ONCE =
-  /^(log_level|policy\..*|security\..*|worker\.(task_timeout|status_interval))$/;
+  /^(log_level|policy\..*|security\..*|worker\.(task_timeout|status_interval|publish_events|publish_output|output_limit))$/;
 
 /** The keys that have changed and count only after a restart. */
 export function waitingForRestart(before: Config, now: Config): string[] {

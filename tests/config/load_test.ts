@@ -103,6 +103,7 @@ test("a configuration with only what is required has the documented defaults", a
       status_retention: 2592000,
       publish_events: false,
       publish_output: false,
+      output_limit: 10_485_760,
     },
     policy: {
       inline_inventory: true,

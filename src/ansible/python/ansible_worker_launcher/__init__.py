@@ -4,6 +4,8 @@
 ``supervisor``  watches over one run, and ends it with all that it has started
 ``run``         becomes the real ``ansible-playbook`` with the task's arguments
 ``counters``    Ansible's own accounting, as it happens
+``results``     each host result, where somebody wants to know them
+``output``      what a run prints, on its way to the worker
 ``totals``      how many results a run is expected to have
 ``versions``    where releases of ansible-core differ
 """

@@ -11,15 +11,16 @@ import sys
 import tempfile
 import threading
 
-from . import counters, versions
+from . import counters, results, versions
 
 
 def become_playbook(job, here, parent_of_tmp):
     """Prepares this process, in which the program's own main then runs.
 
     :param job: ``argv``, the arguments; ``inventory_programs``, whether they
-        are run; ``extra_vars``, JSON or None; ``vault_password`` or None; and
-        ``event_fd``, where events are written
+        are run; ``extra_vars``, JSON or None; ``vault_password`` or None;
+        ``events``, whether each host result is told; and ``event_fd``, where
+        that is written
     :param here: the directory of these files
     :param parent_of_tmp: where Ansible keeps its local temporary directories
     """
@@ -48,6 +49,8 @@ def become_playbook(job, here, parent_of_tmp):
 
     leave_at_the_end()
     counters.install(job["event_fd"], here)
+    if job.get("events"):
+        results.install(counters.EVENTS, here)
     if not job.get("inventory_programs"):
         versions.run_no_inventory_programs()
     arguments = list(job["argv"])

@@ -10,7 +10,6 @@ because the launcher is); it is **over** when its first process has ended, what
 it wrote was read, and, if it was asked to end, nothing of it is left.
 """
 
-import codecs
 import errno
 import fcntl
 import json
@@ -18,6 +17,8 @@ import os
 import selectors
 import signal
 import time
+
+from .output import Output
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -70,15 +71,11 @@ class Supervisor:
     def __init__(self, job, child, rest):
         self.child = child
         self.status = None
-        self.forward = job.get("output", False)
+        self.output = Output(job.get("output"), self.send)
         self.grace = job["kill_grace"]
         self.selector = selectors.DefaultSelector()
         self.names = {}
         self.tails = {"stdout": b"", "stderr": b""}
-        self.decoders = {
-            name: codecs.getincrementaldecoder("utf-8")("replace")
-            for name in self.tails
-        }
         self.events = b""
         self.commands = rest
         self.outgoing = bytearray()
@@ -131,6 +128,7 @@ class Supervisor:
                     self.read_commands()
                 elif key.fd in self.names:
                     self.read(key.fd)
+            self.output.flush_in_time()
             self.reap()
             self.pursue()
             if self.status is not None and self.is_over():
@@ -142,6 +140,7 @@ class Supervisor:
                     and self.read(fd)):
                 if len(self.outgoing) > MOST_BUFFERED:
                     self.flush_all()
+        self.output.finish()
         code = os.waitstatus_to_exitcode(self.status)
         self.send({
             "type": "exit",
@@ -156,6 +155,11 @@ class Supervisor:
         return 0
 
     def timeout(self):
+        waits = [w for w in (self.output.wait(), self.ending()) if w is not None]
+        return min(waits, default=None)
+
+    def ending(self):
+        """Seconds until an end is to be looked after; None if there is none."""
         if self.kill_at is None:
             return None
         return 0.02 if self.status is not None else max(
@@ -273,10 +277,7 @@ class Supervisor:
                 self.outgoing += b'{"type":"event","event":' + line + b"}\n"
             return True
         self.tails[name] = (self.tails[name] + data)[-TAIL:]
-        if self.forward:
-            text = self.decoders[name].decode(data)
-            if text:
-                self.send({"type": "output", "stream": name, "text": text})
+        self.output.add(name, data)
         return True
 
     def tail(self, name):
