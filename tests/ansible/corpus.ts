@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { localHosts, Project } from "../harness/project.ts";
 
 /** One of them. */
 export interface Case {
@@ -18,7 +19,7 @@ export interface Case {
 }
 
 /** Inventories of the cases. */
-export const INVENTORIES: Record<string, string> = {
+const INVENTORIES: Record<string, string> = {
   unreachable: `h1
 h2
 lost ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1
@@ -401,3 +402,29 @@ tasks:
 `) + play("\ntasks:\n  - debug: msg=2\n"),
   },
 ];
+
+/** A project that has all of them, each in a directory named by its number. */
+export async function corpusProject(): Promise<Project> {
+  const project = await Project.create({
+    ...INVENTORIES,
+    hosts: localHosts("h1", "h2", "h3"),
+  });
+  for (const [i, { play, files = {} }] of CORPUS.entries()) {
+    await project.write({ [`${i}/site.yml`]: play });
+    for (const [name, text] of Object.entries(files)) {
+      await project.write({ [`${i}/${name}`]: text });
+    }
+  }
+  return project;
+}
+
+/** The request of one of them. */
+export function requestOf(i: number, prefix: string) {
+  const { inventory = "hosts", request = {} } = CORPUS[i]!;
+  return {
+    task_id: `${prefix}-${i}`,
+    playbook: `${i}/site.yml`,
+    inventory,
+    ...request,
+  };
+}

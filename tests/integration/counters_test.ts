@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
-import { CORPUS, INVENTORIES } from "../ansible/corpus.ts";
+import { CORPUS, corpusProject, requestOf } from "../ansible/corpus.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
-import { localHosts, Project } from "../harness/project.ts";
+import type { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
 
 const COLUMNS = {
@@ -76,30 +76,6 @@ Deno.test({
     assert.equal(await worker.stop(), 0);
   },
 });
-
-async function corpusProject(): Promise<Project> {
-  const project = await Project.create({
-    ...INVENTORIES,
-    hosts: localHosts("h1", "h2", "h3"),
-  });
-  for (const [i, { play, files = {} }] of CORPUS.entries()) {
-    await project.write({ [`${i}/site.yml`]: play });
-    for (const [name, text] of Object.entries(files)) {
-      await project.write({ [`${i}/${name}`]: text });
-    }
-  }
-  return project;
-}
-
-function requestOf(i: number, prefix: string) {
-  const { inventory = "hosts", request = {} } = CORPUS[i]!;
-  return {
-    task_id: `${prefix}-${i}`,
-    playbook: `${i}/site.yml`,
-    inventory,
-    ...request,
-  };
-}
 
 async function byHand(project: Project, i: number) {
   const { args = [], inventory = "hosts" } = CORPUS[i]!;

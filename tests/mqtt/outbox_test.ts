@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/mqtt/message.ts";
-import { Outbox } from "../../src/mqtt/outbox.ts";
+import { Outbox, type Source } from "../../src/mqtt/outbox.ts";
 
-function recorder() {
+function recorder(source: Source | null = null) {
   const sent: { message: Outgoing; ack(): void; refuse(e: Error): void }[] = [];
-  const outbox = new Outbox((message) =>
-    new Promise((resolve, reject) =>
-      sent.push({ message, ack: resolve, refuse: reject })
-    )
+  const outbox = new Outbox(
+    (message) =>
+      new Promise((resolve, reject) =>
+        sent.push({ message, ack: resolve, refuse: reject })
+      ),
+    source,
   );
   return { sent, outbox };
 }
@@ -71,4 +73,65 @@ Deno.test("outbox: a refused message rejects, and the next one goes", async () =
   const idle = outbox.idle();
   sent[1]!.ack();
   await idle;
+});
+
+/** A source of messages of a size, all on one topic. */
+function endless(size: number) {
+  const answers: unknown[] = [];
+  let taken = 0;
+  const source: Source = {
+    take: () => ({
+      message: message("bulk", `b${++taken}`.padEnd(size)),
+      answered: (error) => void answers.push(error),
+    }),
+  };
+  return { source, answers };
+}
+
+const names = (sent: { message: Outgoing }[]) =>
+  sent.map(({ message }) => String(message.payload).trim());
+
+Deno.test("outbox: what gives way takes half of the window, several of a topic at once", async () => {
+  const { source, answers } = endless(10);
+  const { outbox, sent } = recorder(source);
+  outbox.open(6);
+  assert.deepEqual(names(sent), ["b1", "b2", "b3"]);
+  for (const name of ["x", "y", "z", "late"]) outbox.put(message(name, name));
+  assert.deepEqual(names(sent).slice(3), ["x", "y", "z"]);
+  sent[0]!.ack();
+  await settle();
+  assert.deepEqual(names(sent).slice(6), ["late"], "the others go first");
+  const refusal = new Error("no");
+  sent[1]!.refuse(refusal);
+  await settle();
+  assert.deepEqual(names(sent).slice(7), ["b4"]);
+  assert.deepEqual(answers, [undefined, refusal]);
+});
+
+Deno.test("outbox: what gives way leaves the connection's buffers alone", async () => {
+  const { outbox, sent } = recorder(endless(100 * 1024).source);
+  outbox.open(100);
+  assert.equal(sent.length, 3);
+  sent[0]!.ack();
+  await settle();
+  assert.equal(sent.length, 4);
+});
+
+Deno.test("outbox: it is idle when all that was put is answered, whatever gives way", async () => {
+  const { outbox, sent } = recorder(endless(10).source);
+  outbox.open(2);
+  outbox.put(message("a", "1"));
+  const idle = outbox.idle();
+  sent[1]!.ack();
+  await idle;
+});
+
+Deno.test("outbox: with a window of one, what gives way gets its turn too", async () => {
+  const { outbox, sent } = recorder(endless(10).source);
+  outbox.put(message("a", "1"));
+  outbox.open(1);
+  assert.deepEqual(names(sent), ["1"]);
+  sent[0]!.ack();
+  await settle();
+  assert.deepEqual(names(sent), ["1", "b1"]);
 });
