@@ -16,6 +16,7 @@ import { idle } from "./idle.ts";
 import { longRun } from "./long_run.ts";
 import { start } from "./start.ts";
 import { sustained } from "./sustained.ts";
+import { told } from "./told.ts";
 
 const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
   start,
@@ -25,6 +26,7 @@ const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
   backlog,
   group,
   idle,
+  told,
   "long-run": longRun,
 };
 
