@@ -48,6 +48,21 @@ export class Topics {
     return `${this.group}/tasks/${taskId}/status`;
   }
 
+  /** The cancels of one task. */
+  cancel(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/cancel`;
+  }
+
+  /** The events of one task. */
+  events(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/events`;
+  }
+
+  /** The output of one task. */
+  output(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/output`;
+  }
+
   /** The retained presence of one worker. */
   presence(workerId: string): string {
     return `${this.group}/workers/${workerId}/status`;
