@@ -173,6 +173,10 @@ const policy = z.strictObject({
   force_check_mode: flag().default(false).describe(
     "Run everything in check mode, whatever was asked for.",
   ),
+  response_topics: z.array(text(), "must be a list of patterns").default([])
+    .describe(
+      "Patterns of the response topics that are answered on: * is anything within one level, ** any number of levels, {a,b} either. Topics of the group are not answered on, whatever is listed here.",
+    ),
 }).meta({ description: "What a message may ask for." });
 
 const security = z.strictObject({

@@ -5,6 +5,7 @@
  * at a time, so that a retained topic ends with what was published last. A
  * waiting message that may be replaced is, by the next one on its topic. And no
  * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
+ * Where a topic is used for several things, each can have a lane of its own.
  *
  * @module
  */
@@ -53,7 +54,7 @@ export class Outbox {
     this.#send = send;
   }
 
-  /** Topics on which something waits or is under way. */
+  /** Lanes in which something waits or is under way. */
   get size(): number {
     return this.#lanes.size;
   }
@@ -66,11 +67,12 @@ export class Outbox {
    */
   put(message: Outgoing): Promise<void> {
     const done = Promise.withResolvers<void>();
-    let lane = this.#lanes.get(message.topic);
+    const name = message.lane ?? message.topic;
+    let lane = this.#lanes.get(name);
     if (!lane) {
       lane = { underWay: false, waiting: [] };
-      this.#lanes.set(message.topic, lane);
-      this.#ready.push(message.topic);
+      this.#lanes.set(name, lane);
+      this.#ready.push(name);
     }
     const last = lane.waiting.at(-1);
     if (last?.message.replaceable) {
@@ -103,9 +105,9 @@ export class Outbox {
 
   #pump(): void {
     while (this.#underWay < this.#window) {
-      const topic = this.#ready.shift();
-      if (topic === undefined) return;
-      const lane = this.#lanes.get(topic)!;
+      const name = this.#ready.shift();
+      if (name === undefined) return;
+      const lane = this.#lanes.get(name)!;
       const entry = lane.waiting.shift()!;
       lane.underWay = true;
       this.#underWay++;
@@ -115,8 +117,8 @@ export class Outbox {
       ).finally(() => {
         this.#underWay--;
         lane.underWay = false;
-        if (lane.waiting.length > 0) this.#ready.push(topic);
-        else this.#lanes.delete(topic);
+        if (lane.waiting.length > 0) this.#ready.push(name);
+        else this.#lanes.delete(name);
         if (this.#lanes.size === 0) {
           this.#idle?.resolve();
           this.#idle = null;
