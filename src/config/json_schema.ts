@@ -12,10 +12,10 @@ import { configSchema } from "./schema.ts";
 const VARIABLE = "(^|[^$])\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
 
 /** What a text can be where something other than a text is wanted. */
-const QUOTED: Record<string, string> = {
-  integer: `^\\s*\\d+(\\.\\d+)?\\s*$|${VARIABLE}`,
-  number: `^\\s*\\d+(\\.\\d+)?\\s*$|${VARIABLE}`,
-  boolean: `^\\s*(true|false)\\s*$|${VARIABLE}`,
+const QUOTED: Record<string, { pattern: string; name: string }> = {
+  integer: { pattern: "\\d+(\\.\\d+)?", name: "a whole number" },
+  number: { pattern: "\\d+(\\.\\d+)?", name: "a number" },
+  boolean: { pattern: "(true|false)", name: "true or false" },
 };
 
 /** Keywords by which a text with a variable in it could be refused. */
@@ -42,7 +42,13 @@ export function configJsonSchema(): JsonSchema {
 function withVariables(schema: JsonSchema): JsonSchema {
   const quoted = QUOTED[String(schema.type)];
   if (quoted !== undefined) {
-    return { ...schema, type: [schema.type, "string"], pattern: quoted };
+    return {
+      ...schema,
+      type: [schema.type, "string"],
+      pattern: `^\\s*${quoted.pattern}\\s*$|${VARIABLE}`,
+      // Of Visual Studio Code and the YAML language server; others pass it over.
+      patternErrorMessage: `must be ${quoted.name}, or a variable as \${NAME}`,
+    };
   }
   if (schema.type === "string") {
     return LIMITS.some((keyword) => keyword in schema)
