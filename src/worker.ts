@@ -48,6 +48,7 @@ import { Narration, type Tell } from "./tasks/narration.ts";
 import { Narrator } from "./tasks/narrator.ts";
 import { TaskQueue } from "./tasks/queue.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
+import { Responses } from "./tasks/responses.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
 import { StatusBoard } from "./tasks/status_board.ts";
 import {
@@ -165,6 +166,7 @@ class Worker {
   readonly #queue: TaskQueue;
   readonly #dispatcher: Dispatcher;
   readonly #opener: RequestOpener;
+  readonly #responses: Responses;
   readonly #acceptance: Acceptance;
   readonly #limits: StartOptions;
   /** The control connection has its CONNACK. */
@@ -212,7 +214,14 @@ class Worker {
       publish: (message: Parameters<MqttConnection["publish"]>[0]) =>
         this.#control.publish(message),
     };
-    const common = { channel, topics, workerId, log };
+    const responses = new Responses({
+      channel,
+      topics,
+      patterns: config.policy.response_topics,
+      log,
+    });
+    this.#responses = responses;
+    const common = { channel, topics, workerId, responses, log };
 
     this.#membership = new Membership({
       ...common,
@@ -592,6 +601,7 @@ class Worker {
       channel: this.#control,
       opener: this.#opener,
       board: this.#board,
+      responses: this.#responses,
       log: this.#log,
     });
     await this.#claims.publish();
@@ -674,6 +684,7 @@ class Worker {
     this.#limits.statusIntervalSeconds = config.worker.status_interval;
     this.#limits.tell = toTell(config);
     this.#ansible.policy = config.policy;
+    this.#responses.patterns = config.policy.response_topics;
     const waiting = waitingForRestart(this.#config, config);
     log.info("the configuration was read again", {
       ...(waiting.length > 0 && { needs_restart: waiting.join(", ") }),

@@ -9,11 +9,12 @@
  *
  * @module
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
 import { FORMATS, permissions } from "./permissions.ts";
 import { run } from "./run.ts";
+import { schema, SUBJECTS } from "./schema.ts";
 import { validate } from "./validate.ts";
 import { version } from "./version.ts";
 
@@ -73,6 +74,23 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     .allowExcessArguments(false)
     .action(({ id, public: file }) => {
       code = file === undefined ? keygen(id) : publicHalf(file);
+    });
+  program.command("schema")
+    .description("print the schema of messages, or of the configuration")
+    .addArgument(
+      new Argument("<what>", "what it is to describe").choices(SUBJECTS),
+    )
+    .allowExcessArguments(false)
+    .addHelpText(
+      "after",
+      `
+Example, for an editor that completes and checks config.yaml:
+  ansible-worker schema config > config.schema.json
+and as the first line of config.yaml:
+  # yaml-language-server: $schema=config.schema.json`,
+    )
+    .action((what: string) => {
+      code = schema(what);
     });
   try {
     program.parse(args, { from: "user" });

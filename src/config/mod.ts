@@ -4,6 +4,7 @@
  * @module
  */
 export { type Variables } from "./expand.ts";
+export { configJsonSchema } from "./json_schema.ts";
 export { load, loadConfig, type Loaded } from "./load.ts";
 export {
   excess,

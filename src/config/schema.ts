@@ -41,68 +41,156 @@ const OURS: ReadonlySet<string> = new Set([
   "LC_ALL",
 ]);
 
+/** Keys of `mqtt` that have to be there both, or not at all. */
+const PAIRS = [
+  ["username", "password"],
+  ["tls_client_cert", "tls_client_key"],
+] as const;
+
 const mqtt = z.strictObject({
-  host: host(),
-  port: whole(1, 65_535).optional(),
-  username: text().optional(),
-  password: text().optional(),
-  keepalive: whole(5, 65_535).default(60),
-  tls_enabled: flag().default(false),
-  tls_ca_cert: text().optional(),
-  tls_client_cert: text().optional(),
-  tls_client_key: text().optional(),
-  websocket_path: text().optional(),
-  session_expiry: whole(0, MOST_SECONDS).default(3600),
-  reconnect_min: seconds(0.1, 3600).default(1),
-  reconnect_max: seconds(0.1, 86_400).default(60),
+  host: host().describe("Name or address of the broker, nothing else."),
+  port: whole(1, 65_535).optional().describe(
+    "Its port. Default: 1883, or 8883 with TLS.",
+  ),
+  username: text().optional().describe(
+    "The user name at the broker; only with a password.",
+  ),
+  password: text().optional().describe(
+    "The password; best from a variable, as ${MQTT_PASSWORD}.",
+  ),
+  keepalive: whole(5, 65_535).default(60).describe(
+    "Longest silence before the connection is checked, in seconds.",
+  ),
+  tls_enabled: flag().default(false).describe("TLS to the broker."),
+  tls_ca_cert: text().optional().describe(
+    "File with the authority that signed the broker's certificate, as PEM. Default: those that Deno brings along.",
+  ),
+  tls_client_cert: text().optional().describe(
+    "File with a certificate of the worker's own, as PEM; only with its key.",
+  ),
+  tls_client_key: text().optional().describe(
+    "File with the key of that certificate, as PEM.",
+  ),
+  websocket_path: text().optional().describe(
+    "If set: MQTT over WebSocket, at this path.",
+  ),
+  session_expiry: whole(0, MOST_SECONDS).default(3600).describe(
+    "How long the broker keeps the session, and the tasks in it, of a worker that is away, in seconds. 0: not at all.",
+  ),
+  reconnect_min: seconds(0.1, 3600).default(1).describe(
+    "First wait between attempts to reconnect, in seconds.",
+  ),
+  reconnect_max: seconds(0.1, 86_400).default(60).describe(
+    "Longest wait between attempts to reconnect, in seconds.",
+  ),
+}).meta({
+  description: "The broker.",
+  dependentRequired: Object.fromEntries(
+    PAIRS.flatMap(([a, b]) => [[a, [b]], [b, [a]]]),
+  ),
 });
 
 const worker = z.strictObject({
-  group_name: topicLevel(),
+  group_name: topicLevel().describe(
+    "The group, whose workers share its tasks. One topic level.",
+  ),
   worker_id: topicLevel().refine(
     (id) => !id.endsWith("-control"),
     "must not end in -control, since that names a worker's second connection",
-  ).optional(),
-  playbook_directory: text(),
-  inventory_directory: text().optional(),
-  topic_prefix: topicPrefix().default("ansible"),
-  max_queue_size: whole(1, MOST_QUEUED).default(100),
-  when_full: oneOf(["reject", "wait"]).default("reject"),
-  max_concurrent_tasks: whole(1, 256).default(1),
-  duplicate_window: seconds(0, MOST_SECONDS).default(3600),
-  task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600),
-  kill_grace: seconds(0, 3600).default(10),
-  shutdown_grace: seconds(0, 86_400).default(60),
-  status_interval: seconds(0.05, 3600).default(1),
-  status_retention: whole(0, MOST_SECONDS).default(2_592_000),
-  publish_events: flag().default(false),
-  publish_output: flag().default(false),
-  output_limit: whole(1024, MOST_OUTPUT_BYTES).default(10 * 1024 * 1024),
-});
+  ).optional().describe(
+    "Names the worker: stable, unique in the group, and not ending in -control. Default: the name in /etc/hostname.",
+  ),
+  playbook_directory: text().describe(
+    "Where playbooks are; also the working directory of every run.",
+  ),
+  inventory_directory: text().optional().describe(
+    "Where inventories are. Default: the playbook directory.",
+  ),
+  topic_prefix: topicPrefix().default("ansible").describe(
+    "What all topics begin with; may have several levels.",
+  ),
+  max_queue_size: whole(1, MOST_QUEUED).default(100).describe(
+    "How many tasks may wait here.",
+  ),
+  when_full: oneOf(["reject", "wait"]).default("reject").describe(
+    "What happens to a task that does not fit. reject: hand it to a worker that has room, or refuse it; wait: leave it with the broker.",
+  ),
+  max_concurrent_tasks: whole(1, 256).default(1).describe(
+    "How many tasks run at once.",
+  ),
+  duplicate_window: seconds(0, MOST_SECONDS).default(3600).describe(
+    "How long after its start, or its cancel, a task id counts as the same request, in seconds. 0: only while it is queued or running.",
+  ),
+  task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600).describe(
+    "Time limit of a task that does not ask for another one, in seconds.",
+  ),
+  kill_grace: seconds(0, 3600).default(10).describe(
+    "Time between asking a run to end and killing it, in seconds.",
+  ),
+  shutdown_grace: seconds(0, 86_400).default(60).describe(
+    "How long running tasks may go on after the first signal to stop, in seconds.",
+  ),
+  status_interval: seconds(0.05, 3600).default(1).describe(
+    "Least time between two updates of a running task's status, in seconds.",
+  ),
+  status_retention: whole(0, MOST_SECONDS).default(2_592_000).describe(
+    "How long the broker keeps a final status, in seconds. 0: for ever.",
+  ),
+  publish_events: flag().default(false).describe(
+    "Publish an event for every host result.",
+  ),
+  publish_output: flag().default(false).describe(
+    "Publish what ansible-playbook prints.",
+  ),
+  output_limit: whole(1024, MOST_OUTPUT_BYTES).default(10 * 1024 * 1024)
+    .describe("How much of it is published of one task, in bytes."),
+}).meta({ description: "This worker, and its group." });
 
 /** Whoever writes this file decides what a message may ask for. */
 const policy = z.strictObject({
-  playbooks: z.array(text(), "must be a list of patterns").optional(),
-  inventories: z.array(text(), "must be a list of patterns").optional(),
-  inline_inventory: flag().default(true),
+  playbooks: z.array(text(), "must be a list of patterns").optional().describe(
+    "Patterns of the playbooks that may be run, relative to their directory: * is anything within one level, ** any number of levels, {a,b} either. Default: all.",
+  ),
+  inventories: z.array(text(), "must be a list of patterns").optional()
+    .describe(
+      "Patterns of the inventories that may be used; only what is listed may be a program. Default: all.",
+    ),
+  inline_inventory: flag().default(true).describe(
+    "Whether an inventory may be a list of hosts, with a comma.",
+  ),
   extra_vars_allow: z.array(
     variableName().refine(
       (name) => !DECODED.has(name),
       "cannot be allowed: Ansible would take what is in it for something else than data",
     ),
     "must be a list of names of variables",
-  ).default([]),
-  max_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(MAX_TIMEOUT_SECONDS),
-  max_forks: whole(1, 500).default(500),
-  max_verbosity: whole(0, 6).default(6),
-  force_check_mode: flag().default(false),
-});
+  ).default([]).describe(
+    "Variables that may be passed although they mean something to Ansible. Many of those that begin with ansible_ can run any program on this host.",
+  ),
+  max_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(MAX_TIMEOUT_SECONDS)
+    .describe("The longest time limit that may be asked for, in seconds."),
+  max_forks: whole(1, 500).default(500).describe(
+    "The most forks that may be asked for.",
+  ),
+  max_verbosity: whole(0, 6).default(6).describe(
+    "The highest verbosity that may be asked for.",
+  ),
+  force_check_mode: flag().default(false).describe(
+    "Run everything in check mode, whatever was asked for.",
+  ),
+  response_topics: z.array(text(), "must be a list of patterns").default([])
+    .describe(
+      "Patterns of the response topics that are answered on: * is anything within one level, ** any number of levels, {a,b} either. Topics of the group are not answered on, whatever is listed here.",
+    ),
+}).meta({ description: "What a message may ask for." });
 
 const security = z.strictObject({
   trusted_keys: z.array(
     z.strictObject({
-      id: text().max(200, "must be at most 200 characters"),
-      file: text(),
+      id: text().max(200, "must be at most 200 characters").describe(
+        "The id of the key, as in what it has signed.",
+      ),
+      file: text().describe("File with the public key, as PEM or JWK."),
     }),
     "must be a list of keys, each with an id and a file",
   ).min(
@@ -112,20 +200,26 @@ const security = z.strictObject({
     .refine(
       (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
       "has two keys with one id",
-    ).optional(),
-});
+    ).optional().describe(
+      "Requests and cancels have to be signed with one of these Ed25519 keys. Default: they need no signature.",
+    ),
+}).meta({ description: "Whom to trust." });
 
 const ansible = z.strictObject({
-  vault_password: text().optional(),
-  vault_password_file: text().optional(),
+  vault_password: text().optional().describe(
+    "The password of what is encrypted with ansible-vault; best from a variable.",
+  ),
+  vault_password_file: text().optional().describe(
+    "File that has this password, or program that prints it; not together with vault_password.",
+  ),
   vault_identity_list: z.array(
     text().regex(
       /^[^@\s]+@(?!prompt)[^@]+$/,
       "must be LABEL@FILE",
     ),
     "must be a list of LABEL@FILE",
-  ).default([]),
-  private_key_file: text().optional(),
+  ).default([]).describe("For other vault ids, each as LABEL@FILE."),
+  private_key_file: text().optional().describe("The SSH key of the runs."),
   environment: z.record(
     variableName().refine(
       (name) => !OURS.has(name),
@@ -138,14 +232,16 @@ const ansible = z.strictObject({
           : value,
       // deno-lint-ignore no-control-regex
       z.string("must be a text").regex(/^[^\u0000]*$/, "must have no NUL"),
-    ),
+    ).meta({ type: ["string", "number", "boolean"] }),
     "must be a mapping of names of variables to texts",
-  ).default({}),
-});
+  ).default({}).describe(
+    "Variables for the environment of the runs; whatever they start sees them.",
+  ),
+}).meta({ description: "What every run gets." });
 
-/** A section that is left out, or has only comments in it. */
-function emptyFromNothing(value: unknown): unknown {
-  return value ?? {};
+/** A section that may be left out, or have only comments in it. */
+function optional<T extends z.ZodType>(section: T) {
+  return section.nullish().transform((value) => value ?? section.parse({}));
 }
 
 /** Every section, by its name. */
@@ -155,11 +251,18 @@ export const sections = { mqtt, worker, policy, security, ansible };
 export const configSchema = z.strictObject({
   mqtt,
   worker,
-  policy: z.preprocess(emptyFromNothing, policy),
-  security: z.preprocess(emptyFromNothing, security),
-  ansible: z.preprocess(emptyFromNothing, ansible),
-  log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"),
-  log_format: oneOf(["text", "json"]).default("text"),
+  policy: optional(policy),
+  security: optional(security),
+  ansible: optional(ansible),
+  log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO")
+    .describe("The least that is logged."),
+  log_format: oneOf(["text", "json"]).default("text").describe(
+    "How it is logged, on standard error.",
+  ),
+}).meta({
+  title: "Configuration of ansible-worker",
+  description:
+    "Times are in seconds. Relative paths are relative to the directory of the file. ${NAME} and ${NAME:-default} in a value are replaced from the environment.",
 });
 
 /**
@@ -197,12 +300,7 @@ export function contradictions(
   const given = section("mqtt");
   const add = (key: string, message: string) =>
     found.push({ path: ["mqtt", key], message });
-  for (
-    const [a, b] of [
-      ["username", "password"],
-      ["tls_client_cert", "tls_client_key"],
-    ] as const
-  ) {
+  for (const [a, b] of PAIRS) {
     if (given.has(a) && !given.has(b)) add(a, `needs mqtt.${b} too`);
     if (given.has(b) && !given.has(a)) add(b, `needs mqtt.${a} too`);
   }

@@ -34,6 +34,7 @@ import type {
   MessageProperties,
   Seen,
 } from "../tasks/ports.ts";
+import type { Responses } from "../tasks/responses.ts";
 import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
 import { movedProperties, originOf } from "./moved_task.ts";
 import type { Peers } from "./peers.ts";
@@ -77,6 +78,8 @@ export interface AdoptionOptions {
   channel: Channel;
   /** The other workers of the group. */
   peers: Peers;
+  /** Answers where requesters want them. */
+  responses: Pick<Responses, "follow">;
   /** Where to write what happens. */
   log: Log;
   /** How long the broker keeps a final status; 0: for ever. */
@@ -295,7 +298,7 @@ export class Adoption {
     session: DeadSession,
     { moved, stillDead }: { moved: Set<string>; stillDead: () => void },
   ): Promise<void> {
-    const { channel, log, retentionSeconds, topics } = this.#options;
+    const { channel, log, responses, retentionSeconds, topics } = this.#options;
     const seen = await session.lookUp(topics.running(dead));
     const claims: Claims | null = seen && readAs(claimsSchema, seen.payload);
     for (const id of claims?.tasks ?? []) {
@@ -310,6 +313,7 @@ export class Adoption {
       stillDead();
       if (!end) continue;
       await channel.publish(end);
+      responses.follow(end, id);
       log.info("a task of the worker that is gone is ended as failed", {
         task_id: id,
         worker_id: dead,

@@ -11,7 +11,7 @@ import {
   taskStatusSchema,
 } from "../messages/task_status.ts";
 import { isFinal } from "../tasks/states.ts";
-import type { Publication, Seen } from "../tasks/ports.ts";
+import type { MessageProperties, Publication, Seen } from "../tasks/ports.ts";
 
 /** A status with its token, as it stands on its topic. */
 export interface Standing {
@@ -19,12 +19,16 @@ export interface Standing {
   status: TaskStatus;
   /** Names the holder of the task. */
   token: string | null;
+  /** What else it came with. */
+  properties?: MessageProperties;
 }
 
 /** Reads what stands on a status topic; null for nothing, or no status. */
 export function standing(seen: Seen | null): Standing | null {
   const status = seen && readAs(taskStatusSchema, seen.payload);
-  return status ? { status, token: seen.properties.user?.token ?? null } : null;
+  if (!status) return null;
+  const { properties } = seen;
+  return { status, token: properties.user?.token ?? null, properties };
 }
 
 /**
@@ -64,12 +68,16 @@ export function endOfLeftBehind(
       : "the worker stopped while this task was starting",
     current_task: null,
   };
+  const { responseTopic, correlationData } = found.properties ?? {};
   const publication: Publication = {
     topic: options.topic,
     payload: encodeTaskStatus(ended),
     qos: 1,
     retain: true,
-    properties: {},
+    properties: {
+      ...(responseTopic !== undefined && { responseTopic }),
+      ...(correlationData !== undefined && { correlationData }),
+    },
   };
   // For the worker itself, should it be alive: the task is no longer its own.
   if (found.token) publication.properties!.user = { from: found.token };

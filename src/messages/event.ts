@@ -55,6 +55,10 @@ export const eventSchema = z.strictObject({
     "How many events were left out before this one since the broker was too " +
       "slow for them; they have no numbers. 0 unless something is missing",
   ),
+}).meta({
+  title: "Task event",
+  description:
+    "A play task has started, or a host has finished one. Published in order, if worker.publish_events is set.",
 });
 
 /** An event. */

@@ -40,6 +40,10 @@ export const outputSchema = z.strictObject({
     "How many bytes of the output were left out before this message since the " +
       "broker was too slow for them. 0 unless something is missing",
   ),
+}).meta({
+  title: "Task output",
+  description:
+    "A piece of what ansible-playbook prints. Published in order, if worker.publish_output is set.",
 });
 
 /** A piece of the output. */

@@ -8,18 +8,26 @@ import { timeSchema } from "./time.ts";
 
 /** The schema of a presence, retained on a topic of the worker's own. */
 export const presenceSchema = z.strictObject({
-  worker_id: z.string(),
-  /** New with every process, so that a restart can be told from a return. */
-  instance: z.string(),
-  state: z.enum(["online", "draining", "offline", "adopted"]),
-  slots: z.int().min(1),
-  version: z.string(),
-  ansible_version: z.string(),
-  host: z.string(),
-  started_at: timeSchema,
-  updated_at: timeSchema,
-  /** Who adopts (state offline) or has adopted (state adopted) the session. */
-  adopted_by: z.string().optional(),
+  worker_id: z.string().describe("The worker."),
+  instance: z.string().describe(
+    "New with every process, so that a restart can be told from a return.",
+  ),
+  state: z.enum(["online", "draining", "offline", "adopted"]).describe(
+    "online: it takes tasks; draining: it is stopping; offline: it has stopped, or is lost; adopted: another worker has taken over its tasks.",
+  ),
+  slots: z.int().min(1).describe("How many tasks it runs at once."),
+  version: z.string().describe("The version of ansible-worker."),
+  ansible_version: z.string().describe("The version of ansible-core."),
+  host: z.string().describe("The host that it runs on."),
+  started_at: timeSchema.describe("When its process started."),
+  updated_at: timeSchema.describe("When this was said."),
+  adopted_by: z.string().optional().describe(
+    "Who takes over its tasks (offline), or has taken them over (adopted).",
+  ),
+}).meta({
+  title: "Presence",
+  description:
+    "Whether a worker is there. Retained on a topic of the worker's own; the broker sets it to offline when the worker is lost.",
 });
 
 /** A worker's presence. */
@@ -27,15 +35,17 @@ export type Presence = z.output<typeof presenceSchema>;
 
 /** The schema of a load. */
 export const loadSchema = z.strictObject({
-  worker_id: z.string(),
-  /** Slots that the next task could start in at once. */
-  free_slots: z.int().min(0),
-  /** Tasks that wait here. */
-  queued: z.int().min(0),
-  /** Tasks that the queue still has room for. */
-  room: z.int().min(0),
-  /** Rises with each load that a worker publishes. */
-  seq: z.int().min(0),
+  worker_id: z.string().describe("The worker."),
+  free_slots: z.int().min(0).describe(
+    "Slots that the next task could start in at once.",
+  ),
+  queued: z.int().min(0).describe("Tasks that wait here."),
+  room: z.int().min(0).describe("Tasks that the queue still has room for."),
+  seq: z.int().min(0).describe("Rises with each load that a worker publishes."),
+}).meta({
+  title: "Load",
+  description:
+    "What a worker has to do. Retained on a topic of the worker's own; workers with a backlog watch it.",
 });
 
 /** A worker's load. */
@@ -43,10 +53,15 @@ export type Load = z.output<typeof loadSchema>;
 
 /** The schema of a claim list. */
 export const claimsSchema = z.strictObject({
-  worker_id: z.string(),
-  instance: z.string(),
-  /** The ids that this worker has taken from the broker, or is taking. */
-  tasks: z.array(z.string()),
+  worker_id: z.string().describe("The worker."),
+  instance: z.string().describe("Its process, as in its presence."),
+  tasks: z.array(z.string()).describe(
+    "The ids of the tasks that it has taken from the broker, or is taking.",
+  ),
+}).meta({
+  title: "Claim list",
+  description:
+    "The tasks that a worker runs or starts, so that nobody who finds it gone takes them for waiting ones. Retained on a topic of the worker's own.",
 });
 
 /** The ids that a worker has claimed. */

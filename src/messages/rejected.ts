@@ -11,9 +11,11 @@ export type FieldError = { path: string; message: string };
 
 /** The schema of a message on the rejected topic. */
 export const rejectedSchema = z.strictObject({
-  received_at: timeSchema,
-  worker_id: z.string(),
-  task_id: z.string().nullable(),
+  received_at: timeSchema.describe("When the worker has discarded it."),
+  worker_id: z.string().describe("The worker that has discarded it."),
+  task_id: z.string().nullable().describe(
+    "The task that it was about; null where that cannot be told.",
+  ),
   reason: z.enum([
     "invalid_json",
     "invalid_request",
@@ -27,9 +29,20 @@ export const rejectedSchema = z.strictObject({
     "not_yet_valid",
     "expired",
     "replayed",
-  ]),
-  errors: z.array(z.strictObject({ path: z.string(), message: z.string() })),
-  payload_excerpt: z.string(),
+  ]).describe("What was wrong, for a program."),
+  errors: z.array(z.strictObject({
+    path: z.string().describe(
+      "The field that it is about; empty for the message as a whole.",
+    ),
+    message: z.string().describe("What is wrong with it."),
+  })).describe("What was wrong, for a person, one entry a problem."),
+  payload_excerpt: z.string().describe(
+    "The first 200 bytes of the message, to recognise it by; what is not printable is a dot.",
+  ),
+}).meta({
+  title: "Rejected message",
+  description:
+    "The report of a request or a cancel that was discarded: it is no valid one, or a duplicate. There is no status for it.",
 });
 
 /** A message on the rejected topic. */

@@ -22,6 +22,8 @@ const MAX_NESTING = 100;
 export const taskIdSchema = z.string().regex(
   /^[A-Za-z0-9._:@~-]{1,128}$/,
   "must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ ~ -",
+).describe(
+  "Names the task, for ever: the same id again is the same request. 1 to 128 characters, one topic level.",
 );
 
 /** A text that is passed on as one argument: not empty, no control characters. */
@@ -32,24 +34,60 @@ const argument = z.string().min(1, "must not be empty").max(4096).refine(
 );
 
 /** `null` for an optional field is the same as leaving it out. */
-function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value) => value ?? undefined);
+function optional<T extends z.ZodType>(schema: T, description: string) {
+  return schema.nullish().transform((value) => value ?? undefined)
+    .describe(description);
 }
 
 /** The schema of a task request, from which its JSON Schema is made too. */
 export const taskRequestSchema = z.strictObject({
   task_id: taskIdSchema,
-  playbook: argument,
-  inventory: argument,
-  extra_vars: optional(z.record(z.string(), z.unknown())),
-  limit: optional(argument),
-  tags: optional(z.array(argument).max(1000)),
-  skip_tags: optional(z.array(argument).max(1000)),
-  verbosity: optional(z.int().min(0).max(6)),
-  check_mode: optional(z.boolean()),
-  diff_mode: optional(z.boolean()),
-  forks: optional(z.int().min(1).max(500)),
-  timeout: optional(z.number().positive().max(MAX_TIMEOUT_SECONDS)),
+  playbook: argument.describe(
+    "The playbook: a path relative to the worker's playbook directory.",
+  ),
+  inventory: argument.describe(
+    "The inventory: a path relative to the worker's inventory directory, or names of hosts with a comma after or between them.",
+  ),
+  extra_vars: optional(
+    z.record(z.string(), z.unknown()),
+    "Extra variables, of any JSON type. They are data: a template in them is not evaluated. At most 32 levels deep.",
+  ),
+  limit: optional(
+    argument,
+    "Only the hosts that this pattern selects, as with --limit.",
+  ),
+  tags: optional(
+    z.array(argument).max(1000),
+    "Only play tasks with one of these tags.",
+  ),
+  skip_tags: optional(
+    z.array(argument).max(1000),
+    "No play tasks with one of these tags.",
+  ),
+  verbosity: optional(
+    z.int().min(0).max(6),
+    "How much Ansible prints: the number of v's in -vvv. 0 if left out.",
+  ),
+  check_mode: optional(
+    z.boolean(),
+    "Only see what would change, as with --check. false if left out.",
+  ),
+  diff_mode: optional(
+    z.boolean(),
+    "Show the changes in files, as with --diff. false if left out.",
+  ),
+  forks: optional(
+    z.int().min(1).max(500),
+    "How many hosts Ansible works on at once. Ansible's own setting if left out.",
+  ),
+  timeout: optional(
+    z.number().positive().max(MAX_TIMEOUT_SECONDS),
+    "Time limit of the run, in seconds, at most seven days. The worker's task_timeout if left out.",
+  ),
+}).meta({
+  title: "Task request",
+  description:
+    "Asks for the run of a playbook. Published at QoS 2, not retained, at most 1 MiB. null is the same as leaving an optional field out.",
 });
 
 /** A checked task request; optional fields that were `null` are undefined. */

@@ -22,30 +22,53 @@ export type TaskState = typeof TASK_STATES[number];
 /** The longest `error_message`, in bytes of UTF-8. */
 export const MAX_ERROR_MESSAGE_BYTES = 4096;
 
-const count = z.int().min(0);
+/** A column of PLAY RECAP. */
+function recap(what: string) {
+  return z.int().min(0).describe(`${what}, summed up over all hosts.`);
+}
 
 /** The schema of a status; its keys are in the order in which they are sent. */
 export const taskStatusSchema = z.strictObject({
-  task_id: z.string(),
-  state: z.enum(TASK_STATES),
-  created_at: timeSchema,
-  started_at: timeSchema.nullable(),
-  completed_at: timeSchema.nullable(),
-  duration_seconds: z.number().min(0).nullable(),
-  tasks_total: count,
-  tasks_ok: count,
-  tasks_changed: count,
-  tasks_failed: count,
-  tasks_skipped: count,
-  tasks_unreachable: count,
-  return_code: z.int().nullable(),
-  error_message: z.string().nullable(),
-  tasks_rescued: count,
-  tasks_ignored: count,
-  playbook: z.string(),
-  inventory: z.string(),
-  worker_id: z.string(),
-  current_task: z.string().nullable(),
+  task_id: z.string().describe("The task, as in the request."),
+  state: z.enum(TASK_STATES).describe(
+    "Where the task stands. success, failed, cancelled and timeout are final.",
+  ),
+  created_at: timeSchema.describe("When the first worker accepted the task."),
+  started_at: timeSchema.nullable().describe(
+    "When its run started; null before that.",
+  ),
+  completed_at: timeSchema.nullable().describe(
+    "When it got its final state; null before that.",
+  ),
+  duration_seconds: z.number().min(0).nullable().describe(
+    "Seconds since the run started, and at the end how long it took; null before the start.",
+  ),
+  tasks_total: z.int().min(0).describe(
+    "Results that the run is expected to have, all hosts together. It does not shrink while the run goes on, and at the end it is ok + failed + skipped + unreachable + rescued.",
+  ),
+  tasks_ok: recap("Results that are ok, the changed ones among them"),
+  tasks_changed: recap("Results that have changed something"),
+  tasks_failed: recap("Results that have failed"),
+  tasks_skipped: recap("Results that were skipped"),
+  tasks_unreachable: recap("Results of hosts that could not be reached"),
+  return_code: z.int().nullable().describe(
+    "What ansible-playbook returned; null before its end, and if it did not run.",
+  ),
+  error_message: z.string().nullable().describe(
+    "Why it has failed or was ended, at most 4096 bytes: the host, the play task and Ansible's message; null if it was neither.",
+  ),
+  tasks_rescued: recap("Failures that a rescue section has made good"),
+  tasks_ignored: recap("Failures that were ignored"),
+  playbook: z.string().describe("The playbook, as in the request."),
+  inventory: z.string().describe("The inventory, as in the request."),
+  worker_id: z.string().describe("The worker that has the task."),
+  current_task: z.string().nullable().describe(
+    "The play task that runs; null while none does.",
+  ),
+}).meta({
+  title: "Task status",
+  description:
+    "What a worker says of a task: queued, running with its numbers so far, and one final status. Retained on a topic of the task's own.",
 });
 
 /** A task status. */

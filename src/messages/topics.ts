@@ -48,7 +48,12 @@ export class Topics {
     return `${this.group}/tasks/${taskId}/status`;
   }
 
-  /** What happens in the run of one task. */
+  /** The cancels of one task. */
+  cancel(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/cancel`;
+  }
+
+  /** The events of one task. */
   events(taskId: string): string {
     return `${this.group}/tasks/${taskId}/events`;
   }

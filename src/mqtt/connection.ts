@@ -27,6 +27,7 @@ import {
   packetProperties,
   payloadOf,
   propertiesOf,
+  sizeOf,
 } from "./message.ts";
 import { Outbox, PublishError, type Source } from "./outbox.ts";
 
@@ -434,8 +435,7 @@ export class MqttConnection {
   }
 
   #send(message: Outgoing): Promise<void> {
-    const size = message.payload.length + message.topic.length + 64;
-    if (size > this.#maximumPacketSize) {
+    if (sizeOf(message) > this.#maximumPacketSize) {
       return Promise.reject(
         new PublishError(message.topic, 0x95, reasonText(0x95)),
       );

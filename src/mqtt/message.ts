@@ -47,6 +47,11 @@ export interface Outgoing {
    * then counts as published when the newer one is.
    */
   replaceable?: boolean;
+  /**
+   * Names what is kept in order, and replaced, together; if left out, all that
+   * is published on the topic is.
+   */
+  lane?: string;
 }
 
 /** The properties of a packet in our words. */
@@ -88,6 +93,17 @@ export function packetProperties(
     packet.correlationData = Buffer.from(properties.correlationData);
   }
   return packet;
+}
+
+/** At most so many bytes a message takes, with everything around it. */
+export function sizeOf({ topic, payload, properties = {} }: Outgoing): number {
+  const { user = {}, responseTopic = "", correlationData } = properties;
+  let size = Buffer.byteLength(payload) + Buffer.byteLength(topic) +
+    Buffer.byteLength(responseTopic) + (correlationData?.length ?? 0) + 64;
+  for (const [name, value] of Object.entries(user)) {
+    size += Buffer.byteLength(name) + Buffer.byteLength(value) + 5;
+  }
+  return size;
 }
 
 /** The bytes of a packet's payload. */

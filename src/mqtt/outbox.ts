@@ -5,6 +5,7 @@
  * at a time, so that a retained topic ends with what was published last. A
  * waiting message that may be replaced is, by the next one on its topic. And no
  * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
+ * Where a topic is used for several things, each can have a lane of its own.
  *
  * Beside that there is a source of messages that give way. Nothing of them waits
  * here: one is asked for when nothing else can be sent, and when what is under
@@ -85,7 +86,7 @@ export class Outbox {
     this.#source = source;
   }
 
-  /** Topics on which something waits or is under way. */
+  /** Lanes in which something waits or is under way. */
   get size(): number {
     return this.#lanes.size;
   }
@@ -98,11 +99,12 @@ export class Outbox {
    */
   put(message: Outgoing): Promise<void> {
     const done = Promise.withResolvers<void>();
-    let lane = this.#lanes.get(message.topic);
+    const name = message.lane ?? message.topic;
+    let lane = this.#lanes.get(name);
     if (!lane) {
       lane = { underWay: false, waiting: [] };
-      this.#lanes.set(message.topic, lane);
-      this.#ready.push(message.topic);
+      this.#lanes.set(name, lane);
+      this.#ready.push(name);
     }
     const last = lane.waiting.at(-1);
     if (last?.message.replaceable) {
@@ -140,12 +142,12 @@ export class Outbox {
 
   #pump(): void {
     while (this.#underWay < this.#window) {
-      const topic = this.#ready.shift();
-      if (topic === undefined) {
+      const name = this.#ready.shift();
+      if (name === undefined) {
         this.#pumpSource();
         return;
       }
-      const lane = this.#lanes.get(topic)!;
+      const lane = this.#lanes.get(name)!;
       const entry = lane.waiting.shift()!;
       lane.underWay = true;
       this.#underWay++;
@@ -155,8 +157,8 @@ export class Outbox {
       ).finally(() => {
         this.#underWay--;
         lane.underWay = false;
-        if (lane.waiting.length > 0) this.#ready.push(topic);
-        else this.#lanes.delete(topic);
+        if (lane.waiting.length > 0) this.#ready.push(name);
+        else this.#lanes.delete(name);
         if (this.#lanes.size === 0) {
           this.#idle?.resolve();
           this.#idle = null;

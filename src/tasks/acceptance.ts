@@ -17,6 +17,7 @@ import type { TaskQueue } from "./queue.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
+import type { Response, Responses } from "./responses.ts";
 
 /** How a delivery came here, and what it brings along. */
 export interface Origin extends Arrival {
@@ -48,6 +49,8 @@ export interface AcceptanceOptions {
   channel: Channel;
   /** Opens requests. */
   opener: RequestOpener;
+  /** Answers where requesters want them. */
+  responses: Responses;
   /** Where discarded messages are reported. */
   rejectedTopic: string;
   /** Where to write what happens. */
@@ -105,6 +108,7 @@ export class Acceptance {
   }
 
   async #receive(delivery: Delivery, origin: Origin): Promise<void> {
+    const { opener, responses } = this.#options;
     if (delivery.retained) {
       await this.#reject(delivery, {
         task_id: null,
@@ -113,23 +117,30 @@ export class Acceptance {
           path: "",
           message: "a request must not be retained; publish it without retain",
         }],
-      });
+      }, opener.keys ? null : responses.to(delivery.properties));
       return;
     }
     // Opened side by side, and taken on as they came.
-    const opening = this.#options.opener.open(delivery.payload, origin);
+    const opening = opener.open(delivery.payload, origin);
     const opened = this.#opened.then(() => opening);
     this.#opened = opened.catch(() => {});
     const message = await opened;
     if (!message.ok) {
-      if (message.report) await this.#reject(delivery, message.report);
-      else await delivery.release();
+      const { report, trusted } = message;
+      if (report) {
+        // A stranger gets no answer: it could be one to somebody else.
+        const response = trusted ? responses.to(delivery.properties) : null;
+        await this.#reject(delivery, report, response);
+      } else await delivery.release();
       return;
     }
     if (this.#options.waitForRoom) await this.#room();
     const task = new Task(message.request, delivery, {
       ...origin,
       signature: message.signature,
+      response: responses.to(delivery.properties, {
+        task_id: message.request.request.task_id,
+      }),
     });
     // Two deliveries of one id at once take their turns.
     const before = this.#inHand.get(task.id);
@@ -288,23 +299,29 @@ export class Acceptance {
           ? `this task is already ${present.state} (worker ${present.worker_id})`
           : "another worker has taken this task at the same moment",
       }],
-    });
+    }, task.response);
   }
 
   async #reject(
     delivery: Delivery,
     problem: Problem,
+    response: Response | null,
   ): Promise<void> {
-    await this.report(delivery.payload, problem);
+    await this.report(delivery.payload, problem, response);
     await delivery.release();
   }
 
-  /** Tells the group of a message that was discarded, and why. */
+  /**
+   * Tells the group of a message that was discarded, and why.
+   *
+   * @param response where to tell it too
+   */
   async report(
     payload: Uint8Array,
     problem: Problem,
+    response: Response | null = null,
   ): Promise<void> {
-    const { channel, log, rejectedTopic, workerId } = this.#options;
+    const { channel, log, rejectedTopic, responses, workerId } = this.#options;
     log.warn(`a message is rejected: ${problem.reason}`, {
       ...(problem.task_id && { task_id: problem.task_id }),
       errors: problem.errors.map(({ path, message }) =>
@@ -317,9 +334,13 @@ export class Acceptance {
       ...problem,
       payload_excerpt: excerpt(payload),
     };
+    const text = JSON.stringify(rejected);
+    if (response) {
+      responses.send(response, { payload: text, about: "rejected" });
+    }
     await channel.publish({
       topic: rejectedTopic,
-      payload: JSON.stringify(rejected),
+      payload: text,
       qos: 1,
     }).catch((error) => log.error("cannot publish a rejection", { error }));
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { TaskStatus } from "../messages/task_status.ts";
+import type { MessageProperties } from "./ports.ts";
 import { isFinal } from "./states.ts";
 
 /** A status as it stood on its topic, with the token of who published it. */
@@ -14,6 +15,8 @@ export interface Sighting {
   token: string | null;
   /** The token of the holder from whom this one took it over. */
   from: string | null;
+  /** What else it came with. */
+  properties?: MessageProperties;
 }
 
 /** How a request came here. */

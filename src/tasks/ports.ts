@@ -50,6 +50,11 @@ export interface Publication {
   properties?: MessageProperties;
   /** A newer one on the same topic may take its place while it waits. */
   replaceable?: boolean;
+  /**
+   * Names what is kept in order, and replaced, together; if left out, all that
+   * is published on the topic is.
+   */
+  lane?: string;
 }
 
 /** A message that was seen on a topic. */

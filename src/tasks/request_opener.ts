@@ -32,6 +32,8 @@ export type OpenedRequest =
     ok: false;
     /** What to tell the group; null if there is nothing to tell. */
     report: Pick<Rejected, "task_id" | "reason" | "errors"> | null;
+    /** Whether its signature is good, where it needs one. */
+    trusted: boolean;
   };
 
 /** Opens requests and cancels. */
@@ -66,6 +68,8 @@ export class RequestOpener {
         reason,
         errors: [{ path: "", message: text }],
       },
+      // Also where it was good once: it is not what its sender has now.
+      trusted: false,
     });
     let payload = message;
     let signature: Signature | null = null;
@@ -80,7 +84,7 @@ export class RequestOpener {
         return refuse("expired", expiredAt(signature), signature.taskId);
       }
       if (this.#used.has(signature.id)) {
-        if (!isFirst) return { ok: false, report: null };
+        if (!isFirst) return { ok: false, report: null, trusted: false };
         return refuse("replayed", REPLAYED, signature.taskId);
       }
     }
@@ -93,6 +97,7 @@ export class RequestOpener {
           reason: request.reason,
           errors: request.errors,
         },
+        trusted: true,
       };
     }
     if (signature && request.request.task_id !== signature.taskId) {

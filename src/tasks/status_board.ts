@@ -42,6 +42,7 @@ import {
 } from "./duplicates.ts";
 import { isFinal } from "./states.ts";
 import type { Channel, Log, Publication, Seen } from "./ports.ts";
+import { responseProperties, type Responses } from "./responses.ts";
 import type { Task } from "./task.ts";
 
 interface Watch {
@@ -82,6 +83,7 @@ export class StatusBoard {
   readonly #windowSeconds: number;
   readonly #connected: () => Promise<void>;
   readonly #onGone: (taskId: string) => void;
+  readonly #responses: Pick<Responses, "send">;
   readonly #watches = new Map<string, Watch>();
   #instance: string;
   #takes = 0;
@@ -91,6 +93,7 @@ export class StatusBoard {
    *
    * @param options.connected settles when the channel is connected
    * @param options.instance begins every token of this process
+   * @param options.responses sends each status also where its requester wants
    * @param options.onGone somebody has taken a task over that we did not offer
    */
   constructor(options: {
@@ -101,6 +104,7 @@ export class StatusBoard {
     instance: string;
     retentionSeconds: number;
     windowSeconds: number;
+    responses: Pick<Responses, "send">;
     log: Log;
     onGone(taskId: string): void;
   }) {
@@ -112,6 +116,7 @@ export class StatusBoard {
     this.#retentionSeconds = options.retentionSeconds;
     this.#windowSeconds = options.windowSeconds;
     this.#log = options.log;
+    this.#responses = options.responses;
     this.#onGone = options.onGone;
   }
 
@@ -157,10 +162,14 @@ export class StatusBoard {
     watch.seq = 0;
     watch.seenSeq = -1;
     watch.echo = Promise.withResolvers<void>();
-    this.publish(task).catch((error) => watch.echo?.reject(error));
+    const queued = this.#statusOf(task);
+    this.#channel.publish(queued).catch((error) => watch.echo?.reject(error));
     await watch.echo.promise;
     watch.echo = null;
-    if (!watch.beaten) return true;
+    if (!watch.beaten) {
+      this.#respond(task, queued);
+      return true;
+    }
     if (watch.last) {
       this.#channel.publish(watch.last.publication).catch((error) =>
         this.#refused(task.id, error)
@@ -196,6 +205,14 @@ export class StatusBoard {
    * @returns settles when the broker has acknowledged it
    */
   publish(task: Task): Promise<void> {
+    const publication = this.#statusOf(task);
+    const acknowledged = this.#channel.publish(publication);
+    this.#respond(task, publication);
+    return acknowledged;
+  }
+
+  /** A task's status as it is now. */
+  #statusOf(task: Task): Publication {
     const watch = this.#watches.get(task.id);
     const user: Record<string, string> = {};
     if (watch) {
@@ -209,7 +226,8 @@ export class StatusBoard {
       qos: 1,
       retain: true,
       replaceable: task.state === "running",
-      properties: { user },
+      // Whoever ends the task after our death knows by it where else to say so.
+      properties: { user, ...responseProperties(task.response) },
     };
     if (task.final && this.#retentionSeconds > 0) {
       // As long as its signature is good, this is what tells a replay.
@@ -222,7 +240,16 @@ export class StatusBoard {
       );
     }
     if (watch) watch.newest = publication;
-    return this.#channel.publish(publication);
+    return publication;
+  }
+
+  #respond(task: Task, { payload, replaceable = false }: Publication): void {
+    if (!task.response) return;
+    this.#responses.send(task.response, {
+      payload,
+      about: task.id,
+      replaceable,
+    });
   }
 
   /**
@@ -277,7 +304,12 @@ export class StatusBoard {
       this.#seenOurs(taskId, watch, Number(user.seq));
       return;
     }
-    const sighting = { status, token, from: user.from ?? null };
+    const sighting = {
+      status,
+      token,
+      from: user.from ?? null,
+      properties: message.properties,
+    };
     const taking = watch.state === "judged" || watch.state === "taking";
     if (taking && token !== null && token === watch.from) {
       // The holder that we take it over from: it waits for our answer, and has

@@ -14,6 +14,7 @@ import {
 } from "../messages/task_status.ts";
 import type { Signature } from "../messages/signed.ts";
 import type { Delivery } from "./ports.ts";
+import type { Response } from "./responses.ts";
 import { isFinal, mayMove } from "./states.ts";
 
 /** How a task ended. */
@@ -40,6 +41,8 @@ export class Task {
   readonly expiresAt: Date | null;
   /** What of it expires first. */
   readonly expires: "message" | "signature";
+  /** Where its requester wants answers; null for nowhere. */
+  readonly response: Response | null;
   /** The signature that it came with; null if it came without. */
   readonly signature: Signature | null;
   /** When it came to this worker, in milliseconds since 1970. */
@@ -62,12 +65,14 @@ export class Task {
       createdAt?: Date | null;
       hops?: number;
       signature?: Signature | null;
+      response?: Response | null;
     } = {},
   ) {
     this.request = request;
     this.extraVars = extraVars;
     this.delivery = delivery;
     this.signature = options.signature ?? null;
+    this.response = options.response ?? null;
     // Anybody can write such a property: it is neither to come, nor older than
     // the signature.
     const now = Date.now();

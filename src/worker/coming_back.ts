@@ -12,6 +12,7 @@ import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Channel, Delivery, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { RequestOpener } from "../tasks/request_opener.ts";
+import type { Responses } from "../tasks/responses.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 
 /**
@@ -20,18 +21,28 @@ import type { StatusBoard } from "../tasks/status_board.ts";
  */
 export async function recover(
   delivered: readonly Delivery[],
-  { claimed, workerId, topics, retentionSeconds, channel, opener, board, log }:
-    {
-      /** The ids on the claim list of the earlier process. */
-      claimed: readonly string[];
-      workerId: string;
-      topics: Topics;
-      retentionSeconds: number;
-      channel: Channel;
-      opener: RequestOpener;
-      board: StatusBoard;
-      log: Log;
-    },
+  {
+    claimed,
+    workerId,
+    topics,
+    retentionSeconds,
+    channel,
+    opener,
+    board,
+    responses,
+    log,
+  }: {
+    /** The ids on the claim list of the earlier process. */
+    claimed: readonly string[];
+    workerId: string;
+    topics: Topics;
+    retentionSeconds: number;
+    channel: Channel;
+    opener: RequestOpener;
+    board: StatusBoard;
+    responses: Responses;
+    log: Log;
+  },
 ): Promise<void> {
   const again = new Set(
     await Promise.all(delivered.map(({ payload }) => opener.taskIdOf(payload))),
@@ -48,6 +59,7 @@ export async function recover(
     board.forget(id);
     if (!end) continue;
     await channel.publish(end);
+    responses.follow(end, id);
     log.warn("a task that was running when the worker stopped failed", {
       task_id: id,
     });

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { freePort, ROOT, startArguments } from "../../dev/programs.ts";
+import { documentOf, SUBJECTS } from "../../src/cli/schema.ts";
 import { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -61,12 +62,24 @@ test("--version prints the version of deno.json, and ends with 0", async () => {
   });
 });
 
+test("schema prints each schema as JSON, and ends with 0", async () => {
+  const results = await Promise.all(
+    SUBJECTS.map((subject) => cli(["schema", subject])),
+  );
+  for (const [i, { code, stdout, stderr }] of results.entries()) {
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.deepEqual(JSON.parse(stdout), documentOf(SUBJECTS[i]!));
+  }
+});
+
 for (
   const [name, args, says] of [
     ["an unknown option", ["--nope"], "unknown option '--nope'"],
     ["a misspelt option", ["--validat"], "Did you mean --validate?"],
     ["an argument", ["config.yaml"], "too many arguments"],
     ["-c without a file", ["-c"], "argument missing"],
+    ["schema without a name", ["schema"], "missing required argument"],
+    ["schema of something else", ["schema", "statuses"], "status, event,"],
   ] as const
 ) {
   test(`${name} is a usage error: 2, and how to get help`, async () => {

@@ -112,6 +112,7 @@ test("a configuration with only what is required has the documented defaults", a
       max_forks: 500,
       max_verbosity: 6,
       force_check_mode: false,
+      response_topics: [],
     },
     security: {},
     ansible: { vault_identity_list: [], environment: {} },

@@ -1,12 +1,16 @@
 /**
- * A controller: publishes requests, and records everything of a group.
+ * A controller: publishes requests, and records everything of a group. What
+ * workers have published has to be valid by the schemas that the program
+ * prints; that is asserted when the controller leaves.
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
+import { objection, schemaOf } from "./printed_schemas.ts";
 import { until, within } from "./waiting.ts";
 
 /** How many publications may be under way at once. */
@@ -25,6 +29,9 @@ export interface Message {
 /** What a controller may say in a request beside the required fields. */
 export type Request = { task_id: string } & Record<string, unknown>;
 
+/** What tests have published where workers do, which need not be valid. */
+const byTests = new Set<string>();
+
 /** A controller that sees everything below `ansible/`. */
 export class Client implements AsyncDisposable {
   readonly messages: Message[] = [];
@@ -33,6 +40,9 @@ export class Client implements AsyncDisposable {
   readonly publisher: MqttClient;
   readonly #watcher: MqttClient;
   readonly #listeners = new Set<(message: Message) => void>();
+  /** How many messages of each kind were compared with their schema. */
+  readonly checked = new Map<string, number>();
+  readonly #objections: string[] = [];
   /** Publications that wait for others to be acknowledged. */
   readonly #turns: (() => void)[] = [];
   #underWay = 0;
@@ -56,6 +66,7 @@ export class Client implements AsyncDisposable {
         at: performance.now(),
       };
       this.messages.push(message);
+      this.#check(message);
       for (const listener of [...this.#listeners]) listener(message);
     });
   }
@@ -100,6 +111,7 @@ export class Client implements AsyncDisposable {
       await new Promise<void>((resolve) => this.#turns.push(resolve));
     }
     this.#underWay++;
+    if (schemaOf(topic)) byTests.add(`${topic} ${Buffer.from(payload)}`);
     try {
       await this.publisher.publishAsync(
         topic,
@@ -234,6 +246,21 @@ export class Client implements AsyncDisposable {
       this.publisher.endAsync(true),
       this.#watcher.endAsync(true),
     ]);
+    assert.deepEqual(this.#objections, [], "valid by the printed schemas");
+  }
+
+  #check({ topic, text }: Message): void {
+    const schema = schemaOf(topic);
+    // An empty message clears a retained one.
+    if (!schema || text === "" || byTests.has(`${topic} ${text}`)) return;
+    this.checked.set(schema, (this.checked.get(schema) ?? 0) + 1);
+    let wrong: string | null;
+    try {
+      wrong = objection(schema, JSON.parse(text));
+    } catch {
+      wrong = "it is no JSON";
+    }
+    if (wrong) this.#objections.push(`${topic} ${text}: ${wrong}`);
   }
 }
 

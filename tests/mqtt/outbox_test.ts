@@ -47,6 +47,23 @@ Deno.test("outbox: a waiting update is replaced, a final one is not", async () =
   assert.deepEqual(payloads(sent), ["end", "after"]);
 });
 
+Deno.test("outbox: lanes of one topic neither wait for nor replace each other", async () => {
+  const { outbox, sent } = recorder();
+  const put = (lane: string, payload: string) =>
+    outbox.put({ ...message("a", payload, true), lane });
+  outbox.open(2);
+  const all = [put("x", "x1"), put("y", "y1")];
+  all.push(put("x", "x2"), put("y", "y2"), put("x", "x3"));
+  assert.deepEqual(payloads(sent), ["x1", "y1"]);
+  sent[0]!.ack();
+  sent[1]!.ack();
+  await settle();
+  assert.deepEqual(payloads(sent), ["x1", "y1", "x3", "y2"]);
+  sent[2]!.ack();
+  sent[3]!.ack();
+  await Promise.all([...all, outbox.idle()]);
+});
+
 Deno.test("outbox: no more are under way than the window allows, none while closed", async () => {
   const { outbox, sent } = recorder();
   for (let i = 0; i < 5; i++) outbox.put(message(`t${i}`, String(i)));

@@ -58,6 +58,7 @@ class Member {
       instance: id,
       retentionSeconds: 0,
       windowSeconds: 3600,
+      responses: { send() {} },
       log: LOG,
       onGone() {},
     });

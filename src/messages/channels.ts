@@ -1,0 +1,155 @@
+/**
+ * Every topic, and what travels on it, for the AsyncAPI document.
+ *
+ * @module
+ */
+import type { MessageName } from "./schemas.ts";
+import { Topics } from "./topics.ts";
+
+const topics = new Topics("{prefix}", "{group}");
+
+/** What stands for a level of a topic, or for several. */
+export const PARAMETERS = {
+  prefix: {
+    description:
+      "The workers' worker.topic_prefix, which may have several levels.",
+    default: "ansible",
+  },
+  group: {
+    description: "The workers' worker.group_name.",
+    examples: ["default"],
+  },
+  task_id: { description: "The task_id of the request." },
+  worker_id: { description: "The worker's worker.worker_id." },
+};
+
+/** What travels and is no JSON. */
+export const OTHER_MESSAGES = {
+  signedRequest: {
+    title: "Signed task request",
+    summary:
+      "A task request within a JWS in compact form (RFC 7515), signed by Ed25519; what workers with security.trusted_keys take instead of a bare one.",
+    contentType: "application/jose",
+    payload: jws("ansible-worker-request"),
+  },
+  signedCancel: {
+    title: "Signed cancel",
+    summary:
+      "A cancel within a JWS in compact form (RFC 7515), signed by Ed25519; what workers with security.trusted_keys take instead of a bare one.",
+    contentType: "application/jose",
+    payload: jws("ansible-worker-cancel"),
+  },
+  probe: {
+    title: "Probe",
+    summary: "Empty: asks whether a worker with this id is there.",
+    payload: { type: "string", maxLength: 0 },
+  },
+};
+
+type AnyMessage = MessageName | keyof typeof OTHER_MESSAGES;
+
+/** A topic, or all of one kind. */
+export interface Channel {
+  /** The topic, with its parameters; null where the requester names it. */
+  address: string | null;
+  /** What it is. */
+  title: string;
+  /** What it is for. */
+  description: string;
+  /** What travels on it. */
+  messages: AnyMessage[];
+}
+
+/** The topics, by their names in the document. */
+export const CHANNELS = {
+  tasks: {
+    address: topics.tasks,
+    title: "Tasks",
+    description:
+      "Requests. Of a group, one worker gets each: they share the subscription $share/ansible-worker-{group}/{prefix}/{group}/tasks.",
+    messages: ["request", "signedRequest"],
+  },
+  status: {
+    address: topics.status("{task_id}"),
+    title: "Status of a task",
+    description: "Where a task stands, for whoever may read it.",
+    messages: ["status"],
+  },
+  cancel: {
+    address: topics.cancel("{task_id}"),
+    title: "Cancels of a task",
+    description:
+      "All workers of the group get them; a retained one is ignored.",
+    messages: ["cancel", "signedCancel"],
+  },
+  events: {
+    address: topics.events("{task_id}"),
+    title: "Events of a task",
+    description: "What a run does, one message a step, in order.",
+    messages: ["event"],
+  },
+  output: {
+    address: topics.output("{task_id}"),
+    title: "Output of a task",
+    description: "What a run prints, in pieces, in order.",
+    messages: ["output"],
+  },
+  rejected: {
+    address: topics.rejected,
+    title: "Rejected messages",
+    description: "Reports of messages that were discarded.",
+    messages: ["rejected"],
+  },
+  responses: {
+    address: null,
+    title: "Response topic of a request",
+    description:
+      "The response topic of a request's MQTT properties, if the workers' policy.response_topics allows it: gets what is published on the status topic of the task, or the report that the request was rejected.",
+    messages: ["status", "rejected"],
+  },
+  presence: {
+    address: topics.presence("{worker_id}"),
+    title: "Presence of a worker",
+    description:
+      "Whether a worker is there. Also its will, by which the broker says that it is lost.",
+    messages: ["presence"],
+  },
+  load: {
+    address: topics.load("{worker_id}"),
+    title: "Load of a worker",
+    description: "What a worker has to do, between workers.",
+    messages: ["load"],
+  },
+  running: {
+    address: topics.running("{worker_id}"),
+    title: "Claim list of a worker",
+    description: "The tasks that a worker has taken, between workers.",
+    messages: ["running"],
+  },
+  probe: {
+    address: topics.probe("{worker_id}"),
+    title: "Probes of a worker",
+    description:
+      "Where a worker that starts asks whether its id is in use; the owner publishes its presence again.",
+    messages: ["probe"],
+  },
+  inbox: {
+    address: topics.inbox("{worker_id}"),
+    title: "Inbox of a worker",
+    description:
+      "Requests that another worker hands over, with what belongs to them in user properties that begin with ansible-worker-.",
+    messages: ["request", "signedRequest"],
+  },
+} satisfies Record<string, Channel>;
+
+/** The name of a topic in the document. */
+export type ChannelName = keyof typeof CHANNELS;
+
+function jws(type: string) {
+  return {
+    type: "string",
+    pattern: "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
+    description:
+      `Protected header: alg EdDSA, kid the id of a trusted key, typ ${type}, aud {prefix}/{group}, sub the task_id, iat and exp in seconds since 1970.`,
+  };
+}

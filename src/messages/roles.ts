@@ -1,0 +1,173 @@
+/**
+ * Who writes and who reads which topic, for the AsyncAPI document.
+ *
+ * @module
+ */
+import type { ChannelName } from "./channels.ts";
+
+/** What a role does with a topic. */
+export interface Operation {
+  /** The topic. */
+  channel: ChannelName;
+  /** Of what is published, or of the subscription. */
+  qos: 1 | 2;
+  /** Whether the broker keeps what is published; it does not, if left out. */
+  retain?: boolean;
+  /** Where the answer comes, if the requester wants one. */
+  reply?: ChannelName;
+  /** What for. */
+  summary: string;
+}
+
+/** What a role does, by names that begin after the role's own. */
+export type Roles = Record<string, Record<string, Operation>>;
+
+/** What each role writes. */
+export const SENDS: Roles = {
+  controller: {
+    SubmitsTask: {
+      channel: "tasks",
+      qos: 2,
+      reply: "responses",
+      summary: "Has a playbook run.",
+    },
+    CancelsTask: {
+      channel: "cancel",
+      qos: 1,
+      summary: "Has a task ended, wherever in the group it is.",
+    },
+  },
+  worker: {
+    PublishesStatus: {
+      channel: "status",
+      qos: 1,
+      retain: true,
+      summary:
+        "Says where a task stands; the broker keeps a final status for worker.status_retention seconds.",
+    },
+    PublishesEvents: {
+      channel: "events",
+      qos: 1,
+      summary: "Says what a run does, with worker.publish_events.",
+    },
+    PublishesOutput: {
+      channel: "output",
+      qos: 1,
+      summary: "Says what a run prints, with worker.publish_output.",
+    },
+    ReportsRejected: {
+      channel: "rejected",
+      qos: 1,
+      summary: "Says that it has discarded a message, and why.",
+    },
+    Responds: {
+      channel: "responses",
+      qos: 1,
+      summary: "Answers a request where the requester wants the answer.",
+    },
+    PublishesPresence: {
+      channel: "presence",
+      qos: 1,
+      retain: true,
+      summary: "Says that it is there, or leaves.",
+    },
+    PublishesLoad: {
+      channel: "load",
+      qos: 1,
+      retain: true,
+      summary: "Says what it has to do.",
+    },
+    PublishesClaims: {
+      channel: "running",
+      qos: 1,
+      retain: true,
+      summary: "Says which tasks it has taken.",
+    },
+    ProbesId: {
+      channel: "probe",
+      qos: 1,
+      summary: "Asks whether its id is in use, before it connects under it.",
+    },
+    HandsOver: {
+      channel: "inbox",
+      qos: 2,
+      summary: "Hands a waiting task to a worker that has room.",
+    },
+    GivesBack: {
+      channel: "tasks",
+      qos: 2,
+      summary: "Gives the waiting tasks of a worker that is lost to the group.",
+    },
+  },
+};
+
+/** What each role reads. */
+export const RECEIVES: Roles = {
+  controller: {
+    WatchesStatus: {
+      channel: "status",
+      qos: 1,
+      summary: "Follows a task, or all of them.",
+    },
+    WatchesEvents: {
+      channel: "events",
+      qos: 1,
+      summary: "Follows what a run does.",
+    },
+    WatchesOutput: {
+      channel: "output",
+      qos: 1,
+      summary: "Follows what a run prints.",
+    },
+    WatchesRejected: {
+      channel: "rejected",
+      qos: 1,
+      summary: "Learns of messages that were discarded.",
+    },
+    GetsResponse: {
+      channel: "responses",
+      qos: 1,
+      summary:
+        "Follows the tasks that it has asked for, on a topic of its own.",
+    },
+    WatchesPresence: {
+      channel: "presence",
+      qos: 1,
+      summary: "Knows which workers are there.",
+    },
+  },
+  worker: {
+    TakesTask: { channel: "tasks", qos: 2, summary: "Takes a task." },
+    TakesHandedOver: {
+      channel: "inbox",
+      qos: 2,
+      summary: "Takes a task that another worker hands over.",
+    },
+    EndsTask: { channel: "cancel", qos: 1, summary: "Ends a task of its own." },
+    WatchesTopic: {
+      channel: "status",
+      qos: 1,
+      summary: "Agrees with the others on who has a task.",
+    },
+    WatchesPeers: {
+      channel: "presence",
+      qos: 1,
+      summary: "Knows which workers of its group are there.",
+    },
+    WatchesLoads: {
+      channel: "load",
+      qos: 1,
+      summary: "Looks for a worker that has room.",
+    },
+    FindsClaims: {
+      channel: "running",
+      qos: 1,
+      summary: "Learns what a worker that is lost was running.",
+    },
+    AnswersProbe: {
+      channel: "probe",
+      qos: 1,
+      summary: "Says that its id is in use.",
+    },
+  },
+};

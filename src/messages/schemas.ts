@@ -1,0 +1,29 @@
+/**
+ * Every kind of message that travels, by its name.
+ *
+ * @module
+ */
+import type { z } from "zod";
+import { cancelSchema } from "./cancel.ts";
+import { eventSchema } from "./event.ts";
+import { outputSchema } from "./output.ts";
+import { claimsSchema, loadSchema, presenceSchema } from "./presence.ts";
+import { rejectedSchema } from "./rejected.ts";
+import { taskRequestSchema } from "./task_request.ts";
+import { taskStatusSchema } from "./task_status.ts";
+
+/** The schemas that the program itself checks by. */
+export const messageSchemas = {
+  request: taskRequestSchema,
+  cancel: cancelSchema,
+  status: taskStatusSchema,
+  event: eventSchema,
+  output: outputSchema,
+  rejected: rejectedSchema,
+  presence: presenceSchema,
+  load: loadSchema,
+  running: claimsSchema,
+} satisfies Record<string, z.ZodType>;
+
+/** The name of a kind of message. */
+export type MessageName = keyof typeof messageSchemas;
