@@ -36,6 +36,7 @@ import type {
 } from "../tasks/ports.ts";
 import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
 import { movedProperties, originOf } from "./moved_task.ts";
+import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
 /** How long a worker that is gone has to come back, in milliseconds. */
@@ -79,6 +80,8 @@ export interface AdoptionOptions {
   peers: Peers;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of adoptions, and of tasks that end by them. */
+  observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
   /** Whether both connections are there. */
@@ -212,6 +215,7 @@ export class Adoption {
     }
     stillDead();
     await announce("adopted");
+    this.#options.observer?.adopted();
     log.info(`worker ${dead} is adopted`);
   }
 
@@ -310,6 +314,7 @@ export class Adoption {
       stillDead();
       if (!end) continue;
       await channel.publish(end);
+      this.#options.observer?.leftBehind();
       log.info("a task of the worker that is gone is ended as failed", {
         task_id: id,
         worker_id: dead,

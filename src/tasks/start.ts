@@ -16,6 +16,7 @@
  * @module
  */
 import type { Claims } from "./claims.ts";
+import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -38,6 +39,8 @@ export interface StartOptions {
   runner: Runner;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of its start. */
+  observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
   /** Seconds that the run may take, unless the request says otherwise. */
@@ -149,6 +152,7 @@ export class ActiveTask {
     const { board, log, runner, onStep } = this.#options;
     const seconds = task.request.timeout ?? this.#options.timeoutSeconds;
     task.start();
+    this.#options.observer?.started(task);
     log.info("the task starts", {
       task_id: task.id,
       playbook: task.request.playbook,

@@ -41,6 +41,7 @@ import {
   type Sighting,
 } from "./duplicates.ts";
 import { isFinal } from "./states.ts";
+import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log, Publication, Seen } from "./ports.ts";
 import type { Task } from "./task.ts";
 
@@ -82,6 +83,7 @@ export class StatusBoard {
   readonly #windowSeconds: number;
   readonly #connected: () => Promise<void>;
   readonly #onGone: (taskId: string) => void;
+  readonly #observer: TaskObserver | undefined;
   readonly #watches = new Map<string, Watch>();
   #instance: string;
   #takes = 0;
@@ -102,6 +104,7 @@ export class StatusBoard {
     retentionSeconds: number;
     windowSeconds: number;
     log: Log;
+    observer?: TaskObserver;
     onGone(taskId: string): void;
   }) {
     this.#channel = options.channel;
@@ -113,6 +116,7 @@ export class StatusBoard {
     this.#windowSeconds = options.windowSeconds;
     this.#log = options.log;
     this.#onGone = options.onGone;
+    this.#observer = options.observer;
   }
 
   /** The token under which this worker holds a task; null if it does not. */
@@ -222,6 +226,7 @@ export class StatusBoard {
       );
     }
     if (watch) watch.newest = publication;
+    if (task.final) this.#observer?.ended(task);
     return this.#channel.publish(publication);
   }
 
