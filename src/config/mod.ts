@@ -16,3 +16,4 @@ export {
 } from "./permissions.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
+export { addressOf } from "./values.ts";

@@ -14,6 +14,7 @@ import {
   flag,
   flagFromText,
   host,
+  listenAddress,
   oneOf,
   seconds,
   text,
@@ -139,13 +140,17 @@ const ansible = z.strictObject({
   ).default({}),
 });
 
+const metrics = z.strictObject({
+  listen: listenAddress().optional(),
+});
+
 /** A section that is left out, or has only comments in it. */
 function emptyFromNothing(value: unknown): unknown {
   return value ?? {};
 }
 
 /** Every section, by its name. */
-export const sections = { mqtt, worker, policy, security, ansible };
+export const sections = { mqtt, worker, policy, security, ansible, metrics };
 
 /** The schema of a configuration; see `config.example.yaml`. */
 export const configSchema = z.strictObject({
@@ -154,6 +159,7 @@ export const configSchema = z.strictObject({
   policy: z.preprocess(emptyFromNothing, policy),
   security: z.preprocess(emptyFromNothing, security),
   ansible: z.preprocess(emptyFromNothing, ansible),
+  metrics: z.preprocess(emptyFromNothing, metrics),
   log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"),
   log_format: oneOf(["text", "json"]).default("text"),
 });
@@ -235,6 +241,7 @@ export type Config = Readonly<{
   policy: Readonly<Parsed["policy"]>;
   security: Readonly<Parsed["security"]>;
   ansible: Readonly<Parsed["ansible"]>;
+  metrics: Readonly<Parsed["metrics"]>;
   log_level: Parsed["log_level"];
   log_format: Parsed["log_format"];
 }>;

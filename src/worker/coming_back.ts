@@ -6,6 +6,7 @@
  */
 import { endOfLeftBehind } from "../group/left_behind.ts";
 import type { Membership } from "../group/membership.ts";
+import type { GroupObserver } from "../group/observer.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Claims } from "../tasks/claims.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
@@ -20,18 +21,28 @@ import type { StatusBoard } from "../tasks/status_board.ts";
  */
 export async function recover(
   delivered: readonly Delivery[],
-  { claimed, workerId, topics, retentionSeconds, channel, opener, board, log }:
-    {
-      /** The ids on the claim list of the earlier process. */
-      claimed: readonly string[];
-      workerId: string;
-      topics: Topics;
-      retentionSeconds: number;
-      channel: Channel;
-      opener: RequestOpener;
-      board: StatusBoard;
-      log: Log;
-    },
+  {
+    claimed,
+    workerId,
+    topics,
+    retentionSeconds,
+    channel,
+    opener,
+    board,
+    log,
+    observer,
+  }: {
+    /** The ids on the claim list of the earlier process. */
+    claimed: readonly string[];
+    workerId: string;
+    topics: Topics;
+    retentionSeconds: number;
+    channel: Channel;
+    opener: RequestOpener;
+    board: StatusBoard;
+    log: Log;
+    observer: GroupObserver;
+  },
 ): Promise<void> {
   const again = new Set(
     await Promise.all(delivered.map(({ payload }) => opener.taskIdOf(payload))),
@@ -48,6 +59,7 @@ export async function recover(
     board.forget(id);
     if (!end) continue;
     await channel.publish(end);
+    observer.leftBehind();
     log.warn("a task that was running when the worker stopped failed", {
       task_id: id,
     });
