@@ -32,6 +32,7 @@ import { taskIdSchema } from "./messages/task_request.ts";
 import type { TrustedKeys } from "./messages/signed.ts";
 import { cancelReason } from "./messages/cancel.ts";
 import { Topics } from "./messages/topics.ts";
+import type { Connection, Readings } from "./metrics/readings.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
@@ -63,6 +64,7 @@ import { reclaim, recover } from "./worker/coming_back.ts";
 import { Gate } from "./worker/gate.ts";
 import { shutDown } from "./worker/shut_down.ts";
 import { Signals } from "./worker/signals.ts";
+import { Watch } from "./worker/watch.ts";
 
 /** How long the broker waits before it says that we are gone (3.1.3.2.2). */
 const WILL_DELAY_SECONDS = 30;
@@ -102,6 +104,7 @@ export async function runWorker(
       config.worker.group_name,
     );
     const keys = await trustedKeysOf(config);
+    await using watch = await Watch.begin(config, log);
     log.info("starting Ansible");
     await using ansible = await Ansible.start({
       playbookDirectory: config.worker.playbook_directory,
@@ -112,6 +115,7 @@ export async function runWorker(
       policy: config.policy,
       secrets: config.ansible,
       log,
+      observer: watch,
     });
     log.info("Ansible is ready", { ansible_version: ansible.version });
     const before = await enquireFirst(broker, {
@@ -129,7 +133,9 @@ export async function runWorker(
       ansible,
       keys,
       before,
+      watch,
     });
+    watch.read = () => worker.readings();
     return await worker.run(signals);
   } catch (error) {
     if (
@@ -169,6 +175,7 @@ class Worker {
   readonly #responses: Responses;
   readonly #acceptance: Acceptance;
   readonly #limits: StartOptions;
+  readonly #watch: Watch;
   /** The control connection has its CONNACK. */
   readonly #linked = new Gate();
   /** Both connections are ready, and what we hold is known to be ours. */
@@ -180,6 +187,8 @@ class Worker {
   #recovering = false;
   #firstConnect = true;
   #wasReady = false;
+  /** Connections that have been ready before. */
+  readonly #seen = new Set<Connection>();
   #adoptedMeanwhile = false;
   #reclaiming: Promise<void> | null = null;
   readonly #failed = Promise.withResolvers<never>();
@@ -192,9 +201,10 @@ class Worker {
       ansible: Ansible;
       keys: TrustedKeys | null;
       before: Predecessor | null;
+      watch: Watch;
     },
   ) {
-    const { config, broker, topics, ansible, log } = options;
+    const { config, broker, topics, ansible, log, watch } = options;
     const { worker } = config;
     const workerId = worker.worker_id;
     this.#config = config;
@@ -204,6 +214,7 @@ class Worker {
     this.#ansible = ansible;
     this.#topics = topics;
     this.#workerId = workerId;
+    this.#watch = watch;
     this.#claimedBefore = options.before?.claims?.tasks ?? [];
     this.#failed.promise.catch(() => {});
 
@@ -221,7 +232,14 @@ class Worker {
       log,
     });
     this.#responses = responses;
-    const common = { channel, topics, workerId, responses, log };
+    const common = {
+      channel,
+      topics,
+      workerId,
+      responses,
+      log,
+      observer: watch,
+    };
 
     this.#membership = new Membership({
       ...common,
@@ -261,6 +279,7 @@ class Worker {
       claims: this.#claims,
       runner: ansible,
       log,
+      observer: watch,
       connected: () => this.#connected.wait(),
       timeoutSeconds: worker.task_timeout,
       statusIntervalSeconds: worker.status_interval,
@@ -391,6 +410,30 @@ class Worker {
     }
   }
 
+  /** How it stands at this moment. */
+  readings(): Readings {
+    const { emptySlots } = this.#dispatcher;
+    const { max_concurrent_tasks: slots } = this.#config.worker;
+    return {
+      standing: this.#draining
+        ? "draining"
+        : this.#connected.isOpen
+        ? "online"
+        : this.#wasReady
+        ? "offline"
+        : "starting",
+      connected: { control: this.#control.ready, intake: this.#intake.ready },
+      slots,
+      freeSlots: emptySlots,
+      running: slots - emptySlots,
+      queued: this.#queue.waiting,
+      held: this.#intake.held,
+      publishQueue: this.#control.unacknowledged,
+      ansibleVersion: this.#ansible.version,
+      problem: this.#ansible.health(),
+    };
+  }
+
   // ---- the connections
 
   #intakeClientId(workerId: string): string {
@@ -442,7 +485,9 @@ class Worker {
     });
   }
 
-  #onReady(which: "control" | "intake"): void {
+  #onReady(which: Connection): void {
+    if (this.#seen.has(which)) this.#watch.reconnected(which);
+    this.#seen.add(which);
     const { host, port } = this.#broker;
     this.#log.info(`connected to the broker at ${host}:${port} (${which})`);
     if (!this.#control.ready || !this.#intake.ready) return;
@@ -471,7 +516,7 @@ class Worker {
     this.#handOver.update();
   }
 
-  #onLost(which: "control" | "intake", reason: string): void {
+  #onLost(which: Connection, reason: string): void {
     if (which === "control") this.#linked.close();
     this.#connected.close();
     const { host, port } = this.#broker;
@@ -603,6 +648,7 @@ class Worker {
       board: this.#board,
       responses: this.#responses,
       log: this.#log,
+      observer: this.#watch,
     });
     await this.#claims.publish();
     this.#early = null;

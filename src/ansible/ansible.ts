@@ -16,6 +16,9 @@ import { RunReport } from "./report.ts";
 /** A launcher is replaced after so many tasks, whatever it may have gathered. */
 const MOST_TASKS = 500;
 
+/** How long after a launcher that did not start another one is tried. */
+const AGAIN_MS = 5000;
+
 /** Why nothing is started any more. */
 const CLOSED = "the worker is leaving: the playbook was not started";
 
@@ -23,6 +26,20 @@ const CLOSED = "the worker is leaving: the playbook was not started";
 interface Log {
   debug(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+/**
+ * Why a launcher is replaced: Ansible or its configuration has `changed`; it has
+ * run as many tasks as one may; it `died` while it waited, or during a run.
+ */
+export type Replacement = "changed" | "used_up" | "died" | "died_running";
+
+/** Is told of launchers; it must not throw. */
+export interface LauncherObserver {
+  /** One has become ready, after so many seconds. */
+  launcherStarted(seconds: number): void;
+  /** One is of no use any more. */
+  launcherReplaced(reason: Replacement): void;
 }
 
 /** What Ansible is started with. */
@@ -43,6 +60,8 @@ export interface AnsibleOptions {
   secrets: Secrets;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of launchers. */
+  observer?: LauncherObserver;
 }
 
 /** `ansible-playbook` is missing, or cannot be used as a launcher. */
@@ -95,6 +114,10 @@ export class Ansible implements AsyncDisposable {
   readonly #idle: Launcher[] = [];
   readonly #all = new Set<Launcher>();
   #closed = false;
+  /** Why the last attempt to start a launcher failed, if it did. */
+  #problem: string | null = null;
+  #failedAt = 0;
+  #starting = 0;
 
   private constructor(options: AnsibleOptions, version: string) {
     this.#options = options;
@@ -123,6 +146,20 @@ export class Ansible implements AsyncDisposable {
     ansible.#add(first);
     for (let slot = 1; slot < options.slots; slot++) ansible.#prepare();
     return ansible;
+  }
+
+  /**
+   * Why no launcher could be started the last time; null if one could. Where
+   * none is left, or that was a while ago, another one is started, so that it is
+   * soon known whether that still holds.
+   */
+  health(): string | null {
+    if (this.#closed) return CLOSED;
+    const isDue = this.#problem === null
+      ? this.#all.size === 0
+      : performance.now() - this.#failedAt > AGAIN_MS;
+    if (isDue && this.#starting === 0) this.#prepare();
+    return this.#problem;
   }
 
   /** Why a request cannot be run, in one sentence; null if it can. */
@@ -226,9 +263,11 @@ export class Ansible implements AsyncDisposable {
           this.#options.log.debug(
             "Ansible or its configuration has changed: a launcher is replaced",
           );
+          this.#options.observer?.launcherReplaced("changed");
           continue;
         }
         this.#options.log.warn("a launcher is gone during its run", { error });
+        this.#options.observer?.launcherReplaced("died_running");
         this.#prepare();
         return failed((error as Error).message);
       } finally {
@@ -245,12 +284,14 @@ export class Ansible implements AsyncDisposable {
       const alive = await waiting.idle.then(() => true, () => false);
       if (alive) return waiting;
       this.#options.log.debug("a launcher has died: it is replaced");
-    }
+      this.#options.observer?.launcherReplaced("died");
+    } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
     if (waiting) void waiting.close();
     if (this.#closed) throw new LauncherError(CLOSED);
-    const launcher = await started(this.#options);
+    const launcher = await this.#start();
     this.#all.add(launcher);
     this.#watch(launcher);
+    this.#trim();
     // Closed while it started: nobody else would end it.
     if (this.#closed) {
       await launcher.close();
@@ -267,7 +308,7 @@ export class Ansible implements AsyncDisposable {
   /** Starts a launcher ahead of need; if it fails, the next run will say so. */
   #prepare(): void {
     if (this.#closed) return;
-    started(this.#options).then(
+    this.#start().then(
       (launcher) => {
         this.#add(launcher);
         if (this.#closed) void launcher.close();
@@ -279,17 +320,40 @@ export class Ansible implements AsyncDisposable {
     );
   }
 
+  async #start(): Promise<Launcher> {
+    this.#starting++;
+    try {
+      const launcher = await started(this.#options);
+      this.#problem = null;
+      return launcher;
+    } catch (error) {
+      this.#problem = unusable(error, this.#options);
+      this.#failedAt = performance.now();
+      throw error;
+    } finally {
+      this.#starting--;
+    }
+  }
+
   #add(launcher: Launcher): void {
     this.#all.add(launcher);
     this.#idle.push(launcher);
     this.#watch(launcher);
+    this.#trim();
+  }
+
+  /** A run that finds none waiting starts its own while others are started. */
+  #trim(): void {
+    if (this.#all.size > this.#options.slots) void this.#idle.shift()?.close();
   }
 
   #watch(launcher: Launcher): void {
     launcher.gone.then(() => {
       this.#all.delete(launcher);
       const place = this.#idle.indexOf(launcher);
-      if (place >= 0) this.#idle.splice(place, 1);
+      if (place < 0) return;
+      this.#idle.splice(place, 1);
+      if (!this.#closed) this.#options.observer?.launcherReplaced("died");
     });
   }
 }
@@ -301,8 +365,10 @@ interface RunState {
 
 /** A launcher that is ready. */
 async function started(options: AnsibleOptions): Promise<Launcher> {
+  const before = performance.now();
   const launcher = new Launcher(options);
   await launcher.ready;
+  options.observer?.launcherStarted((performance.now() - before) / 1000);
   return launcher;
 }
 

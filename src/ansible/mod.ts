@@ -8,6 +8,8 @@ export {
   Ansible,
   type AnsibleOptions,
   AnsibleUnusableError,
+  type LauncherObserver,
+  type Replacement,
   type Run,
   type RunOutcome,
 } from "./ansible.ts";

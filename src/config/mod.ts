@@ -17,3 +17,4 @@ export {
 } from "./permissions.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
+export { addressOf } from "./values.ts";

@@ -5,6 +5,7 @@
  */
 import { dirname, isAbsolute, join, resolve } from "node:path/posix";
 import type { Loaded } from "./load.ts";
+import { addressOf } from "./values.ts";
 
 /**
  * The variables of the worker's environment that the runs get, where they are
@@ -45,7 +46,7 @@ export async function needsOf(
   { config, variables, files }: Loaded,
   options: { file: string; program?: string | null },
 ): Promise<Need[]> {
-  const { mqtt, worker } = config;
+  const { metrics, mqtt, worker } = config;
   const needs: Need[] = [];
   const add = (kind: Need["kind"], value: string, why: string) => {
     if (needs.some((need) => need.kind === kind && need.value === value)) {
@@ -54,6 +55,14 @@ export async function needsOf(
     needs.push({ kind, value, why });
   };
   add("net", hostAndPort(mqtt), "to connect to the broker");
+  const listen = addressOf(metrics.listen ?? "");
+  if (listen) {
+    add(
+      "net",
+      hostAndPort({ host: listen.hostname, port: listen.port }),
+      "to listen for metrics and health",
+    );
+  }
   add("run", options.program ?? PROGRAM, "to run playbooks");
   const read = async (path: string, why: string) => {
     add("read", path, why);

@@ -14,6 +14,7 @@ import {
   flag,
   flagFromText,
   host,
+  listenAddress,
   oneOf,
   seconds,
   text,
@@ -239,13 +240,19 @@ const ansible = z.strictObject({
   ),
 }).meta({ description: "What every run gets." });
 
+const metrics = z.strictObject({
+  listen: listenAddress().optional().describe(
+    "Where to listen for Prometheus and health checks, as HOST:PORT. Default: nowhere.",
+  ),
+}).meta({ description: "What is measured, and for whom." });
+
 /** A section that may be left out, or have only comments in it. */
 function optional<T extends z.ZodType>(section: T) {
   return section.nullish().transform((value) => value ?? section.parse({}));
 }
 
 /** Every section, by its name. */
-export const sections = { mqtt, worker, policy, security, ansible };
+export const sections = { mqtt, worker, policy, security, ansible, metrics };
 
 /** The schema of a configuration; see `config.example.yaml`. */
 export const configSchema = z.strictObject({
@@ -254,6 +261,7 @@ export const configSchema = z.strictObject({
   policy: optional(policy),
   security: optional(security),
   ansible: optional(ansible),
+  metrics: optional(metrics),
   log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO")
     .describe("The least that is logged."),
   log_format: oneOf(["text", "json"]).default("text").describe(
@@ -337,6 +345,7 @@ export type Config = Readonly<{
   policy: Readonly<Parsed["policy"]>;
   security: Readonly<Parsed["security"]>;
   ansible: Readonly<Parsed["ansible"]>;
+  metrics: Readonly<Parsed["metrics"]>;
   log_level: Parsed["log_level"];
   log_format: Parsed["log_format"];
 }>;

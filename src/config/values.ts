@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { z } from "zod";
 
 /** A whole number; also one in quotes, since `${…}` gives texts only. */
@@ -74,6 +75,29 @@ export function host() {
     /^([^\s:/@[\]]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?)$/,
     "must be only the name or the address of the broker: no mqtt://, no user, no port, no brackets",
   );
+}
+
+/**
+ * Where to listen: an address, or none for all IPv4 addresses, and a port. No
+ * name: what it stands for would have to be allowed, too.
+ */
+export function listenAddress() {
+  const message =
+    "must be an address and a port, such as 127.0.0.1:9464, [::1]:9464, or :9464 for all IPv4 addresses";
+  return z.string(message).refine((text) => addressOf(text) !== null, message);
+}
+
+/** The parts of a `listenAddress()`; null for what is none. */
+export function addressOf(
+  text: string,
+): { hostname: string; port: number } | null {
+  const [, v4, v6, digits] =
+    /^(?:(\d{1,3}(?:\.\d{1,3}){3})?|\[([0-9A-Fa-f:.]+)\]):(\d{1,5})$/
+      .exec(text) ?? [];
+  const port = Number(digits);
+  if (!(port >= 1 && port <= 65_535)) return null;
+  const hostname = v6 ?? v4 ?? "0.0.0.0";
+  return isIP(hostname) === (v6 ? 6 : 4) ? { hostname, port } : null;
 }
 
 /** One of some names. */

@@ -37,6 +37,7 @@ import type {
 import type { Responses } from "../tasks/responses.ts";
 import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
 import { movedProperties, originOf } from "./moved_task.ts";
+import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
 /** How long a worker that is gone has to come back, in milliseconds. */
@@ -82,6 +83,8 @@ export interface AdoptionOptions {
   responses: Pick<Responses, "follow">;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of adoptions, and of tasks that end by them. */
+  observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
   /** Whether both connections are there. */
@@ -215,6 +218,7 @@ export class Adoption {
     }
     stillDead();
     await announce("adopted");
+    this.#options.observer?.adopted();
     log.info(`worker ${dead} is adopted`);
   }
 
@@ -314,6 +318,7 @@ export class Adoption {
       if (!end) continue;
       await channel.publish(end);
       responses.follow(end, id);
+      this.#options.observer?.leftBehind();
       log.info("a task of the worker that is gone is ended as failed", {
         task_id: id,
         worker_id: dead,

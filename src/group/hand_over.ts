@@ -23,6 +23,7 @@ import type { TaskQueue } from "../tasks/queue.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { Task } from "../tasks/task.ts";
 import { movedProperties } from "./moved_task.ts";
+import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
 /** How long a peer has to take a task that it was offered, in milliseconds. */
@@ -67,6 +68,8 @@ export interface HandOverOptions {
   cancels: RememberedCancels;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of tasks that peers have taken. */
+  observer?: GroupObserver;
   /** Whether both connections are there. */
   connected(): boolean;
   /** Called after each step. */
@@ -199,6 +202,7 @@ export class HandOver {
     const taken = holder !== null && holder !== workerId;
     peers.answered(peer, { taken });
     if (taken) {
+      this.#options.observer?.handedOver();
       this.#options.onStep?.("taken");
       log.info("the task was handed over", { task_id: task.id, to: holder });
       return true;

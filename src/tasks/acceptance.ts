@@ -12,6 +12,7 @@ import { excerpt } from "../messages/rejected.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Arrival, type Sighting } from "./duplicates.ts";
+import type { TaskObserver } from "./observer.ts";
 import type { Channel, Delivery, Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -55,6 +56,8 @@ export interface AcceptanceOptions {
   rejectedTopic: string;
   /** Where to write what happens. */
   log: Log;
+  /** Is told what is refused or rejected. */
+  observer?: TaskObserver;
   /**
    * Who has room for a task that does not fit here: a peer, or this worker, if
    * `reserve` has kept a place after all.
@@ -270,6 +273,7 @@ export class Acceptance {
   async #refuse(task: Task, error: string): Promise<void> {
     const { board, log } = this.#options;
     task.end({ state: "failed", error });
+    this.#options.observer?.refused();
     log.warn(`the task is refused: ${error}`, { task_id: task.id });
     await board.publish(task).catch((error) =>
       log.error("cannot publish the final status", { task_id: task.id, error })
@@ -321,7 +325,9 @@ export class Acceptance {
     problem: Problem,
     response: Response | null = null,
   ): Promise<void> {
-    const { channel, log, rejectedTopic, responses, workerId } = this.#options;
+    const { channel, log, observer, rejectedTopic, responses, workerId } =
+      this.#options;
+    observer?.rejected(problem.reason);
     log.warn(`a message is rejected: ${problem.reason}`, {
       ...(problem.task_id && { task_id: problem.task_id }),
       errors: problem.errors.map(({ path, message }) =>

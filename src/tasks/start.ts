@@ -17,6 +17,7 @@
  */
 import type { Claims } from "./claims.ts";
 import type { Narration, Tell } from "./narration.ts";
+import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -39,6 +40,8 @@ export interface StartOptions {
   runner: Runner;
   /** Where to write what happens. */
   log: Log;
+  /** Is told of its start. */
+  observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
   /** Seconds that the run may take, unless the request says otherwise. */
@@ -159,6 +162,7 @@ export class ActiveTask {
     const { board, log, runner, onStep } = this.#options;
     const seconds = task.request.timeout ?? this.#options.timeoutSeconds;
     task.start();
+    this.#options.observer?.started(task);
     log.info("the task starts", {
       task_id: task.id,
       playbook: task.request.playbook,

@@ -41,6 +41,7 @@ import {
   type Sighting,
 } from "./duplicates.ts";
 import { isFinal } from "./states.ts";
+import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log, Publication, Seen } from "./ports.ts";
 import { responseProperties, type Responses } from "./responses.ts";
 import type { Task } from "./task.ts";
@@ -84,6 +85,7 @@ export class StatusBoard {
   readonly #connected: () => Promise<void>;
   readonly #onGone: (taskId: string) => void;
   readonly #responses: Pick<Responses, "send">;
+  readonly #observer: TaskObserver | undefined;
   readonly #watches = new Map<string, Watch>();
   #instance: string;
   #takes = 0;
@@ -106,6 +108,7 @@ export class StatusBoard {
     windowSeconds: number;
     responses: Pick<Responses, "send">;
     log: Log;
+    observer?: TaskObserver;
     onGone(taskId: string): void;
   }) {
     this.#channel = options.channel;
@@ -118,6 +121,7 @@ export class StatusBoard {
     this.#log = options.log;
     this.#responses = options.responses;
     this.#onGone = options.onGone;
+    this.#observer = options.observer;
   }
 
   /** The token under which this worker holds a task; null if it does not. */
@@ -206,6 +210,7 @@ export class StatusBoard {
    */
   publish(task: Task): Promise<void> {
     const publication = this.#statusOf(task);
+    if (task.final) this.#observer?.ended(task);
     const acknowledged = this.#channel.publish(publication);
     this.#respond(task, publication);
     return acknowledged;

@@ -104,6 +104,16 @@ export class Task {
     return this.#state;
   }
 
+  /** When its run began; null before. */
+  get startedAt(): Date | null {
+    return this.#startedAt;
+  }
+
+  /** When it ended; null before. */
+  get completedAt(): Date | null {
+    return this.#completedAt;
+  }
+
   /** Whether it has its final state. */
   get final(): boolean {
     return isFinal(this.#state);

@@ -6,6 +6,7 @@
  */
 import { endOfLeftBehind } from "../group/left_behind.ts";
 import type { Membership } from "../group/membership.ts";
+import type { GroupObserver } from "../group/observer.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Claims } from "../tasks/claims.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
@@ -31,6 +32,7 @@ export async function recover(
     board,
     responses,
     log,
+    observer,
   }: {
     /** The ids on the claim list of the earlier process. */
     claimed: readonly string[];
@@ -42,6 +44,7 @@ export async function recover(
     board: StatusBoard;
     responses: Responses;
     log: Log;
+    observer: GroupObserver;
   },
 ): Promise<void> {
   const again = new Set(
@@ -60,6 +63,7 @@ export async function recover(
     if (!end) continue;
     await channel.publish(end);
     responses.follow(end, id);
+    observer.leftBehind();
     log.warn("a task that was running when the worker stopped failed", {
       task_id: id,
     });

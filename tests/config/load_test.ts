@@ -3,7 +3,12 @@
  * one that is not.
  */
 import assert from "node:assert/strict";
-import { type Config, ConfigError, loadConfig } from "../../src/config/mod.ts";
+import {
+  addressOf,
+  type Config,
+  ConfigError,
+  loadConfig,
+} from "../../src/config/mod.ts";
 
 const VARIABLES: Record<string, string> = {
   HOST: "broker.example",
@@ -116,6 +121,7 @@ test("a configuration with only what is required has the documented defaults", a
     },
     security: {},
     ansible: { vault_identity_list: [], environment: {} },
+    metrics: {},
     log_level: "INFO",
     log_format: "text",
   });
@@ -489,6 +495,56 @@ for (
     const told = await place.problems(mqtt + WORKER);
     assert.ok(told.length > 0);
     assert.doesNotMatch(told.join("\n"), /hunter2|7777/);
+  });
+}
+
+for (
+  const [listen, address] of [
+    ["127.0.0.1:9464", { hostname: "127.0.0.1", port: 9464 }],
+    ["10.1.2.3:1", { hostname: "10.1.2.3", port: 1 }],
+    ["[::1]:9464", { hostname: "::1", port: 9464 }],
+    ["[::]:65535", { hostname: "::", port: 65_535 }],
+    [":9464", { hostname: "0.0.0.0", port: 9464 }],
+  ] as const
+) {
+  test(`metrics.listen may be ${listen}`, async (place) => {
+    const { metrics } = await place.load(
+      `${MQTT}${WORKER}metrics:\n  listen: "${listen}"\n`,
+    );
+    assert.equal(metrics.listen, listen);
+    assert.deepEqual(addressOf(listen), address);
+  });
+}
+
+for (
+  const listen of [
+    "9464",
+    "true",
+    '""',
+    '":"',
+    '"localhost:9464"',
+    '"http://127.0.0.1:9464"',
+    '"127.0.0.1"',
+    '"127.0.0.1:0"',
+    '"127.0.0.1:65536"',
+    '"127.0.0.1:94640000"',
+    '"127.0.0.256:9464"',
+    '"[127.0.0.1]:9464"',
+    '"::1:9464"',
+    '"[::g]:9464"',
+    '"[]:9464"',
+    '"127.0.0.1:9464/metrics"',
+    '" 127.0.0.1:9464"',
+    '"*:9464"',
+  ]
+) {
+  test(`problems: metrics.listen cannot be ${listen}`, async (place) => {
+    assert.deepEqual(
+      await place.problems(`metrics:\n  listen: ${listen}\n${MQTT}${WORKER}`),
+      [
+        "2:11: metrics.listen: must be an address and a port, such as 127.0.0.1:9464, [::1]:9464, or :9464 for all IPv4 addresses",
+      ],
+    );
   });
 }
 

@@ -1,9 +1,11 @@
 /** The narrowest permissions: enough for everything, and each of them needed. */
 import assert from "node:assert/strict";
+import { freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Certificates } from "../harness/certificates.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { Scrape } from "../harness/scrape.ts";
 import { Signer } from "../harness/signing.ts";
 import { Worker, type WorkerOptions } from "../harness/worker.ts";
 
@@ -48,6 +50,7 @@ async function everything() {
   );
   await Deno.symlink(project.path("inventories"), project.path("link"));
   const client = stack.use(await Client.connect(broker.port));
+  const listen = freePort();
   const options: WorkerOptions = {
     project,
     port: broker.tlsPort,
@@ -70,6 +73,7 @@ async function everything() {
         private_key_file: "id_ed25519",
         environment: { GREETING: "hello" },
       },
+      metrics: { listen: `127.0.0.1:${listen}` },
     },
     env: { MQTT_PASSWORD: "of the broker", VAULT_PASSWORD: VAULT_PASSWORD },
     narrow: true,
@@ -78,6 +82,7 @@ async function everything() {
     project,
     client,
     signer,
+    listen,
     options,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
@@ -108,6 +113,7 @@ Deno.test({
   async fn() {
     await using all = await everything();
     await using worker = await Worker.start(all.options);
+    assert.equal((await Scrape.of(all.listen)).value("healthy"), 1);
     const jws = await all.signer.sign({
       task_id: "t",
       playbook: "secret.yml",

@@ -1,0 +1,155 @@
+/**
+ * The HTTP listener for metrics and health.
+ *
+ * It answers GET and HEAD on the paths that it is given, and nothing else. What
+ * one can ask of it is bounded, since who can reach the port need not be a
+ * friend: so many connections at once, each for one request, whose head must be
+ * there in time and whose body is not read.
+ *
+ * @module
+ */
+import { createServer, type ServerResponse } from "node:http";
+
+/** Connections at once; what is more is closed. */
+const MOST_CONNECTIONS = 32;
+
+/** How long the head of a request may take, in milliseconds. */
+const HEAD_MS = 5000;
+
+/** The largest head of a request, in bytes. */
+const MOST_HEAD_BYTES = 8192;
+
+/** How long an answer may take on its way, in milliseconds. */
+const ANSWER_MS = 10_000;
+
+/** Where to listen. */
+export interface Address {
+  /** An IPv4 or IPv6 address, without brackets. */
+  hostname: string;
+  /** The TCP port. */
+  port: number;
+}
+
+/** The answer on a path. */
+export interface Answer {
+  /** The HTTP status. */
+  status: number;
+  /** The media type. */
+  type: string;
+  /** The body. */
+  text: string;
+}
+
+/** A path's answer, made anew for each request. */
+export type Page = () => Answer | Promise<Answer>;
+
+/** The address cannot be listened on; the message says why. */
+export class ListenError extends Error {
+  /** The kind of error. */
+  override name = "ListenError";
+}
+
+/** A listener that is there until it is closed. */
+export class Listener implements AsyncDisposable {
+  readonly #server: ReturnType<typeof createServer>;
+
+  private constructor(server: ReturnType<typeof createServer>) {
+    this.#server = server;
+  }
+
+  /**
+   * Listens.
+   *
+   * @param pages by their paths
+   * @throws {ListenError} the port is taken, or the address is not this host's
+   */
+  static async open(
+    { hostname, port }: Address,
+    pages: ReadonlyMap<string, Page>,
+  ): Promise<Listener> {
+    const server = createServer({
+      headersTimeout: HEAD_MS,
+      requestTimeout: HEAD_MS,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: MOST_HEAD_BYTES,
+    }, ({ method, url }, response) => {
+      response.setTimeout(ANSWER_MS, () => response.destroy());
+      void answer(response, { method, page: pages.get(pathOf(url)) });
+    });
+    server.maxConnections = MOST_CONNECTIONS;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen({ host: hostname, port }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      throw new ListenError(reasonOf(error as Error));
+    }
+    server.on("error", () => {});
+    return new Listener(server);
+  }
+
+  /** Closes it, and what is open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+async function answer(
+  response: ServerResponse,
+  { method, page }: {
+    method: string | undefined;
+    page: Page | undefined;
+  },
+): Promise<void> {
+  const { status, type, text } = await whatToSay(method, page);
+  const body = new TextEncoder().encode(text);
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": body.length,
+    "cache-control": "no-store",
+    connection: "close",
+    ...(status === 405 && { allow: "GET, HEAD" }),
+  });
+  response.end(method === "HEAD" ? undefined : body);
+}
+
+async function whatToSay(
+  method: string | undefined,
+  page: Page | undefined,
+): Promise<Answer> {
+  const plain = (status: number, text: string): Answer => ({
+    status,
+    type: "text/plain; charset=utf-8",
+    text: `${text}\n`,
+  });
+  if (!page) return plain(404, "not found; there are /metrics and /health");
+  if (method !== "GET" && method !== "HEAD") {
+    return plain(405, "only GET and HEAD are answered");
+  }
+  try {
+    return await page();
+  } catch {
+    return plain(500, "the worker could not answer");
+  }
+}
+
+function pathOf(url = ""): string {
+  return url.split("?", 1)[0]!;
+}
+
+function reasonOf(error: Error & { code?: string }): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return "the port is in use by another program";
+    case "EACCES":
+      return "this user may not use the port; take one above 1023";
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+      return "this host does not have the address";
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The metrics of one worker, for Prometheus.
+ *
+ * Counters and histograms are told what happens; gauges are read from the
+ * worker when somebody asks. No label takes its values from a message, so that
+ * their number is fixed: every series is there, with 0, from the start.
+ *
+ * @module
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
+import type { GroupObserver } from "../group/observer.ts";
+import { type Rejected, rejectedSchema } from "../messages/rejected.ts";
+import { TASK_STATES } from "../messages/task_status.ts";
+import type { TaskObserver } from "../tasks/observer.ts";
+import { isFinal } from "../tasks/states.ts";
+import type { Task } from "../tasks/task.ts";
+import { ailment } from "./health.ts";
+import type { Answer } from "./listener.ts";
+import {
+  type Connection,
+  CONNECTIONS,
+  type Readings,
+  STANDINGS,
+} from "./readings.ts";
+
+/** Upper bounds in seconds: from a start at once to a wait of hours. */
+const WAIT_BUCKETS = [
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  5,
+  15,
+  60,
+  300,
+  900,
+  3600,
+  14400,
+];
+
+/** From a playbook with one task to the longest time limit that is usual. */
+const RUN_BUCKETS = [
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  60,
+  120,
+  300,
+  600,
+  1800,
+  3600,
+  14400,
+];
+
+/** Importing Ansible takes half a second, and minutes on a starved host. */
+const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const REPLACEMENTS: readonly Replacement[] = [
+  "changed",
+  "used_up",
+  "died",
+  "died_running",
+];
+
+/** The metrics of one worker. */
+export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
+  readonly #registry = new Registry();
+  readonly #ended: Counter<"state">;
+  readonly #refused: Counter;
+  readonly #rejected: Counter<"reason">;
+  readonly #leftBehind: Counter;
+  readonly #handedOver: Counter;
+  readonly #adopted: Counter;
+  readonly #wait: Histogram;
+  readonly #run: Histogram;
+  readonly #launcherStart: Histogram;
+  readonly #launcherRestarts: Counter<"reason">;
+  readonly #reconnects: Counter<"connection">;
+
+  /**
+   * With nothing counted yet.
+   *
+   * @param options.read how the worker stands now
+   */
+  constructor(options: { version: string; read(): Readings }) {
+    this.#ended = this.#counter(
+      "tasks_ended_total",
+      "Tasks whose final status this worker has published.",
+      { state: TASK_STATES.filter(isFinal) },
+    );
+    this.#refused = this.#counter(
+      "tasks_refused_total",
+      "Of the failed tasks, those that were refused and never queued here.",
+    );
+    this.#leftBehind = this.#counter(
+      "tasks_left_behind_total",
+      "Of the failed tasks, those that a worker was running when it stopped.",
+    );
+    this.#handedOver = this.#counter(
+      "tasks_handed_over_total",
+      "Tasks that another worker of the group has taken from this one.",
+    );
+    this.#adopted = this.#counter(
+      "sessions_adopted_total",
+      "Sessions of workers that were gone, adopted by this one.",
+    );
+    this.#rejected = this.#counter(
+      "messages_rejected_total",
+      "Messages that were discarded; there is no status for them.",
+      { reason: rejectedSchema.shape.reason.options },
+    );
+    this.#reconnects = this.#counter(
+      "reconnects_total",
+      "Connections to the broker that were lost and came back.",
+      { connection: CONNECTIONS },
+    );
+    this.#launcherRestarts = this.#counter(
+      "launcher_restarts_total",
+      "Launchers for playbooks that were of no use any more.",
+      { reason: REPLACEMENTS },
+    );
+    this.#wait = this.#histogram(
+      "task_wait_seconds",
+      "Time from the queue of the group's first worker to the start.",
+      WAIT_BUCKETS,
+    );
+    this.#run = this.#histogram(
+      "task_run_seconds",
+      "Time from the start of a task to its end.",
+      RUN_BUCKETS,
+    );
+    this.#launcherStart = this.#histogram(
+      "launcher_start_seconds",
+      "Time that a launcher for playbooks took to be ready.",
+      START_BUCKETS,
+    );
+    this.#gauges(options);
+  }
+
+  /** Everything, in the text format of Prometheus. */
+  async page(): Promise<Answer> {
+    return {
+      status: 200,
+      type: this.#registry.contentType,
+      text: await this.#registry.metrics(),
+    };
+  }
+
+  /** See `TaskObserver`. */
+  started({ createdAt, startedAt }: Task): void {
+    this.#wait.observe(seconds(createdAt, startedAt));
+  }
+
+  /** See `TaskObserver`. */
+  ended({ state, startedAt, completedAt }: Task): void {
+    this.#ended.inc({ state });
+    if (startedAt) this.#run.observe(seconds(startedAt, completedAt));
+  }
+
+  /** See `TaskObserver`. */
+  refused(): void {
+    this.#refused.inc();
+  }
+
+  /** See `TaskObserver`. */
+  rejected(reason: Rejected["reason"]): void {
+    this.#rejected.inc({ reason });
+  }
+
+  /** See `GroupObserver`. */
+  handedOver(): void {
+    this.#handedOver.inc();
+  }
+
+  /** See `GroupObserver`. */
+  adopted(): void {
+    this.#adopted.inc();
+  }
+
+  /** See `GroupObserver`. */
+  leftBehind(): void {
+    this.#leftBehind.inc();
+    this.#ended.inc({ state: "failed" });
+  }
+
+  /** See `LauncherObserver`. */
+  launcherStarted(took: number): void {
+    this.#launcherStart.observe(took);
+  }
+
+  /** See `LauncherObserver`. */
+  launcherReplaced(reason: Replacement): void {
+    this.#launcherRestarts.inc({ reason });
+  }
+
+  /** A connection that was lost is ready again. */
+  reconnected(connection: Connection): void {
+    this.#reconnects.inc({ connection });
+  }
+
+  #gauges({ version, read }: { version: string; read(): Readings }): void {
+    const figures: [string, string, (now: Readings) => number][] = [
+      ["slots", "Tasks that may run at once.", (now) => now.slots],
+      ["free_slots", "Slots that no task is in.", (now) => now.freeSlots],
+      ["tasks_running", "Tasks in slots.", (now) => now.running],
+      ["tasks_queued", "Tasks that wait for a slot.", (now) => now.queued],
+      [
+        "held_deliveries",
+        "Messages that have come and that the broker still owns.",
+        (now) => now.held,
+      ],
+      [
+        "publish_queue_topics",
+        "Topics on which something is still to be acknowledged by the broker.",
+        (now) => now.publishQueue,
+      ],
+      [
+        "healthy",
+        "1 while this worker can take a task, as /health says it.",
+        (now) => ailment(now) === null ? 1 : 0,
+      ],
+    ];
+    for (const [name, help, figure] of figures) {
+      this.#gauge(name, help, [], (gauge) => gauge.set(figure(read())));
+    }
+    this.#gauge(
+      "presence",
+      "1 for what this worker is to its group at the moment.",
+      ["state"],
+      (gauge) => {
+        const { standing } = read();
+        for (const state of STANDINGS) {
+          gauge.set({ state }, state === standing ? 1 : 0);
+        }
+      },
+    );
+    this.#gauge(
+      "connected",
+      "1 for a connection to the broker that is ready.",
+      ["connection"],
+      (gauge) => {
+        const { connected } = read();
+        for (const connection of CONNECTIONS) {
+          gauge.set({ connection }, connected[connection] ? 1 : 0);
+        }
+      },
+    );
+    this.#gauge(
+      "build_info",
+      "1, with what this worker is.",
+      ["version", "ansible_version"],
+      (gauge) => {
+        gauge.reset();
+        gauge.set({ version, ansible_version: read().ansibleVersion }, 1);
+      },
+    );
+  }
+
+  #counter<L extends string = never>(
+    name: string,
+    help: string,
+    labels?: Record<L, readonly string[]>,
+  ): Counter<L> {
+    const [[label, values] = []] = Object.entries(labels ?? {}) as [
+      L,
+      readonly string[],
+    ][];
+    const counter = new Counter<L>({
+      ...this.#described(name, help),
+      labelNames: label === undefined ? [] : [label],
+    });
+    for (const value of values ?? []) {
+      counter.inc({ [label!]: value } as Record<L, string>, 0);
+    }
+    return counter;
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ ...this.#described(name, help), buckets });
+  }
+
+  #gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: L[],
+    set: (gauge: Gauge<L>) => void,
+  ): void {
+    new Gauge<L>({
+      ...this.#described(name, help),
+      labelNames,
+      collect() {
+        set(this);
+      },
+    });
+  }
+
+  #described(name: string, help: string) {
+    return {
+      name: `ansible_worker_${name}`,
+      help,
+      registers: [this.#registry],
+    };
+  }
+}
+
+/** Clocks of different hosts may disagree; a time is never negative. */
+function seconds(from: Date, to: Date | null): number {
+  return Math.max(0, (to?.getTime() ?? from.getTime()) - from.getTime()) / 1000;
+}
