@@ -48,7 +48,10 @@ export async function installedTree(
       content: await zipped(`${ROOT}docs/install.md`),
     },
     { path: `${doc}/copyright`, from: `${DEBIAN}/copyright` },
-    { path: `${doc}/changelog.gz`, content: gzipSync(changelog(time)) },
+    {
+      path: `${doc}/changelog.gz`,
+      content: gzipSync(changelog(time), { level: 9 }),
+    },
     {
       path: `${doc}/examples/config.example.yaml`,
       from: `${ROOT}config.example.yaml`,

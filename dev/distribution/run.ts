@@ -11,10 +11,10 @@
  * @throws {Error} it failed; the message has what it said
  */
 export async function run(
-  command: readonly [string, ...string[]],
+  command: readonly string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  const [program, ...args] = command;
+  const [program = "", ...args] = command;
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args,
     ...options,

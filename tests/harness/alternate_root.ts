@@ -8,16 +8,18 @@
  *
  * @module
  */
-import { ROOT } from "../../dev/programs.ts";
+import { dirname } from "node:path";
+import { run } from "../../dev/distribution/run.ts";
 
-/** Runs the commands that come on its stdin, and says how each has ended. */
+/** Keeps the namespace until its stdin ends. What is temporary is shared. */
 const KEEPER = `
 set -e
-root=$1
+root=$1 temporary=$2
 mount -t tmpfs tmpfs "$root"
 mkdir "$root/upper" "$root/work" "$root/all"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/all"
 for kernel in proc dev; do mount --rbind "/$kernel" "$root/all/$kernel"; done
+mount --bind "$temporary" "$root/all$temporary"
 echo ready
 exec cat >/dev/null
 `;
@@ -37,7 +39,8 @@ export class AlternateRoot implements AsyncDisposable {
     if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
     try {
       await using root = await AlternateRoot.create();
-      return (await root.run(["true"])).success;
+      await root.run(["true"]);
+      return true;
     } catch {
       return false;
     }
@@ -46,7 +49,15 @@ export class AlternateRoot implements AsyncDisposable {
   static async create(): Promise<AlternateRoot> {
     const directory = await Deno.makeTempDir({ prefix: "root-" });
     const keeper = new Deno.Command("unshare", {
-      args: ["--mount", "sh", "-c", KEEPER, "sh", directory],
+      args: [
+        "--mount",
+        "sh",
+        "-c",
+        KEEPER,
+        "sh",
+        directory,
+        dirname(directory),
+      ],
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
@@ -61,31 +72,36 @@ export class AlternateRoot implements AsyncDisposable {
   }
 
   /** The words that run a command there. */
-  words(command: readonly string[]): [string, ...string[]] {
-    return [
-      "nsenter",
-      `--mount=/proc/${this.#keeper.pid}/ns/mnt`,
-      "chroot",
-      `${this.#directory}/all`,
-      ...command,
-    ];
+  words(command: readonly string[]): string[] {
+    return [...this.#enter(), "chroot", `${this.#directory}/all`, ...command];
   }
 
-  /** Runs a command there to its end. */
-  async run(
-    command: readonly string[],
-  ): Promise<{ success: boolean; output: string }> {
-    const [program, ...args] = this.words(command);
-    const { success, stdout, stderr } = await new Deno.Command(program, {
-      args,
-      cwd: ROOT,
-      env: { LC_ALL: "C.UTF-8" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    const text = new TextDecoder();
-    return { success, output: text.decode(stdout) + text.decode(stderr) };
+  /**
+   * Runs a command there to its end.
+   *
+   * @throws {Error} it failed; the message has what it said
+   */
+  run(command: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+    return run(this.words(command), { env: { LC_ALL: "C.UTF-8" } });
+  }
+
+  /** Paths, without the first slash, of all files that are not as they were. */
+  async changed(): Promise<string[]> {
+    const { stdout } = await run([
+      ...this.#enter(),
+      "find",
+      `${this.#directory}/upper`,
+      "-not",
+      "-type",
+      "d",
+      "-printf",
+      "%P\n",
+    ]);
+    return stdout.split("\n").filter(Boolean).sort();
+  }
+
+  #enter(): string[] {
+    return ["nsenter", `--mount=/proc/${this.#keeper.pid}/ns/mnt`];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

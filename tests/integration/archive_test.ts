@@ -141,7 +141,7 @@ test("it runs a task where nobody may write, and leaves nothing there", async ()
     "find",
     archive.top,
     "-writable",
-  ] as [string, ...string[]]);
+  ]);
   assert.equal(writable, "");
   const before = await list(archive.top);
   await using client = await Client.connect(broker.port);
