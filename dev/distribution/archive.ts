@@ -7,7 +7,7 @@
 import { ROOT } from "../programs.ts";
 import { NAME, type Target, VERSION } from "./release.ts";
 import { run } from "./run.ts";
-import { type Entry, pythonFiles, writeTree } from "./tree.ts";
+import { documents, type Entry, pythonFiles, writeTree } from "./tree.ts";
 import { unit } from "./unit.ts";
 
 /** Where docs/install.md has the archive unpacked, and linked from. */
@@ -24,7 +24,10 @@ export async function archiveTree(
     ...await pythonFiles(`${top}/python`),
     { path: `${top}/LICENSE`, from: `${ROOT}LICENSE` },
     { path: `${top}/README.md`, from: `${ROOT}README.md` },
-    { path: `${top}/install.md`, from: `${ROOT}docs/install.md` },
+    ...(await documents()).map((name) => ({
+      path: `${top}/docs/${name}`,
+      from: `${ROOT}docs/${name}`,
+    })),
     {
       path: `${top}/config.example.yaml`,
       from: `${ROOT}config.example.yaml`,

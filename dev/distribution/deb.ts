@@ -11,7 +11,7 @@ import { gzipSync } from "node:zlib";
 import { ROOT } from "../programs.ts";
 import { NAME, type Target, VERSION } from "./release.ts";
 import { run } from "./run.ts";
-import { type Entry, pythonFiles, writeTree } from "./tree.ts";
+import { documents, type Entry, pythonFiles, writeTree } from "./tree.ts";
 import { CONFIGURATION, unit } from "./unit.ts";
 
 /** Where the package has its playbooks. */
@@ -43,10 +43,10 @@ export async function installedTree(
       content: await zipped(`${ROOT}docs/${NAME}.1`),
     },
     { path: `${doc}/README.md.gz`, content: await zipped(`${ROOT}README.md`) },
-    {
-      path: `${doc}/install.md.gz`,
-      content: await zipped(`${ROOT}docs/install.md`),
-    },
+    ...await Promise.all((await documents()).map(async (name) => ({
+      path: `${doc}/docs/${name}.gz`,
+      content: await zipped(`${ROOT}docs/${name}`),
+    }))),
     { path: `${doc}/copyright`, from: `${DEBIAN}/copyright` },
     {
       path: `${doc}/changelog.gz`,

@@ -72,3 +72,10 @@ export async function pythonFiles(below: string): Promise<Entry[]> {
   await walk(`${ROOT}src/ansible/python`, below);
   return found.sort((a, b) => a.path < b.path ? -1 : 1);
 }
+
+/** The names of the documents that the README leads to. */
+export async function documents(): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(`${ROOT}docs`));
+  return entries.map(({ name }) => name).filter((name) => name.endsWith(".md"))
+    .sort();
+}

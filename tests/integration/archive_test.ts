@@ -75,21 +75,21 @@ async function broughtUp() {
 
 test("what is in it, and that the same files give the same bytes", async () => {
   await using archive = await unpacked();
-  const { stdout } = await run([
-    "git",
-    "ls-files",
-    "src/ansible/python",
-  ], { cwd: ROOT });
-  const python = stdout.trim().split("\n")
-    .map((path) => path.slice("src/ansible/".length));
+  const sources = await list(`${ROOT}src/ansible`);
+  const python = sources.filter((path) => /^python\/.*\.py$/.test(path));
   assert.ok(python.length > 5);
   const files = await list(archive.top);
   assert.deepEqual(
     files.filter((path) => path.endsWith(".py")),
-    python.sort(),
+    python,
   );
   assert.deepEqual(
-    files.filter((path) => !path.includes("/") && path !== "python"),
+    files.filter((path) => path.startsWith("docs/")),
+    (await list(`${ROOT}docs`)).filter((path) => path.endsWith(".md"))
+      .map((path) => `docs/${path}`),
+  );
+  assert.deepEqual(
+    files.filter((path) => !path.includes("/")),
     [
       "LICENSE",
       "README.md",
@@ -97,7 +97,8 @@ test("what is in it, and that the same files give the same bytes", async () => {
       "ansible-worker.1",
       "ansible-worker.service",
       "config.example.yaml",
-      "install.md",
+      "docs",
+      "python",
     ],
   );
   for (const path of python) {

@@ -55,9 +55,12 @@ test("what is in it, and that the same files give the same bytes", async () => {
     const [mode, owner, , , , path, , link] = line.split(/\s+/);
     return { mode, owner, path: path!, link };
   });
-  const { stdout: python } = await run(["git", "ls-files"], {
-    cwd: `${ROOT}src/ansible/python`,
-  });
+  const named = async (directory: string, name: string) =>
+    (await run(["find", ".", "-name", name, "-printf", "%P\n"], {
+      cwd: `${ROOT}${directory}`,
+    })).stdout.trim().split("\n");
+  const python = await named("src/ansible/python", "*.py");
+  const docs = await named("docs", "*.md");
   const files: Record<string, string> = Object.fromEntries([
     ["./usr/lib/ansible-worker/ansible-worker", "-rwxr-xr-x"],
     ["./etc/ansible-worker/config.yaml", "-rw-r-----"],
@@ -67,10 +70,9 @@ test("what is in it, and that the same files give the same bytes", async () => {
       "./usr/share/doc/ansible-worker/changelog.gz",
       "./usr/share/doc/ansible-worker/copyright",
       "./usr/share/doc/ansible-worker/examples/config.example.yaml",
-      "./usr/share/doc/ansible-worker/install.md.gz",
+      ...docs.map((name) => `./usr/share/doc/ansible-worker/docs/${name}.gz`),
       "./usr/share/man/man1/ansible-worker.1.gz",
-      ...python.trim().split("\n")
-        .map((path) => `./usr/lib/ansible-worker/python/${path}`),
+      ...python.map((path) => `./usr/lib/ansible-worker/python/${path}`),
     ].map((path) => [path, "-rw-r--r--"]),
   ]);
   assert.deepEqual(
