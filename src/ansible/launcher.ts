@@ -9,15 +9,13 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import {
   type Frame,
   type Printed,
   readFrames,
   type RunEvent,
 } from "./frames.ts";
-
-const PYTHON_DIRECTORY = fileURLToPath(new URL("./python", import.meta.url));
+import { pythonDirectory, pythonMissing } from "./python_files.ts";
 
 /** How long a launcher may take to be ready, in milliseconds. */
 const READY_MS = 60_000;
@@ -99,15 +97,14 @@ export class Launcher {
   constructor(options: LauncherOptions) {
     // What the run must not inherit, the launcher takes out again.
     const { PYTHONPATH } = options.environment;
+    const python = pythonDirectory();
     this.#child = new Deno.Command("ansible-playbook", {
       cwd: options.playbookDirectory,
       clearEnv: true,
       env: {
         ...options.environment,
         LC_ALL: "C.UTF-8",
-        PYTHONPATH: PYTHONPATH
-          ? `${PYTHON_DIRECTORY}:${PYTHONPATH}`
-          : PYTHON_DIRECTORY,
+        PYTHONPATH: PYTHONPATH ? `${python}:${PYTHONPATH}` : python,
         ANSIBLE_WORKER_LAUNCHER: "1",
       },
       stdin: "piped",
@@ -196,7 +193,8 @@ export class Launcher {
     await stderr;
     await this.#stdin.abort().catch(() => {});
     const error = new LauncherError(
-      [
+      // Without them it is an ansible-playbook that explains its options.
+      await pythonMissing() ?? [
         `ansible-playbook, as launcher, ${
           reason || `ended with ${signal ?? code}`
         }`,

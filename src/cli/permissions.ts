@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { join, resolve } from "node:path/posix";
+import { dirname, join, resolve } from "node:path/posix";
 import {
   type Config,
   ConfigError,
@@ -19,6 +19,16 @@ import { systemdUnit } from "./systemd.ts";
 
 /** The forms in which permissions can be had. */
 export const FORMATS = ["flags", "systemd", "deno", "compile"] as const;
+
+/**
+ * How it is compiled, whatever the permissions: without packages that only the
+ * tests use, and without a cache of compiled code, which the program would look
+ * for in the directory of temporary files, where others may write too.
+ */
+export const COMPILE_OPTIONS: readonly string[] = [
+  "--exclude-unused-npm",
+  "--no-code-cache",
+];
 
 /** Prints the permissions; returns the exit code. */
 export async function permissions(
@@ -39,10 +49,15 @@ export async function permissions(
     return 1;
   }
   const absolute = resolve(file);
-  const main = join(programDirectory(), "src/main.ts");
+  const compiled = Deno.build.standalone;
+  // A compiled program has neither: these are for a copy of the sources.
+  const deno = compiled ? "deno" : Deno.execPath();
+  const main = compiled
+    ? "src/main.ts"
+    : join(programDirectory(), "src/main.ts");
   // Quiet: whoever reads the log as JSON wants no lines of Deno's in it.
   const run = [
-    Deno.execPath(),
+    deno,
     "run",
     "--quiet",
     ...flagsOf(needs),
@@ -57,7 +72,17 @@ export async function permissions(
     case "systemd":
       print(
         Deno.stdout,
-        systemdUnit({ command: run, config, variables, file: absolute }),
+        systemdUnit({
+          // The permissions of a compiled program are in it.
+          command: compiled ? [Deno.execPath(), "-c", absolute] : run,
+          denoDirectory: compiled ? null : "/opt/ansible-worker/.deno",
+          origin:
+            `Made by "ansible-worker permissions --format systemd" for\n# ${absolute}`,
+          group: config.worker.group_name,
+          limits: config.worker,
+          variables,
+          file: absolute,
+        }),
       );
       break;
     case "deno":
@@ -66,14 +91,9 @@ export async function permissions(
     case "compile":
       print(
         Deno.stdout,
-        [
-          Deno.execPath(),
-          "compile",
-          ...flagsOf(needs),
-          "--output",
-          "ansible-worker",
+        compileLine([deno, "compile", ...COMPILE_OPTIONS, ...flagsOf(needs)], {
           main,
-        ].map(shellWord).join(" ") + "\n",
+        }),
       );
   }
   return 0;
@@ -96,6 +116,18 @@ function flagsOf(needs: readonly Need[]): string[] {
       return `--allow-${kind}=${values.join(",")}`;
     }),
   ];
+}
+
+/** The lines that make the program, and put its Python files beside it. */
+function compileLine(
+  command: readonly string[],
+  { main }: { main: string },
+): string {
+  const python = join(dirname(main), "ansible/python");
+  return [
+    [...command, "--output", "ansible-worker", main],
+    ["cp", "-R", python, "python"],
+  ].map((line) => line.map(shellWord).join(" ") + "\n").join("");
 }
 
 /** A permission set for deno.json, for `deno run -P=ansible-worker`. */

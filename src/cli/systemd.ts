@@ -10,27 +10,35 @@ import type { Config } from "../config/mod.ts";
 /** What the process needs on top of the times that it may take to stop. */
 const LEAVING_SECONDS = 30;
 
-/**
- * The unit.
- *
- * @param options.command the words of the command line
- * @param options.variables those that the configuration names
- */
-export function systemdUnit(
-  { command, config, variables, file }: {
-    command: readonly string[];
-    config: Config;
-    variables: readonly string[];
-    file: string;
-  },
-): string {
-  const { shutdown_grace, kill_grace } = config.worker;
+/** What a unit is made from. */
+export interface UnitOptions {
+  /** The words of the command line. */
+  command: readonly string[];
+  /** The configuration; the variables of its values are in a file beside it. */
+  file: string;
+  /** Where Deno keeps the dependencies; null for a compiled program. */
+  denoDirectory: string | null;
+  /** Where the unit comes from, as the first line of it. */
+  origin: string;
+  /** The group, if the unit is for one. */
+  group: string | null;
+  /** How long a stop may take, in seconds. */
+  limits: Pick<Config["worker"], "shutdown_grace" | "kill_grace">;
+  /** The variables that the configuration names; null: it may name any. */
+  variables: readonly string[] | null;
+}
+
+/** The unit. */
+export function systemdUnit(options: UnitOptions): string {
+  const { command, file, denoDirectory, group, variables } = options;
+  const { shutdown_grace, kill_grace } = options.limits;
   const stop = Math.ceil(shutdown_grace + kill_grace + LEAVING_SECONDS);
-  const environment = `${dirname(file)}/environment`;
-  return `# Made by "ansible-worker permissions --format systemd" for
-# ${file}
+  const named = variables?.join(", ") ?? "the variables of the configuration";
+  return `# ${options.origin}
 [Unit]
-Description=Ansible playbooks asked for by MQTT (${config.worker.group_name})
+Description=Ansible playbooks asked for by MQTT${
+    group === null ? "" : ` (${group})`
+  }
 After=network-online.target
 Wants=network-online.target
 
@@ -40,14 +48,16 @@ User=ansible-worker
 Group=ansible-worker
 StateDirectory=ansible-worker
 Environment=HOME=/var/lib/ansible-worker
-Environment=DENO_DIR=/opt/ansible-worker/.deno
-Environment=DENO_NO_UPDATE_CHECK=1
 ${
-    variables.length > 0
-      ? `# Lines NAME=value for ${
-        variables.join(", ")
-      }\nEnvironmentFile=-${environment}\n`
-      : ""
+    denoDirectory === null
+      ? ""
+      : `Environment=DENO_DIR=${denoDirectory}\nEnvironment=DENO_NO_UPDATE_CHECK=1\n`
+  }${
+    variables?.length === 0
+      ? ""
+      : `# Lines NAME=value for ${named}\nEnvironmentFile=-${
+        dirname(file)
+      }/environment\n`
   }ExecStart=${command.map(unitWord).join(" ")}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure

@@ -22,6 +22,8 @@ export interface WorkerOptions {
   narrow?: boolean;
   /** Changes the arguments of `deno`. */
   arguments?: (start: string[]) => string[];
+  /** The words that start a program of its own, before `-c FILE`. */
+  program?: readonly string[];
 }
 
 /** A running worker. */
@@ -79,12 +81,14 @@ export class Worker implements AsyncDisposable {
       ...project.environment(id),
       ...options.env,
     };
+    const [program, ...before] = options.program ??
+      [Deno.execPath(), ...startArguments()];
     const args = options.narrow
       ? await narrowest(file, env)
-      : [...startArguments(), "-c", file];
+      : [...before, "-c", file];
     return new Worker(
       id,
-      new Deno.Command(Deno.execPath(), {
+      new Deno.Command(program!, {
         args: options.arguments ? options.arguments(args) : args,
         clearEnv: true,
         env,

@@ -1,0 +1,131 @@
+/**
+ * What is compiled, as `deno compile` itself does it. Where its runtime cannot
+ * be had, Deno stands in for it: then what comes out is no program, but all that
+ * is put into it is there.
+ */
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { compile, compileArguments } from "../../dev/distribution/compile.ts";
+import { TARGETS, targetsNamed } from "../../dev/distribution/release.ts";
+import { run } from "../../dev/distribution/run.ts";
+import { ROOT, startArguments } from "../../dev/programs.ts";
+import { type Embedded, embeddedIn } from "../harness/embedded.ts";
+
+/** Packages that the program imports: all but those of the tests. */
+const PACKAGES = Object.keys(project.imports)
+  .filter((name) => name !== "fast-check");
+
+/** Compiles with Deno as the runtime, and reads what is in it. */
+async function compiled(triple: string): Promise<Embedded> {
+  const target = TARGETS.find((one) => one.triple === triple)!;
+  const directory = await Deno.makeTempDir({ prefix: "compile-" });
+  Deno.env.set("DENORT_BIN", Deno.execPath());
+  try {
+    const output = `${directory}/program`;
+    await compile(target, { output });
+    return await embeddedIn(output);
+  } finally {
+    Deno.env.delete("DENORT_BIN");
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+// Deno as a runtime fits only targets of its own kind of file.
+const ELF = TARGETS.filter(({ triple }) =>
+  triple.endsWith("linux-gnu") === (Deno.build.os === "linux")
+);
+
+for (const { name, triple } of ELF) {
+  test(`${name}: the program has all its modules in it, and nothing else`, async () => {
+    const { files, permissions } = await compiled(triple);
+    const modules = await modulesOf("src/main.ts");
+    assert.ok(modules.includes("src/worker.ts"));
+    const isPackage = (path: string) =>
+      path.startsWith(".deno_compile_node_modules/");
+    assert.deepEqual(files.filter((path) => !isPackage(path)), modules);
+    const packages = new Set(
+      files.filter(isPackage).map((path) => path.split("/")[2]),
+    );
+    for (const name of PACKAGES) assert.ok(packages.has(name), name);
+    assert.ok(!packages.has("fast-check"), "no package of the tests");
+    assert.deepEqual(flags(permissions), startFlags());
+    assert.equal(permissions.prompt, false);
+  });
+}
+
+test("every target is compiled under the flags of the start task", () => {
+  for (const target of TARGETS) {
+    const args = compileArguments(target, { output: "out" });
+    for (const flag of startFlags()) assert.ok(args.includes(flag), flag);
+    assert.equal(args[args.indexOf("--target") + 1], target.triple);
+    assert.equal(args.at(-1), `${ROOT}src/main.ts`);
+    // It would write compiled code where others may, and read it from there.
+    assert.ok(args.includes("--no-code-cache"));
+  }
+});
+
+test("a target that there is none of is named, with those that there are", () => {
+  assert.deepEqual(targetsNamed([]), TARGETS);
+  assert.deepEqual(targetsNamed(["linux-arm64"]), [TARGETS[1]]);
+  assert.throws(
+    () => targetsNamed(["linux-x64", "solaris"]),
+    new RangeError(
+      'Cannot make "solaris": there are linux-x64, linux-arm64, macos-x64, macos-arm64',
+    ),
+  );
+});
+
+interface Module {
+  specifier: string;
+  dependencies?: { code?: { specifier: string } }[];
+}
+
+/** The project's files that a module needs to run: types are not among them. */
+async function modulesOf(main: string): Promise<string[]> {
+  const { stdout } = await run(
+    [Deno.execPath(), "info", "--json", main],
+    { cwd: ROOT },
+  );
+  const { roots, modules } = JSON.parse(stdout) as {
+    roots: string[];
+    modules: Module[];
+  };
+  const found = new Set<string>(roots);
+  // A set that grows while it is walked is walked to its new end.
+  for (const specifier of found) {
+    const module = modules.find((one) => one.specifier === specifier);
+    for (const { code } of module?.dependencies ?? []) {
+      if (code) found.add(code.specifier);
+    }
+  }
+  const root = `file://${ROOT}`;
+  return [...found].filter((specifier) => specifier.startsWith(root))
+    .map((specifier) => specifier.slice(root.length)).sort();
+}
+
+/** The permissions of the start task. */
+function startFlags(): string[] {
+  return startArguments().filter((word) => /^--(allow|ignore)-/.test(word))
+    .sort();
+}
+
+/** The flags that a program's permissions come from. */
+function flags(permissions: Embedded["permissions"]): string[] {
+  return Object.entries(permissions)
+    // Deno's own, where no flag says otherwise.
+    .filter(([name]) => name !== "allow_import" && name !== "prompt")
+    .flatMap(([name, values]) => {
+      if (!Array.isArray(values)) return [];
+      const flag = `--${name.replace("_", "-")}`;
+      return [values.length === 0 ? flag : `${flag}=${values}`];
+    }).sort();
+}
+
+function test(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({
+    name: `compile: ${name}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn,
+  });
+}
