@@ -74,6 +74,8 @@ export type Step = StartStep | HandOverStep | AdoptionStep;
 export interface WorkerOptions {
   /** Where to write what happens. */
   log: Log;
+  /** Files with secrets in them, which no request may name. */
+  secretFiles: readonly string[];
   /** Reads the configuration again, for SIGHUP; rejects if it is not valid. */
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
@@ -103,6 +105,7 @@ export async function runWorker(
     await using ansible = await Ansible.start({
       playbookDirectory: config.worker.playbook_directory,
       inventoryDirectory: config.worker.inventory_directory,
+      secretFiles: options.secretFiles,
       slots: config.worker.max_concurrent_tasks,
       killGraceSeconds: config.worker.kill_grace,
       environment: { ...runEnvironment(), ...config.ansible.environment },

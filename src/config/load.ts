@@ -17,6 +17,7 @@ import {
 } from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { type Config, configSchema, contradictions } from "./schema.ts";
+import { type SecretFile, secretFiles } from "./secret_files.ts";
 import { Source } from "./source.ts";
 
 /** The largest file that is read as a configuration, in bytes. */
@@ -30,6 +31,8 @@ export interface Loaded {
   variables: string[];
   /** The files that have to be there, beside itself. */
   files: string[];
+  /** Files with secrets in them; itself, if a password stands in it. */
+  secretFiles: SecretFile[];
 }
 
 /**
@@ -92,10 +95,14 @@ export async function load(
   }
   problems.throwIfAny();
   if (!success) throw new Error("a problem without a message");
+  const config = freeze(
+    complete(data, { directory, workerId: workerId as string }),
+  );
   return {
-    config: freeze(complete(data, { directory, workerId: workerId as string })),
+    config,
     variables: [...names],
     files,
+    secretFiles: secretFiles(config, { path, source }),
   };
 }
 

@@ -16,3 +16,4 @@ export {
 } from "./permissions.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
+export { openToOthers } from "./secret_files.ts";
