@@ -26,7 +26,7 @@ export function systemdUnit(
 ): string {
   const { shutdown_grace, kill_grace } = config.worker;
   const stop = Math.ceil(shutdown_grace + kill_grace + LEAVING_SECONDS);
-  const environment = `${dirname(file)}/environment`;
+  const environment = `${dirname(file)}/environment`.replaceAll("%", "%%");
   return `# Made by "ansible-worker permissions --format systemd" for
 # ${file}
 [Unit]

@@ -52,11 +52,26 @@ export async function loadConfig(
 /** The same, and says what it took. */
 export async function load(
   path: string,
-  { variables = fromEnvironment }: { variables?: Variables } = {},
+  options: { variables?: Variables } = {},
+): Promise<Loaded> {
+  return await loadText(await read(path), { ...options, path });
+}
+
+/**
+ * The same, of a text that is at hand.
+ *
+ * @param options.path where it would be
+ */
+export async function loadText(
+  text: string,
+  { path, variables = fromEnvironment }: {
+    path: string;
+    variables?: Variables;
+  },
 ): Promise<Loaded> {
   const names = new Set<string>();
   const files: string[] = [];
-  const source = new Source(await read(path));
+  const source = new Source(text);
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
   if (source.isBroken) problems.throwIfAny();
