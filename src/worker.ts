@@ -44,6 +44,7 @@ import { Acceptance } from "./tasks/acceptance.ts";
 import { RememberedCancels } from "./tasks/cancels.ts";
 import { Claims } from "./tasks/claims.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
+import { LogRation } from "./tasks/log_ration.ts";
 import { TaskQueue } from "./tasks/queue.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
@@ -148,6 +149,7 @@ export async function runWorker(
 class Worker {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #rationed: LogRation;
   readonly #options: WorkerOptions;
   readonly #workerId: string;
   readonly #topics: Topics;
@@ -199,6 +201,7 @@ class Worker {
     this.#config = config;
     this.#options = options;
     this.#log = log;
+    this.#rationed = new LogRation(log);
     this.#broker = broker;
     this.#ansible = ansible;
     this.#topics = topics;
@@ -277,6 +280,7 @@ class Worker {
     });
     this.#acceptance = new Acceptance({
       ...common,
+      rationed: this.#rationed,
       opener: this.#opener,
       queue: this.#queue,
       queueCapacity: worker.max_queue_size,
@@ -369,6 +373,7 @@ class Worker {
       this.#adoption.stop();
       this.#handOver.stop();
       await Promise.all([this.#control.end(), this.#intake.end()]);
+      this.#rationed.close();
     }
   }
 
@@ -502,7 +507,7 @@ class Worker {
 
   async #onCancel(taskId: string, message: Incoming): Promise<void> {
     if (message.retained) {
-      this.#log.warn("a retained cancel is ignored", { task_id: taskId });
+      this.#rationed.warn("a retained cancel is ignored", { task_id: taskId });
       return;
     }
     if (!taskIdSchema.safeParse(taskId).success) return;
@@ -519,7 +524,7 @@ class Worker {
       return;
     }
     const reason = cancelReason(opened.payload);
-    this.#log.info("a cancel has come", { task_id: taskId, reason });
+    this.#rationed.info("a cancel has come", { task_id: taskId, reason });
     if (!this.#dispatcher.cancel(taskId, reason)) {
       this.#cancels.add(taskId, reason);
     }

@@ -1,10 +1,12 @@
 /**
  * What is to be published and has not been acknowledged.
  *
- * Three rules keep it small and in order. On one topic one message is under way
- * at a time, so that a retained topic ends with what was published last. A
+ * Three rules keep it small and in order. On one topic one retained message is
+ * under way at a time, so that the topic ends with what was published last. A
  * waiting message that may be replaced is, by the next one on its topic. And no
  * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
+ * What is not retained does not wait for what went before: a flood of messages
+ * to be rejected would pile up behind each other's acknowledgements.
  *
  * @module
  */
@@ -39,6 +41,8 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   readonly #ready: string[] = [];
   readonly #send: (message: Outgoing) => Promise<void>;
+  /** How many lanes were made for one message only. */
+  #single = 0;
   #underWay = 0;
   #window = 0;
   #idle: PromiseWithResolvers<void> | null = null;
@@ -53,7 +57,7 @@ export class Outbox {
     this.#send = send;
   }
 
-  /** Topics on which something waits or is under way. */
+  /** Retained topics, and other messages, that wait or are under way. */
   get size(): number {
     return this.#lanes.size;
   }
@@ -66,11 +70,15 @@ export class Outbox {
    */
   put(message: Outgoing): Promise<void> {
     const done = Promise.withResolvers<void>();
-    let lane = this.#lanes.get(message.topic);
+    // No topic has this character in it (MQTT 5, 4.7.3).
+    const key = message.retain
+      ? message.topic
+      : `${message.topic}\u0000${this.#single++}`;
+    let lane = this.#lanes.get(key);
     if (!lane) {
       lane = { underWay: false, waiting: [] };
-      this.#lanes.set(message.topic, lane);
-      this.#ready.push(message.topic);
+      this.#lanes.set(key, lane);
+      this.#ready.push(key);
     }
     const last = lane.waiting.at(-1);
     if (last?.message.replaceable) {
@@ -103,9 +111,9 @@ export class Outbox {
 
   #pump(): void {
     while (this.#underWay < this.#window) {
-      const topic = this.#ready.shift();
-      if (topic === undefined) return;
-      const lane = this.#lanes.get(topic)!;
+      const key = this.#ready.shift();
+      if (key === undefined) return;
+      const lane = this.#lanes.get(key)!;
       const entry = lane.waiting.shift()!;
       lane.underWay = true;
       this.#underWay++;
@@ -115,8 +123,8 @@ export class Outbox {
       ).finally(() => {
         this.#underWay--;
         lane.underWay = false;
-        if (lane.waiting.length > 0) this.#ready.push(topic);
-        else this.#lanes.delete(topic);
+        if (lane.waiting.length > 0) this.#ready.push(key);
+        else this.#lanes.delete(key);
         if (this.#lanes.size === 0) {
           this.#idle?.resolve();
           this.#idle = null;

@@ -11,12 +11,23 @@ import type { Rejected } from "../messages/rejected.ts";
 import { excerpt } from "../messages/rejected.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { LogRation } from "./log_ration.ts";
 import { type Arrival, type Sighting } from "./duplicates.ts";
 import type { Channel, Delivery, Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
+
+/**
+ * The most that may wait for its report to be acknowledged, in bytes of the
+ * messages. Brokers send more at once than they were asked to when much comes,
+ * and who floods a group with bad messages is not owed a report of each.
+ */
+const MOST_REPORTED_BYTES = 16 * 1024 * 1024;
+
+/** What a message takes beside its bytes, and its report. */
+const REPORT_BYTES = 8192;
 
 /** How a delivery came here, and what it brings along. */
 export interface Origin extends Arrival {
@@ -52,6 +63,8 @@ export interface AcceptanceOptions {
   rejectedTopic: string;
   /** Where to write what happens. */
   log: Log;
+  /** Where to write what strangers have caused. */
+  rationed: LogRation;
   /**
    * Who has room for a task that does not fit here: a peer, or this worker, if
    * `reserve` has kept a place after all.
@@ -73,6 +86,8 @@ export class Acceptance {
   readonly #inHand = new Map<string, Promise<void>>();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
+  /** Bytes of messages whose reports are under way. */
+  #reportedBytes = 0;
   /** Settles when everything that has come so far is opened. */
   #opened: Promise<unknown> = Promise.resolve();
   /** Settles when everything that has come so far has its place. */
@@ -257,9 +272,9 @@ export class Acceptance {
   }
 
   async #refuse(task: Task, error: string): Promise<void> {
-    const { board, log } = this.#options;
+    const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });
-    log.warn(`the task is refused: ${error}`, { task_id: task.id });
+    rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
     await board.publish(task).catch((error) =>
       log.error("cannot publish the final status", { task_id: task.id, error })
     );
@@ -299,28 +314,37 @@ export class Acceptance {
     await delivery.release();
   }
 
-  /** Tells the group of a message that was discarded, and why. */
+  /**
+   * Tells the group of a message that was discarded, and why; in a flood, only
+   * the log does.
+   */
   async report(
     payload: Uint8Array,
     problem: Problem,
   ): Promise<void> {
-    const { channel, log, rejectedTopic, workerId } = this.#options;
-    log.warn(`a message is rejected: ${problem.reason}`, {
+    const { channel, log, rationed, rejectedTopic, workerId } = this.#options;
+    const bytes = payload.length + REPORT_BYTES;
+    const isFlood = this.#reportedBytes + bytes > MOST_REPORTED_BYTES;
+    rationed.warn(`a message is rejected: ${problem.reason}`, {
       ...(problem.task_id && { task_id: problem.task_id }),
+      ...(isFlood && { reported: false }),
       errors: problem.errors.map(({ path, message }) =>
         path ? `${path}: ${message}` : message
       ).join("; "),
     });
+    if (isFlood) return;
     const rejected: Rejected = {
       received_at: new Date().toISOString(),
       worker_id: workerId,
       ...problem,
       payload_excerpt: excerpt(payload),
     };
+    this.#reportedBytes += bytes;
     await channel.publish({
       topic: rejectedTopic,
       payload: JSON.stringify(rejected),
       qos: 1,
-    }).catch((error) => log.error("cannot publish a rejection", { error }));
+    }).catch((error) => log.error("cannot publish a rejection", { error }))
+      .finally(() => this.#reportedBytes -= bytes);
   }
 }
