@@ -45,6 +45,7 @@ import { Acceptance } from "./tasks/acceptance.ts";
 import { RememberedCancels } from "./tasks/cancels.ts";
 import { Claims } from "./tasks/claims.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
+import { LogRation } from "./tasks/log_ration.ts";
 import { Narration, type Tell } from "./tasks/narration.ts";
 import { Narrator } from "./tasks/narrator.ts";
 import { TaskQueue } from "./tasks/queue.ts";
@@ -79,6 +80,8 @@ export type Step = StartStep | HandOverStep | AdoptionStep;
 export interface WorkerOptions {
   /** Where to write what happens. */
   log: Log;
+  /** Files with secrets in them, which no request may name. */
+  secretFiles: readonly string[];
   /** Reads the configuration again, for SIGHUP; rejects if it is not valid. */
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
@@ -109,6 +112,7 @@ export async function runWorker(
     await using ansible = await Ansible.start({
       playbookDirectory: config.worker.playbook_directory,
       inventoryDirectory: config.worker.inventory_directory,
+      secretFiles: options.secretFiles,
       slots: config.worker.max_concurrent_tasks,
       killGraceSeconds: config.worker.kill_grace,
       environment: { ...runEnvironment(), ...config.ansible.environment },
@@ -154,6 +158,7 @@ export async function runWorker(
 class Worker {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #rationed: LogRation;
   readonly #options: WorkerOptions;
   readonly #workerId: string;
   readonly #topics: Topics;
@@ -210,6 +215,7 @@ class Worker {
     this.#config = config;
     this.#options = options;
     this.#log = log;
+    this.#rationed = new LogRation(log);
     this.#broker = broker;
     this.#ansible = ansible;
     this.#topics = topics;
@@ -314,6 +320,7 @@ class Worker {
     });
     this.#acceptance = new Acceptance({
       ...common,
+      rationed: this.#rationed,
       opener: this.#opener,
       queue: this.#queue,
       queueCapacity: worker.max_queue_size,
@@ -407,6 +414,7 @@ class Worker {
       this.#adoption.stop();
       this.#handOver.stop();
       await Promise.all([this.#control.end(), this.#intake.end()]);
+      this.#rationed.close();
     }
   }
 
@@ -566,7 +574,7 @@ class Worker {
 
   async #onCancel(taskId: string, message: Incoming): Promise<void> {
     if (message.retained) {
-      this.#log.warn("a retained cancel is ignored", { task_id: taskId });
+      this.#rationed.warn("a retained cancel is ignored", { task_id: taskId });
       return;
     }
     if (!taskIdSchema.safeParse(taskId).success) return;
@@ -583,7 +591,7 @@ class Worker {
       return;
     }
     const reason = cancelReason(opened.payload);
-    this.#log.info("a cancel has come", { task_id: taskId, reason });
+    this.#rationed.info("a cancel has come", { task_id: taskId, reason });
     if (!this.#dispatcher.cancel(taskId, reason)) {
       this.#cancels.add(taskId, reason);
     }

@@ -48,6 +48,8 @@ export interface AnsibleOptions {
   playbookDirectory: string;
   /** Where inventories are. */
   inventoryDirectory: string;
+  /** Files with secrets in them, which no request may name. */
+  secretFiles: readonly string[];
   /** How many runs there may be at once. */
   slots: number;
   /** Seconds between asking a run to end and killing it. */

@@ -82,25 +82,67 @@ export async function* readFrames(
   ) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    if (rest.length > MOST_CHARACTERS) {
+    if ([rest, ...lines].some(({ length }) => length > MOST_CHARACTERS)) {
       throw new ProtocolError("a line of the launcher is too long");
     }
     for (const line of lines) yield parse(line);
   }
 }
 
-const TYPES: ReadonlySet<unknown> = new Set([
-  "ready",
-  "stale",
-  "event",
-  "output",
-  "exit",
-]);
+/** Whether the fields are there that somebody relies on, by type of frame. */
+const COMPLETE: Record<string, (frame: Record<string, unknown>) => boolean> = {
+  ready: ({ ansible_version }) => typeof ansible_version === "string",
+  stale: () => true,
+  event: ({ event }) => isEvent(event),
+  output: ({ stream, text }) =>
+    (stream === "stdout" || stream === "stderr") && typeof text === "string",
+  exit: ({ return_code, signal, stdout_tail, stderr_tail }) =>
+    isNumberOrNull(return_code) && isNumberOrNull(signal) &&
+    typeof stdout_tail === "string" && typeof stderr_tail === "string",
+};
+
+const COUNTS = [
+  "ok",
+  "changed",
+  "failed",
+  "skipped",
+  "unreachable",
+  "rescued",
+  "ignored",
+];
+
+/** A run has the rights of the launcher, and could write in its place. */
+function isEvent(value: unknown): boolean {
+  if (!isObject(value) || typeof value.event !== "string") return false;
+  const { counts, total, task, host, message, unreachable } = value;
+  switch (value.event) {
+    case "progress":
+      return isObject(counts) && [total, ...COUNTS.map((name) => counts[name])]
+        .every((count) => Number.isInteger(count) && Number(count) >= 0) &&
+        (task === null || typeof task === "string");
+    case "failure":
+      return [host, task, message].every((text) => typeof text === "string") &&
+        typeof unreachable === "boolean";
+    default:
+      return true;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || Number.isInteger(value);
+}
 
 function parse(line: string): Frame {
   try {
-    const frame = JSON.parse(line);
-    if (TYPES.has(frame?.type)) return frame;
+    const frame: unknown = JSON.parse(line);
+    if (
+      isObject(frame) && typeof frame.type === "string" &&
+      Object.hasOwn(COMPLETE, frame.type) && COMPLETE[frame.type]!(frame)
+    ) return frame as Frame;
   } catch {
     // Said below.
   }

@@ -6,11 +6,20 @@
  */
 import { join, normalize, sep } from "node:path/posix";
 import { matchesGlob } from "node:path";
-import { DECODED, MAGIC } from "./variable_names.ts";
+import { isAnsibles, isDecoded } from "./variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
 const MOST_LEVELS = 32;
+
+/**
+ * What a text encrypted with ansible-vault begins with. The copy module decrypts
+ * it, so whoever has only the encrypted text could have it opened.
+ */
+const ENCRYPTED = "$ANSIBLE_VAULT";
+
+/** The most hosts that a list of hosts may stand for; ranges are short. */
+const MOST_HOSTS = 10_000;
 
 /** Where playbooks and inventories are. */
 export interface Directories {
@@ -18,6 +27,11 @@ export interface Directories {
   playbookDirectory: string;
   /** Where inventories are. */
   inventoryDirectory: string;
+  /**
+   * Files of the worker's own, with secrets in them. They may lie in these
+   * directories, and Ansible's messages would show parts of them.
+   */
+  secretFiles: readonly string[];
 }
 
 /** What the owner of this host allows messages to ask for. */
@@ -65,7 +79,7 @@ export async function check(
   const playbook = await find(
     "playbook",
     request.playbook,
-    directories.playbookDirectory,
+    { root: directories.playbookDirectory, ...directories },
   );
   if (playbook.refusal !== undefined) return playbook.refusal;
   if (!playbook.isFile) {
@@ -82,7 +96,7 @@ export async function check(
   const inventory = await find(
     "inventory",
     request.inventory,
-    directories.inventoryDirectory,
+    { root: directories.inventoryDirectory, ...directories },
   );
   if (inventory.refusal !== undefined) return inventory.refusal;
   // Any program in the directory could be run by naming it as an inventory, so
@@ -160,20 +174,44 @@ function refusedPath(field: string, path: string): string | null {
 }
 
 function refusedHosts(inventory: string): string | null {
+  // Spaces only: what else one language takes for white space, another does not.
+  const hosts = inventory.split(",").map((host) =>
+    host.replace(/^ +| +$/g, "")
+  );
   // Host names, addresses and ranges. What begins with a dash, ssh would take
   // for an option of its own.
-  return inventory.split(",").map((host) => host.trim())
-      .every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
-    ? null
-    : `inventory ${quote(inventory)} must be a list of host names`;
+  if (
+    !hosts.every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
+  ) return `inventory ${quote(inventory)} must be a list of host names`;
+  const count = hosts.reduce((sum, host) => sum + hostsIn(host), 0);
+  return count > MOST_HOSTS
+    ? `inventory ${quote(inventory)} must not be more than ${MOST_HOSTS} hosts`
+    : null;
+}
+
+/** How many hosts a name stands for at the most: `h[1:20]` for 20. */
+function hostsIn(host: string): number {
+  let count = 1;
+  for (
+    const [, first, last] of host.matchAll(/\[([^:\]]*):([^:\]]*)[^\]]*\]/g)
+  ) {
+    // Python reads a number with underscores in it.
+    const [from, to] = [first!, last!].map((end) =>
+      Number(end.replaceAll("_", ""))
+    );
+    // Counted in either direction; of letters there are 52.
+    const size = Math.abs(to! - from!) + 1;
+    count *= Number.isNaN(size) ? 52 : size;
+  }
+  return count;
 }
 
 function refusedLimit(limit: string | undefined): string | null {
   if (limit === undefined) return null;
-  // Ansible reads a file at each pattern that begins with "@".
-  return limit.split(/[,:;\s]/).some((pattern) =>
-      /^[!&]*@/.test(pattern.trim())
-    )
+  // Ansible reads a file at each pattern that begins with "@", and finds
+  // patterns in more places than one would think: behind a bracket, and behind
+  // every kind of white space that Python knows.
+  return /(^|[^A-Za-z0-9_.-])@/.test(limit)
     ? `limit ${quote(limit)} must not name a file with "@"`
     : null;
 }
@@ -183,14 +221,13 @@ function refusedVariables(
   { extra_vars_allow }: Policy,
 ): string | null {
   for (const [name, value] of Object.entries(variables ?? {})) {
-    if (DECODED.has(name)) {
+    if (isDecoded(name)) {
       return `extra_vars: the name ${quote(name)} is not allowed`;
     }
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       return `extra_vars: ${quote(name)} is not the name of a variable`;
     }
-    const isOwn = /^ansible_/i.test(name) || MAGIC.has(name);
-    if (isOwn && !extra_vars_allow.includes(name)) {
+    if (isAnsibles(name) && !extra_vars_allow.includes(name)) {
       return `extra_vars: the name ${
         quote(name)
       } is Ansible's own, and not in policy.extra_vars_allow`;
@@ -205,12 +242,15 @@ function refusedValueWithin(value: unknown, level: number): string | null {
   if (typeof value === "number" && !Number.isFinite(value)) {
     return "must be a finite number";
   }
+  if (typeof value === "string" && value.startsWith(ENCRYPTED)) {
+    return "must not be an encrypted text: a play task that writes it into a file would decrypt it; keep it in a file of the playbook";
+  }
   if (typeof value !== "object" || value === null) return null;
   if (level > MOST_LEVELS) {
     return `must not be nested deeper than ${MOST_LEVELS} levels`;
   }
   for (const [key, inner] of Object.entries(value)) {
-    if (!Array.isArray(value) && DECODED.has(key)) {
+    if (!Array.isArray(value) && isDecoded(key)) {
       return `the name ${quote(key)} is not allowed`;
     }
     const deep = refusedValueWithin(inner, level + 1);
@@ -222,7 +262,10 @@ function refusedValueWithin(value: unknown, level: number): string | null {
 async function find(
   field: string,
   path: string,
-  directory: string,
+  { root: directory, secretFiles }: {
+    root: string;
+    secretFiles: readonly string[];
+  },
 ): Promise<
   { refusal: string } | {
     refusal?: undefined;
@@ -245,6 +288,23 @@ async function find(
     const stat = await Deno.stat(real);
     if (!stat.isFile && !stat.isDirectory) {
       return { refusal: `${field} ${quote(path)} is not a file` };
+    }
+    for (const file of secretFiles) {
+      const secret = await Deno.realPath(file).catch(() => file);
+      if (secret === real) {
+        return {
+          refusal: `${field} ${
+            quote(path)
+          } is a file of the worker's own, with secrets in it`,
+        };
+      }
+      if (secret.startsWith(real + sep)) {
+        return {
+          refusal: `${field} ${
+            quote(path)
+          } has a file of the worker's own in it, with secrets; keep that elsewhere`,
+        };
+      }
     }
     // The path as it was given: Ansible looks for variables and roles beside
     // it, not beside what a link points to.

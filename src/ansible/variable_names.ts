@@ -24,8 +24,19 @@ export const MAGIC: ReadonlySet<string> = new Set([
   "vars",
 ]);
 
-/** Names that Ansible's decoder acts upon, wherever they stand. */
-export const DECODED: ReadonlySet<string> = new Set([
-  "__ansible_unsafe",
-  "__ansible_vault",
-]);
+/**
+ * Whether a name is Ansible's own: what connections, modules and the executor
+ * read, in whatever case, and what they keep among the variables for themselves
+ * (`_ansible_loop_cache` puts a list of one's own in place of every loop's).
+ */
+export function isAnsibles(name: string): boolean {
+  return /^_*ansible_/i.test(name) || MAGIC.has(name);
+}
+
+/**
+ * Whether Ansible's decoder acts upon a name, wherever it stands: on
+ * `__ansible_unsafe` and `__ansible_vault`, and on what may join them.
+ */
+export function isDecoded(name: string): boolean {
+  return name.startsWith("__ansible_");
+}

@@ -12,6 +12,7 @@ import {
   type Loaded,
   missing,
   needsOf,
+  openToOthers,
 } from "../config/mod.ts";
 import { Log } from "../log.ts";
 import { print } from "./output.ts";
@@ -34,11 +35,17 @@ export async function run(file: string): Promise<number> {
   });
   log.redact(secretsOf(config));
   if (!await mayRun(loaded, { file, log })) return 1;
+  for (const { path, key } of await openToOthers(loaded.secretFiles)) {
+    log.warn(
+      `other users of this host may read "${path}", which has a secret in it (${key}); to prevent it: chmod 600 ${path}`,
+    );
+  }
   // Only now: checking a configuration needs neither MQTT nor Ansible.
   const { runWorker } = await import("../worker.ts");
   try {
     return await runWorker(config, {
       log,
+      secretFiles: loaded.secretFiles.map(({ path }) => path),
       reload: async () => {
         const changed = await loadConfig(file);
         log.redact(secretsOf(changed));

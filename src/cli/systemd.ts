@@ -56,7 +56,7 @@ ${
     variables?.length === 0
       ? ""
       : `# Lines NAME=value for ${named}\nEnvironmentFile=-${
-        dirname(file)
+        dirname(file).replaceAll("%", "%%")
       }/environment\n`
   }ExecStart=${command.map(unitWord).join(" ")}
 ExecReload=/bin/kill -HUP $MAINPID

@@ -17,6 +17,7 @@ import {
 } from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { type Config, configSchema, contradictions } from "./schema.ts";
+import { type SecretFile, secretFiles } from "./secret_files.ts";
 import { Source } from "./source.ts";
 
 /** The largest file that is read as a configuration, in bytes. */
@@ -30,6 +31,8 @@ export interface Loaded {
   variables: string[];
   /** The files that have to be there, beside itself. */
   files: string[];
+  /** Files with secrets in them; itself, if a password stands in it. */
+  secretFiles: SecretFile[];
 }
 
 /**
@@ -49,11 +52,26 @@ export async function loadConfig(
 /** The same, and says what it took. */
 export async function load(
   path: string,
-  { variables = fromEnvironment }: { variables?: Variables } = {},
+  options: { variables?: Variables } = {},
+): Promise<Loaded> {
+  return await loadText(await read(path), { ...options, path });
+}
+
+/**
+ * The same, of a text that is at hand.
+ *
+ * @param options.path where it would be
+ */
+export async function loadText(
+  text: string,
+  { path, variables = fromEnvironment }: {
+    path: string;
+    variables?: Variables;
+  },
 ): Promise<Loaded> {
   const names = new Set<string>();
   const files: string[] = [];
-  const source = new Source(await read(path));
+  const source = new Source(text);
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
   if (source.isBroken) problems.throwIfAny();
@@ -92,10 +110,14 @@ export async function load(
   }
   problems.throwIfAny();
   if (!success) throw new Error("a problem without a message");
+  const config = freeze(
+    complete(data, { directory, workerId: workerId as string }),
+  );
   return {
-    config: freeze(complete(data, { directory, workerId: workerId as string })),
+    config,
     variables: [...names],
     files,
+    secretFiles: secretFiles(config, { path, source }),
   };
 }
 

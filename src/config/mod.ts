@@ -18,3 +18,4 @@ export {
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
 export { addressOf } from "./values.ts";
+export { openToOthers } from "./secret_files.ts";

@@ -57,6 +57,8 @@ export class Source {
   /** Whether the rest makes no sense because the text is not YAML. */
   readonly isBroken: boolean;
   readonly #document: Document;
+  /** Values that were filled in from variables. */
+  readonly #filledIn = new Set<unknown>();
   readonly #lines = new LineCounter();
 
   /** Parses the text; does not throw. */
@@ -99,7 +101,9 @@ export class Source {
       Scalar: (key, node, ancestors) => {
         if (key === "key" || typeof node.value !== "string") return;
         try {
-          node.value = expand(node.value, variables);
+          const text = node.value;
+          node.value = expand(text, variables);
+          if (node.value !== text) this.#filledIn.add(node);
         } catch (error) {
           if (!(error instanceof VariableError)) throw error;
           this.findings.push({
@@ -115,6 +119,13 @@ export class Source {
   /** The values, as plain objects. */
   toValue(): unknown {
     return this.#document.toJS() ?? {};
+  }
+
+  /** Whether a value stands in the text itself, and not in a variable. */
+  isWritten(path: readonly string[]): boolean {
+    const node = this.#document.getIn(path, true);
+    return isScalar(node) && typeof node.value === "string" &&
+      !this.#filledIn.has(node);
   }
 
   /** A place in the way people and editors count, from 1. */

@@ -151,6 +151,12 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
       : "is not valid UTF-8";
     return refuse("invalid_json", [{ path: "", message: oneLine(message) }]);
   }
+  if (hasPrototype(value)) {
+    return refuse("invalid_request", [{
+      path: "extra_vars.__proto__",
+      message: "is not the name of a variable",
+    }], idOf(value));
+  }
   const result = taskRequestSchema.safeParse(value, {
     reportInput: true,
   });
@@ -159,14 +165,28 @@ export function parseTaskRequest(payload: Uint8Array): ParsedRequest {
     const extraVars = request.extra_vars ? extraVarsOf(text) : null;
     return { ok: true, request, extraVars };
   }
-  const id = taskIdSchema.safeParse(
-    (value as { task_id?: unknown } | null)?.task_id,
-  );
   return refuse(
     "invalid_request",
     result.error.issues.slice(0, 20).flatMap(fieldErrors),
-    id.success ? id.data : null,
+    idOf(value),
   );
+}
+
+/**
+ * Whether a variable has the one name that the schema passes over: it would
+ * reach Ansible, and nothing of it would have been checked.
+ */
+function hasPrototype(value: unknown): boolean {
+  const variables = (value as { extra_vars?: unknown } | null)?.extra_vars;
+  return typeof variables === "object" && variables !== null &&
+    Object.hasOwn(variables, "__proto__");
+}
+
+function idOf(value: unknown): string | null {
+  const id = taskIdSchema.safeParse(
+    (value as { task_id?: unknown } | null)?.task_id,
+  );
+  return id.success ? id.data : null;
 }
 
 /** How deep objects and lists are nested; of what is no JSON, some number. */

@@ -30,6 +30,7 @@ import {
   sizeOf,
 } from "./message.ts";
 import { Outbox, PublishError, type Source } from "./outbox.ts";
+import { closedUnanswered, describe, reasonText } from "./refused.ts";
 
 /** Answers of the broker that call for none of ours. */
 const ANSWERS: ReadonlySet<string> = new Set([
@@ -109,7 +110,10 @@ export class MqttConnection {
   #ready = false;
   #ended = false;
   #attempt = 0;
-  #reason = "the connection was closed";
+  /** Why it is lost, if somebody has said so. */
+  #reason: string | null = null;
+  /** Whether the broker has ever said anything. */
+  #answered = false;
   #maximumPacketSize = Infinity;
   /** Requests and publications that the broker has not answered. */
   #unanswered = 0;
@@ -191,7 +195,7 @@ export class MqttConnection {
       }`;
     });
     client.on("error", (error) => {
-      this.#reason = describe(error);
+      this.#reason = describe(error, { broker, answered: this.#answered });
       const code = (error as { code?: unknown }).code;
       // 0x84 and, from brokers that answer in the older form, 1.
       if (code === 0x84 || code === 1) {
@@ -211,13 +215,17 @@ export class MqttConnection {
       this.#ready = false;
       this.#outbox.close();
       if (this.#ended) return;
-      this.#options.onLost?.(this.#reason);
+      const reason = this.#reason ??
+        (this.#answered
+          ? "the connection was closed"
+          : closedUnanswered(broker));
+      this.#reason = null;
+      this.#options.onLost?.(reason);
       if (this.#options.reconnect === false) {
-        const error = new ConnectionLostError(this.#reason);
+        const error = new ConnectionLostError(reason);
         this.#held.giveUp(error);
         first.reject(error);
       }
-      this.#reason = "the connection was closed";
     });
     return first.promise;
   }
@@ -382,6 +390,7 @@ export class MqttConnection {
   }
 
   #intercept(packet: Packet): void {
+    this.#answered = true;
     this.#nudge(packet);
     if (packet.cmd === "publish" && packet.qos === 2) {
       const publish = { ...packet };
@@ -499,46 +508,4 @@ function missingFeature(
   }
   if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
   return null;
-}
-
-const REASONS: Record<number, string> = {
-  0x80: "unspecified error",
-  0x83: "implementation specific error",
-  0x85: "the client id is not valid",
-  0x86: "bad user name or password",
-  0x87: "not authorized",
-  0x88: "server unavailable",
-  0x89: "server busy",
-  0x8a: "banned",
-  0x8b: "server shutting down",
-  0x8d: "keep alive timeout",
-  0x8e: "session taken over",
-  0x8f: "topic filter not valid",
-  0x90: "topic name not valid",
-  0x93: "receive maximum exceeded",
-  0x95: "packet too large",
-  0x97: "quota exceeded",
-  0x98: "administrative action",
-  0x9a: "retain not supported",
-  0x9b: "QoS not supported",
-  0x9e: "shared subscriptions not supported",
-  0xa2: "wildcard subscriptions not supported",
-};
-
-/** A reason code (MQTT 5, 2.4) in words. */
-function reasonText(code: number): string {
-  return REASONS[code] ?? `reason code 0x${code.toString(16)}`;
-}
-
-/** An error of the library, the socket or TLS, for a person. */
-function describe(error: Error): string {
-  const { code } = error as { code?: unknown };
-  if (typeof code === "number") {
-    return `the broker refused the connection: ${reasonText(code)}`;
-  }
-  const inner = error instanceof AggregateError ? error.errors[0] : null;
-  const text = error.message || inner?.message || String(code ?? error);
-  return typeof code === "string" && !text.includes(code)
-    ? `${text} (${code})`
-    : text;
 }

@@ -1,11 +1,13 @@
 /**
  * What is to be published and has not been acknowledged.
  *
- * Three rules keep it small and in order. On one topic one message is under way
- * at a time, so that a retained topic ends with what was published last. A
+ * Three rules keep it small and in order. On one topic one retained message is
+ * under way at a time, so that the topic ends with what was published last. A
  * waiting message that may be replaced is, by the next one on its topic. And no
  * more are under way than the broker's Receive Maximum allows (MQTT 5, 4.9).
- * Where a topic is used for several things, each can have a lane of its own.
+ * What is not retained does not wait for what went before: a flood of messages
+ * to be rejected would pile up behind each other's acknowledgements. Where a
+ * topic is used for several things, each can have a lane of its own.
  *
  * Beside that there is a source of messages that give way. Nothing of them waits
  * here: one is asked for when nothing else can be sent, and when what is under
@@ -63,6 +65,8 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   readonly #ready: string[] = [];
   readonly #send: (message: Outgoing) => Promise<void>;
+  /** How many lanes were made for one message only. */
+  #single = 0;
   #underWay = 0;
   #window = 0;
   #idle: PromiseWithResolvers<void> | null = null;
@@ -99,7 +103,11 @@ export class Outbox {
    */
   put(message: Outgoing): Promise<void> {
     const done = Promise.withResolvers<void>();
-    const name = message.lane ?? message.topic;
+    // No topic has this character in it (MQTT 5, 4.7.3).
+    const name = message.lane ??
+      (message.retain
+        ? message.topic
+        : `${message.topic}\u0000${this.#single++}`);
     let lane = this.#lanes.get(name);
     if (!lane) {
       lane = { underWay: false, waiting: [] };

@@ -11,6 +11,7 @@ import type { Rejected } from "../messages/rejected.ts";
 import { excerpt } from "../messages/rejected.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { LogRation } from "./log_ration.ts";
 import { type Arrival, type Sighting } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Delivery, Log, Runner } from "./ports.ts";
@@ -19,6 +20,16 @@ import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
+
+/**
+ * The most that may wait for its report to be acknowledged, in bytes of the
+ * messages. Brokers send more at once than they were asked to when much comes,
+ * and who floods a group with bad messages is not owed a report of each.
+ */
+const MOST_REPORTED_BYTES = 16 * 1024 * 1024;
+
+/** What a message takes beside its bytes, and its report. */
+const REPORT_BYTES = 8192;
 
 /** How a delivery came here, and what it brings along. */
 export interface Origin extends Arrival {
@@ -58,6 +69,8 @@ export interface AcceptanceOptions {
   log: Log;
   /** Is told what is refused or rejected. */
   observer?: TaskObserver;
+  /** Where to write what strangers have caused. */
+  rationed: LogRation;
   /**
    * Who has room for a task that does not fit here: a peer, or this worker, if
    * `reserve` has kept a place after all.
@@ -79,6 +92,8 @@ export class Acceptance {
   readonly #inHand = new Map<string, Promise<void>>();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
+  /** Bytes of messages whose reports are under way. */
+  #reportedBytes = 0;
   /** Settles when everything that has come so far is opened. */
   #opened: Promise<unknown> = Promise.resolve();
   /** Settles when everything that has come so far has its place. */
@@ -271,10 +286,10 @@ export class Acceptance {
   }
 
   async #refuse(task: Task, error: string): Promise<void> {
-    const { board, log } = this.#options;
+    const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });
     this.#options.observer?.refused();
-    log.warn(`the task is refused: ${error}`, { task_id: task.id });
+    rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
     await board.publish(task).catch((error) =>
       log.error("cannot publish the final status", { task_id: task.id, error })
     );
@@ -316,7 +331,8 @@ export class Acceptance {
   }
 
   /**
-   * Tells the group of a message that was discarded, and why.
+   * Tells the group of a message that was discarded, and why; in a flood, only
+   * the log does.
    *
    * @param response where to tell it too
    */
@@ -325,21 +341,27 @@ export class Acceptance {
     problem: Problem,
     response: Response | null = null,
   ): Promise<void> {
-    const { channel, log, observer, rejectedTopic, responses, workerId } =
+    const { channel, log, observer, rationed, rejectedTopic, responses } =
       this.#options;
+    const { workerId } = this.#options;
     observer?.rejected(problem.reason);
-    log.warn(`a message is rejected: ${problem.reason}`, {
+    const bytes = payload.length + REPORT_BYTES;
+    const isFlood = this.#reportedBytes + bytes > MOST_REPORTED_BYTES;
+    rationed.warn(`a message is rejected: ${problem.reason}`, {
       ...(problem.task_id && { task_id: problem.task_id }),
+      ...(isFlood && { reported: false }),
       errors: problem.errors.map(({ path, message }) =>
         path ? `${path}: ${message}` : message
       ).join("; "),
     });
+    if (isFlood) return;
     const rejected: Rejected = {
       received_at: new Date().toISOString(),
       worker_id: workerId,
       ...problem,
       payload_excerpt: excerpt(payload),
     };
+    this.#reportedBytes += bytes;
     const text = JSON.stringify(rejected);
     if (response) {
       responses.send(response, { payload: text, about: "rejected" });
@@ -348,6 +370,7 @@ export class Acceptance {
       topic: rejectedTopic,
       payload: text,
       qos: 1,
-    }).catch((error) => log.error("cannot publish a rejection", { error }));
+    }).catch((error) => log.error("cannot publish a rejection", { error }))
+      .finally(() => this.#reportedBytes -= bytes);
   }
 }

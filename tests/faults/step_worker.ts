@@ -19,6 +19,7 @@ const log = new Log({ level: "DEBUG", format: "text", write: say });
 Deno.exit(
   await runWorker(config, {
     log,
+    secretFiles: [],
     reload: () => loadConfig(file),
     onStep(reached) {
       if (reached !== step) return;

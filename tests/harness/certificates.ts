@@ -32,7 +32,7 @@ export class Certificates implements AsyncDisposable {
     return `${this.#directory}/${name}.key`;
   }
 
-  /** Makes a key and a certificate. */
+  /** Makes a key and a certificate; with days below 0, one that has expired. */
   async sign(
     name: string,
     options: { ca: string; name: string; days?: number },

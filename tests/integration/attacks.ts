@@ -14,6 +14,8 @@ export type Answer =
   | { failed: RegExp }
   /** It runs, and what is in it stays data. */
   | { runs: true }
+  /** A final status `cancelled` with this message; nothing has run. */
+  | { cancelled: RegExp }
   /** Nothing at all. */
   | { nothing: true };
 
@@ -60,6 +62,10 @@ const ACTING = [
   "ansible_host",
   "ansible_ANYTHING",
   "ANSIBLE_CONNECTION",
+  // Replaces the list of every loop, and gives each task one.
+  "_ansible_loop_cache",
+  "_ansible_no_log",
+  "_ansible_coverage_remote_output",
 ];
 
 const MAGIC = [
@@ -156,6 +162,18 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
     failed("inventory: @file", { inventory: "@hosts" }, /"@"/),
     failed("inventory: option", { inventory: "-ehosts" }, /was not found/),
     failed("inventory: a pipe", { inventory: "fifo" }, /is not a file/),
+    failed("inventory: the vault password", {
+      inventory: "vault-password",
+    }, /is a file of the worker's own, with secrets/),
+    failed("inventory: a directory with the vault password in it", {
+      inventory: ".",
+    }, /has a file of the worker's own in it/),
+    failed("inventory: a link to a private key", {
+      inventory: "sub/key",
+    }, /is a file of the worker's own, with secrets/),
+    failed("playbook: the vault password", {
+      playbook: "vault-password",
+    }, /is a file of the worker's own, with secrets/),
     invalid("inventory: NUL", { inventory: "hosts\0,x" }, /control/),
     failed("inline: variables", {
       inventory: "localhost ansible_connection=local,",
@@ -169,11 +187,45 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
     failed("inline: a command", { inventory: "$(touch x)," }, /list of host/),
     failed("inline: a path", { inventory: "/etc/passwd," }, /list of host/),
     failed("inline: a template", { inventory: `${template},` }, /list of host/),
+    failed("inline: white space that only one language knows", {
+      inventory: "h1,\u0085h2",
+    }, /list of host/),
+    failed("inline: a mark that cannot be seen", {
+      inventory: "\ufeffh1,h2",
+    }, /list of host/),
+    ...[
+      "h[1:999999999],",
+      "h1,h[0:99][0:99][0:99]",
+      "h[1_000:9_999_999],",
+      "h[-9999999:1],",
+      "h[999999999:-1:-1],",
+      `${"h[0:5000],".repeat(3)}`,
+    ].map((inventory) =>
+      failed(
+        `inline: a range without end, ${inventory}`,
+        { inventory },
+        /must not be more than 10000 hosts/,
+      )
+    ),
     failed("limit: a file", { limit: "@/etc/shadow" }, /must not name a file/),
     failed("limit: a file, second", {
       limit: "h1:@/etc/shadow",
     }, /must not name a file/),
     failed("limit: a file, negated", { limit: "!@/etc/shadow" }, /name a file/),
+    ...[
+      "\u0085@/etc/passwd",
+      "h1,\u0085@/etc/passwd",
+      "h1,\u2003@/etc/passwd",
+      "x]@/etc/passwd",
+      "x[@/etc/passwd",
+      "h1:]@/etc/passwd",
+    ].map((limit) =>
+      failed(
+        `limit: a file, where only Ansible finds it: ${JSON.stringify(limit)}`,
+        { limit },
+        /must not name a file/,
+      )
+    ),
     // ---- options in every text
     failed("limit: option", { limit: "--extra-vars=x=1" }, NO_HOST),
     failed("limit: template", { limit: template }, NO_HOST),
@@ -231,7 +283,34 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
     data("a template as key", { [template]: template }),
     data("a template in a list", [[{ a: [template] }]]),
     data("!unsafe and YAML", `!unsafe ${template}\n- a: !vault |`),
-    data("a vault header", "$ANSIBLE_VAULT;1.1;AES256\n33"),
+    failed("extra_vars: an encrypted text", {
+      extra_vars: { x: "$ANSIBLE_VAULT;1.1;AES256\n33" },
+    }, /must not be an encrypted text/),
+    failed("extra_vars: an encrypted text within", {
+      extra_vars: { x: [{ y: ["$ANSIBLE_VAULT;1.1;AES256\n33"] }] },
+    }, /must not be an encrypted text/),
+    failed("extra_vars: what the decoder may come to know", {
+      extra_vars: { x: { __ansible_type: "x" } },
+    }, /"__ansible_type" is not allowed/),
+    {
+      name: "a condition that is a template",
+      message: request({
+        playbook: "when.yml",
+        extra_vars: { x: `lookup('pipe', '${touch}')` },
+      }),
+      answer: { failed: /unsafe/ },
+    },
+    {
+      name: "a condition that is a template, by way of Python",
+      message: request({
+        playbook: "when.yml",
+        extra_vars: {
+          x: `cycler.__init__.__globals__.os.system('${touch}') is defined`,
+        },
+      }),
+      answer: { failed: /unsafe/ },
+    },
+    data("half a character", "\ud800"),
     data("__UNSAFE__ and jinja prefixes", "#jinja2: variable_start_string:'['"),
     {
       name: "32 levels",
@@ -309,7 +388,21 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
     {
       name: "__proto__ as a variable",
       message: raw(`,"extra_vars":{"x":1,"__proto__":{"y":1}}`),
-      answer: { runs: true },
+      answer: { rejected: "invalid_request", of: /extra_vars\.__proto__/ },
+    },
+    {
+      name: "what the decoder knows, in a variable that nobody sees",
+      message: raw(
+        `,"extra_vars":{"x":1,"__proto__":{"__ansible_vault":"x"}}`,
+      ),
+      answer: { rejected: "invalid_request", of: /extra_vars\.__proto__/ },
+    },
+    {
+      name: "__proto__ within a variable",
+      message: raw(
+        `,"extra_vars":{"x":{"__proto__":{"__ansible_unsafe":"x"}}}`,
+      ),
+      answer: { failed: /"__ansible_unsafe" is not allowed/ },
     },
     {
       name: "constructor as a field",
@@ -596,13 +689,46 @@ export async function signedAttacks(
       await sign({}, signer, "x"),
       "invalid_json",
     ),
+    rejected(
+      "the same signature in another form",
+      `${head}.${body}.${malleable(tail)}`,
+      "bad_signature",
+    ),
     rejected("3 MB of base64", "a".repeat(1_800_000) + "..", "too_large"),
     {
       name: "signed, and outside the directory",
       message: await sign({}, signer, { ...work, playbook: "../outside.yml" }),
       answer: { failed: /must not contain "\.\."/ },
     },
+    {
+      name: "expired, in the guise of one that a peer hands over",
+      message: await sign({ iat: now - 600, exp: now - 1 }),
+      properties: { userProperties: { "ansible-worker-from": "" } },
+      answer: { cancelled: /the signature expired before/ },
+    },
   ];
+}
+
+/**
+ * A signature with the order of the curve added to its second half (RFC 8032,
+ * 5.1.7): it fits the same equation, and would be another one for whoever
+ * remembers those that were used.
+ */
+function malleable(signature: string): string {
+  const bytes = Uint8Array.from(
+    atob(signature.replaceAll("-", "+").replaceAll("_", "/")),
+    (character) => character.charCodeAt(0),
+  );
+  let order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  let carry = 0n;
+  for (let i = 32; i < 64; i++) {
+    const sum = BigInt(bytes[i]!) + (order & 0xffn) + carry;
+    bytes[i] = Number(sum & 0xffn);
+    carry = sum >> 8n;
+    order >>= 8n;
+  }
+  return btoa(String.fromCharCode(...bytes)).replaceAll("=", "")
+    .replaceAll("+", "-").replaceAll("/", "_");
 }
 
 /** The topic for an attack that names none. */

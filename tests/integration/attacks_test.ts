@@ -33,10 +33,22 @@ const TELL = `
       when: x is defined
 `;
 
+/** A condition whose text comes from a variable. */
+const WHEN = `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: { msg: "reached" }
+      when: "{{ x }}"
+`;
+
 /** A directory with everything that attacks are about. */
 async function scene(): Promise<Scene & AsyncDisposable> {
   const project = await Project.create({
     "tell.yml": TELL,
+    "when.yml": WHEN,
+    "vault-password": `${SECRET}\n`,
+    id_ed25519: `${SECRET}\n`,
     "sub/inner.yml": "- hosts: all\n",
     program: "#!/bin/sh\necho '{}'\n",
   });
@@ -53,6 +65,7 @@ async function scene(): Promise<Scene & AsyncDisposable> {
       ["linked", project.path("outside")],
       ["stdin", "/dev/stdin"],
       ["passwd", "/etc/passwd"],
+      ["sub/key", "../id_ed25519"],
     ] as const
   ) await Deno.symlink(target, `${directory}/${name}`);
   const { success } = await new Deno.Command("mkfifo", {
@@ -93,6 +106,10 @@ async function attempt(
     assert.match(final.error_message!, answer.failed);
     // What Ansible itself refuses has begun, and has done nothing.
     assert.equal(final.tasks_ok, 0);
+  } else if ("cancelled" in answer) {
+    const final = await client.final(id);
+    assert.equal(final.state, "cancelled");
+    assert.match(final.error_message!, answer.cancelled);
   } else if ("runs" in answer) {
     const final = await client.final(id);
     assert.equal(final.state, "success", final.error_message ?? "");
@@ -126,6 +143,12 @@ Deno.test({
       port: broker.port,
       narrow: true,
       worker: { task_timeout: 20 },
+      config: {
+        ansible: {
+          vault_password_file: "playbooks/vault-password",
+          private_key_file: "playbooks/id_ed25519",
+        },
+      },
     });
     const attacks = plainAttacks(place);
     for (const [i, attack] of attacks.entries()) {

@@ -13,66 +13,6 @@ import { within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 Deno.test({
-  name: "TLS with a CA and a client certificate, and what is said without them",
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn(t) {
-    await using files = await Certificates.create();
-    await using broker = await Broker.start({
-      tls: {
-        ca: files.certificate("ca"),
-        cert: files.certificate("server"),
-        key: files.key("server"),
-        clientCertificates: true,
-      },
-    });
-    await using project = await Project.create();
-    await using client = await Client.connect(broker.port);
-    const tls = {
-      tls_enabled: true,
-      tls_ca_cert: files.certificate("ca"),
-      tls_client_cert: files.certificate("client"),
-      tls_client_key: files.key("client"),
-    };
-    await t.step("with all of them", async () => {
-      await using worker = await Worker.start({
-        project,
-        port: broker.tlsPort,
-        mqtt: tls,
-      });
-      assert.equal((await client.run(project.work("tls"))).state, "success");
-      assert.equal(await worker.stop(), 0);
-    });
-    const { tls_client_cert: _c, tls_client_key: _k, ...without } = tls;
-    for (
-      const [name, mqtt, reason] of [
-        [
-          "another CA",
-          { ...tls, tls_ca_cert: files.certificate("other-ca") },
-          /certificate/i,
-        ],
-        ["no client certificate", without, /certificate|alert|closed/i],
-      ] as const
-    ) {
-      await t.step(name, async () => {
-        await using worker = await Worker.spawn({
-          project,
-          port: broker.tlsPort,
-          mqtt,
-        });
-        await worker.logged("cannot connect to the broker");
-        const line = worker.log.split("\n").find((one) =>
-          one.includes("cannot connect")
-        )!;
-        assert.match(line, reason);
-        console.log(line.slice(25));
-        assert.equal(await worker.stop(), 0);
-      });
-    }
-  },
-});
-
-Deno.test({
   name: "MQTT over WebSocket",
   sanitizeOps: true,
   sanitizeResources: true,

@@ -15,14 +15,14 @@ function recorder(source: Source | null = null) {
 }
 
 const message = (topic: string, payload: string, replaceable = false) =>
-  ({ topic, payload, qos: 1, replaceable }) as const;
+  ({ topic, payload, qos: 1, retain: true, replaceable }) as const;
 
 const payloads = (sent: { message: Outgoing }[]) =>
   sent.map(({ message }) => message.payload);
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("outbox: one message of a topic is under way, the next waits for it", async () => {
+Deno.test("outbox: one retained message of a topic is under way, the next waits for it", async () => {
   const { outbox, sent } = recorder();
   outbox.open(10);
   outbox.put(message("a", "1"));
@@ -32,6 +32,23 @@ Deno.test("outbox: one message of a topic is under way, the next waits for it", 
   sent[0]!.ack();
   await settle();
   assert.deepEqual(payloads(sent), ["1", "3", "2"]);
+});
+
+Deno.test("outbox: what is not retained does not wait for what went before", async () => {
+  const { outbox, sent } = recorder();
+  outbox.open(2);
+  for (const payload of ["1", "2", "3"]) {
+    outbox.put({ topic: "a", payload, qos: 1 });
+  }
+  assert.deepEqual(payloads(sent), ["1", "2"]);
+  assert.equal(outbox.size, 3);
+  sent[0]!.ack();
+  await settle();
+  assert.deepEqual(payloads(sent), ["1", "2", "3"]);
+  const idle = outbox.idle();
+  sent.slice(1).forEach(({ ack }) => ack());
+  await idle;
+  assert.equal(outbox.size, 0);
 });
 
 Deno.test("outbox: a waiting update is replaced, a final one is not", async () => {
