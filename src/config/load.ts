@@ -49,14 +49,31 @@ export async function loadConfig(
 /** The same, and says what it took. */
 export async function load(
   path: string,
-  { variables = fromEnvironment }: { variables?: Variables } = {},
+  options: { variables?: Variables } = {},
 ): Promise<Loaded> {
+  const { loaded, problems } = await inspect(path, options);
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  if (!loaded) throw new Error("a problem without a message");
+  return loaded;
+}
+
+/**
+ * The same, for whoever wants to go on all the same.
+ *
+ * @returns the problems; and the configuration, if it is wrong in nothing but
+ * files that it names
+ * @throws {ConfigError} there is no configuration to be read
+ */
+export async function inspect(
+  path: string,
+  { variables = fromEnvironment }: { variables?: Variables } = {},
+): Promise<{ loaded: Loaded | null; problems: string[] }> {
   const names = new Set<string>();
   const files: string[] = [];
   const source = new Source(await read(path));
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
-  if (source.isBroken) problems.throwIfAny();
+  if (source.isBroken) return { loaded: null, problems: problems.told() };
   source.expand((name) => {
     names.add(name);
     return variables(name);
@@ -66,8 +83,10 @@ export async function load(
     reportInput: true,
   });
   for (const issue of error?.issues ?? []) problems.addIssue(issue);
+  let contradicts = false;
   for (const { path, message } of contradictions(value)) {
     problems.add(path, message);
+    contradicts = true;
   }
   const directory = dirname(path);
   for (const { at, path: named, kind } of namedPaths(value)) {
@@ -90,12 +109,17 @@ export async function load(
       );
     }
   }
-  problems.throwIfAny();
-  if (!success) throw new Error("a problem without a message");
+  const usable = success && workerId !== null && !contradicts &&
+    source.findings.length === 0;
   return {
-    config: freeze(complete(data, { directory, workerId: workerId as string })),
-    variables: [...names],
-    files,
+    problems: problems.told(),
+    loaded: !usable ? null : {
+      config: freeze(
+        complete(data, { directory, workerId: workerId as string }),
+      ),
+      variables: [...names],
+      files,
+    },
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 export { type Variables } from "./expand.ts";
-export { load, loadConfig, type Loaded } from "./load.ts";
+export { inspect, load, loadConfig, type Loaded } from "./load.ts";
 export {
   excess,
   findProgram,
@@ -14,5 +14,6 @@ export {
   programDirectory,
   RUN_VARIABLES,
 } from "./permissions.ts";
+export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
