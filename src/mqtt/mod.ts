@@ -8,9 +8,17 @@ export {
   BrokerUnsuitableError,
   ConnectionLostError,
   MqttConnection,
+  reasonText,
 } from "./connection.ts";
+export {
+  answersMqtt,
+  AttemptError,
+  Examination,
+  type Offer,
+} from "./examination.ts";
 export { type Delivery } from "./held_deliveries.ts";
 export {
+  CHECK_PROPERTY,
   type Incoming,
   type MessageProperties,
   type Outgoing,
