@@ -10,6 +10,7 @@
  * @module
  */
 import { Command, CommanderError, Option } from "commander";
+import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
 import { FORMATS, permissions } from "./permissions.ts";
@@ -73,6 +74,14 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     .allowExcessArguments(false)
     .action(({ id, public: file }) => {
       code = file === undefined ? keygen(id) : publicHalf(file);
+    });
+  program.command("doctor")
+    .description("look for what is wrong, and say what to do")
+    .option("-c, --config <file>", "configuration file", "config.yaml")
+    .option("--json", "one JSON object a line", false)
+    .allowExcessArguments(false)
+    .action(({ json }, command: Command) => {
+      code = doctor(command.optsWithGlobals().config, { json });
     });
   try {
     program.parse(args, { from: "user" });
