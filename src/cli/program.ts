@@ -9,7 +9,8 @@
  *
  * @module
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
+import { completions, SHELLS } from "./completions.ts";
 import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
@@ -82,6 +83,13 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     .allowExcessArguments(false)
     .action(({ json }, command: Command) => {
       code = doctor(command.optsWithGlobals().config, { json });
+    });
+  program.command("completions")
+    .description("print completions for a shell")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .allowExcessArguments(false)
+    .action((shell) => {
+      code = completions(program, shell);
     });
   try {
     program.parse(args, { from: "user" });
