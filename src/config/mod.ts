@@ -8,6 +8,7 @@ export { inspect, load, loadConfig, type Loaded } from "./load.ts";
 export {
   excess,
   findProgram,
+  hostAndPort,
   missing,
   type Need,
   needsOf,

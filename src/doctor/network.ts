@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostAndPort } from "../config/mod.ts";
 import type { Broker } from "../mqtt/mod.ts";
 import { brokerOf, StartError } from "../worker/before.ts";
 import { check } from "./check.ts";
@@ -33,7 +34,7 @@ export const reachable = check({
     }
     known.broker = broker;
     const took = Math.round(performance.now() - before);
-    return ok(`${host}:${port} accepts connections (${took} ms)`);
+    return ok(`${hostAndPort(broker)} accepts connections (${took} ms)`);
   },
 });
 
@@ -56,8 +57,9 @@ async function connect(hostname: string, port: number): Promise<void> {
   }
 }
 
-function unreachable(error: unknown, { host, port }: Broker): Outcome {
-  const address = `${host}:${port}`;
+function unreachable(error: unknown, broker: Broker): Outcome {
+  const { host } = broker;
+  const address = hostAndPort(broker);
   const isRunning =
     `Is the broker running, and does it listen on this address? mosquitto without a "listener" line listens on the loopback address only.`;
   if (error instanceof Deno.errors.NotCapable) {
