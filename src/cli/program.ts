@@ -10,6 +10,8 @@
  * @module
  */
 import { Argument, Command, CommanderError, Option } from "commander";
+import { completions, SHELLS } from "./completions.ts";
+import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
 import { FORMATS, permissions } from "./permissions.ts";
@@ -91,6 +93,21 @@ and as the first line of config.yaml:
     )
     .action((what: string) => {
       code = schema(what);
+    });
+  program.command("doctor")
+    .description("look for what is wrong, and say what to do")
+    .option("-c, --config <file>", "configuration file", "config.yaml")
+    .option("--json", "one JSON object a line", false)
+    .allowExcessArguments(false)
+    .action(({ json }, command: Command) => {
+      code = doctor(command.optsWithGlobals().config, { json });
+    });
+  program.command("completions")
+    .description("print completions for a shell")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .allowExcessArguments(false)
+    .action((shell) => {
+      code = completions(program, shell);
     });
   try {
     program.parse(args, { from: "user" });

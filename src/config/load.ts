@@ -64,17 +64,49 @@ export async function load(
  */
 export async function loadText(
   text: string,
+  options: { path: string; variables?: Variables },
+): Promise<Loaded> {
+  const { loaded, problems } = await inspectText(text, options);
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  if (!loaded) throw new Error("a problem without a message");
+  return loaded;
+}
+
+/**
+ * Reads a configuration for whoever wants to go on although it has problems.
+ *
+ * @returns the problems; and the configuration, if it is wrong in nothing but
+ * files that it names
+ * @throws {ConfigError} there is no configuration to be read
+ */
+export async function inspect(
+  path: string,
+  options: { variables?: Variables } = {},
+): Promise<Inspected> {
+  return await inspectText(await read(path), { ...options, path });
+}
+
+/** What came of reading a configuration. */
+export interface Inspected {
+  /** It, if it can be used. */
+  loaded: Loaded | null;
+  /** What is wrong. */
+  problems: string[];
+}
+
+async function inspectText(
+  text: string,
   { path, variables = fromEnvironment }: {
     path: string;
     variables?: Variables;
   },
-): Promise<Loaded> {
+): Promise<Inspected> {
   const names = new Set<string>();
   const files: string[] = [];
   const source = new Source(text);
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
-  if (source.isBroken) problems.throwIfAny();
+  if (source.isBroken) return { loaded: null, problems: problems.told() };
   source.expand((name) => {
     names.add(name);
     return variables(name);
@@ -84,8 +116,10 @@ export async function loadText(
     reportInput: true,
   });
   for (const issue of error?.issues ?? []) problems.addIssue(issue);
+  let contradicts = false;
   for (const { path, message } of contradictions(value)) {
     problems.add(path, message);
+    contradicts = true;
   }
   const directory = dirname(path);
   for (const { at, path: named, kind } of namedPaths(value)) {
@@ -108,16 +142,20 @@ export async function loadText(
       );
     }
   }
-  problems.throwIfAny();
-  if (!success) throw new Error("a problem without a message");
+  const usable = success && workerId !== null && !contradicts &&
+    source.findings.length === 0;
+  if (!usable) return { loaded: null, problems: problems.told() };
   const config = freeze(
     complete(data, { directory, workerId: workerId as string }),
   );
   return {
-    config,
-    variables: [...names],
-    files,
-    secretFiles: secretFiles(config, { path, source }),
+    problems: problems.told(),
+    loaded: {
+      config,
+      variables: [...names],
+      files,
+      secretFiles: secretFiles(config, { path, source }),
+    },
   };
 }
 

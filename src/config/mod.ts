@@ -5,16 +5,24 @@
  */
 export { type Variables } from "./expand.ts";
 export { configJsonSchema } from "./json_schema.ts";
-export { load, loadConfig, type Loaded } from "./load.ts";
+export {
+  inspect,
+  type Inspected,
+  load,
+  loadConfig,
+  type Loaded,
+} from "./load.ts";
 export {
   excess,
   findProgram,
+  hostAndPort,
   missing,
   type Need,
   needsOf,
   programDirectory,
   RUN_VARIABLES,
 } from "./permissions.ts";
+export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
 export { addressOf } from "./values.ts";

@@ -138,7 +138,10 @@ export function programDirectory(): string {
   return dirname(dirname(dirname(new URL(import.meta.url).pathname)));
 }
 
-function hostAndPort({ host, port }: { host: string; port: number }): string {
+/** An address as `--allow-net` wants it: an IPv6 one stands in brackets. */
+export function hostAndPort(
+  { host, port }: { host: string; port: number },
+): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -35,7 +35,7 @@ export type SignedType = "ansible-worker-request" | "ansible-worker-cancel";
 export const MAX_VALID_SECONDS = 7 * 24 * 3600;
 
 /** How far the clocks of two hosts may differ, in seconds. */
-const CLOCK_TOLERANCE_SECONDS = 60;
+export const CLOCK_TOLERANCE_SECONDS = 60;
 
 /** The largest signed message, in bytes: base64url adds a third. */
 const MAX_SIGNED_BYTES = Math.ceil(MAX_REQUEST_BYTES * 4 / 3) + 8192;

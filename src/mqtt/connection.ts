@@ -23,6 +23,7 @@ import { backoff, type Broker, brokerOptions } from "./broker.ts";
 import { type Delivery, HeldDeliveries } from "./held_deliveries.ts";
 import {
   type Incoming,
+  isCheck,
   type Outgoing,
   packetProperties,
   payloadOf,
@@ -165,16 +166,15 @@ export class MqttConnection {
     });
     this.#client = client;
     client.on("packetreceive", (packet) => this.#intercept(packet));
-    client.on(
-      "message",
-      (topic, _payload, packet) =>
-        this.#options.onMessage?.({
-          topic,
-          payload: payloadOf(packet),
-          retained: packet.retain,
-          properties: propertiesOf(packet),
-        }),
-    );
+    client.on("message", (topic, _payload, packet) => {
+      if (isCheck(packet)) return;
+      this.#options.onMessage?.({
+        topic,
+        payload: payloadOf(packet),
+        retained: packet.retain,
+        properties: propertiesOf(packet),
+      });
+    });
     client.on("connect", (connack) => {
       this.#connected(client, connack).then(
         () => first.resolve(),
@@ -397,6 +397,7 @@ export class MqttConnection {
       // A command that the library does not know is passed over by it, so that
       // no PUBREC goes out before we say so.
       (packet as { cmd: string }).cmd = "held";
+      if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
       const delivery = this.#held.receive(publish);
       if (delivery) this.#options.onDelivery?.(delivery);
     } else if (packet.cmd === "pubrel") {

@@ -54,6 +54,20 @@ export interface Outgoing {
   lane?: string;
 }
 
+/**
+ * The user property of a message that only tries whether it may be published
+ * and read (see `doctor/access.ts`). Its value tells such messages apart.
+ */
+export const CHECK_PROPERTY = "ansible-worker-check";
+
+/**
+ * Whether a message is such a trial. It is acknowledged, and reaches nobody: on
+ * a topic that a group really uses it must not mean anything.
+ */
+export function isCheck(packet: IPublishPacket): boolean {
+  return packet.properties?.userProperties?.[CHECK_PROPERTY] !== undefined;
+}
+
 /** The properties of a packet in our words. */
 export function propertiesOf(packet: IPublishPacket): MessageProperties {
   const given = packet.properties ?? {};

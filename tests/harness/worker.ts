@@ -184,7 +184,7 @@ export class Worker implements AsyncDisposable {
 }
 
 /** The arguments of `deno` that the program itself asks for. */
-async function narrowest(
+export async function narrowest(
   file: string,
   env: Record<string, string>,
 ): Promise<string[]> {
@@ -209,7 +209,7 @@ async function narrowest(
 let cache: string | undefined;
 
 /** Where this Deno keeps its cache: a worker has another home. */
-async function denoDirectory(): Promise<string> {
+export async function denoDirectory(): Promise<string> {
   if (cache === undefined) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["info", "--json"],

@@ -1,0 +1,84 @@
+/**
+ * The commands and options of a program, as completions need them.
+ *
+ * @module
+ */
+import type { Argument, Command, Option } from "commander";
+
+/** One command, with what may follow it. */
+export interface Branch {
+  /** The words that lead to it, without the program: `[]` is the program. */
+  path: string[];
+  /** Commands below it. */
+  commands: Word[];
+  /** Its options, those of the program among them. */
+  options: (Word & { flags: string[]; value: Value | null })[];
+  /** Its arguments. */
+  arguments: Value[];
+}
+
+/** A word to choose, and what it means. */
+export interface Word {
+  /** The word. */
+  name: string;
+  /** What it means. */
+  description: string;
+}
+
+/** What may stand for a value. */
+export type Value =
+  | { kind: "choices"; choices: string[] }
+  | { kind: "file" }
+  | { kind: "anything" };
+
+/** The program and all its commands, each with what may follow it. */
+export function branchesOf(program: Command, path: string[] = []): Branch[] {
+  const help = program.createHelp();
+  const commands = help.visibleCommands(program)
+    .filter((command) => command.name() !== "help");
+  return [
+    {
+      path,
+      commands: commands.map((command) => ({
+        name: command.name(),
+        description: help.subcommandDescription(command),
+      })),
+      options: help.visibleOptions(program).map((option) => ({
+        name: option.long ?? option.short ?? option.flags,
+        description: option.description,
+        flags: [option.short, option.long].filter((flag) => flag !== undefined),
+        value: valueOfOption(option),
+      })),
+      arguments: program.registeredArguments.map(valueOfArgument),
+    },
+    ...commands.flatMap((command) =>
+      branchesOf(command, [...path, command.name()])
+    ),
+  ];
+}
+
+function valueOfOption(option: Option): Value | null {
+  if (!option.required && !option.optional) return null;
+  return valueOf(option.argChoices, option.flags);
+}
+
+function valueOfArgument(argument: Argument): Value {
+  return valueOf(argument.argChoices, argument.name());
+}
+
+function valueOf(choices: readonly string[] | undefined, name: string): Value {
+  if (choices) return { kind: "choices", choices: [...choices] };
+  return {
+    kind: /file|path|playbook|inventory/i.test(name) ? "file" : "anything",
+  };
+}
+
+/** A text in single quotes, for any of the shells. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The name of a shell function. */
+export function functionName(name: string): string {
+  return `_${name.replaceAll(/\W/g, "_")}`;
+}

@@ -1,0 +1,177 @@
+/**
+ * The files that runs need: playbooks, inventories, secrets.
+ *
+ * @module
+ */
+import { matchesGlob } from "node:path";
+import { join } from "node:path/posix";
+import { problemOfPath } from "../config/mod.ts";
+import { check } from "./check.ts";
+import { failed, ok, warning } from "./finding.ts";
+
+/** Directories in which no playbook stands by itself. */
+const NOT_PLAYBOOKS = /^(\..*|roles|collections|group_vars|host_vars|tasks)$/;
+
+/** How deep, and how many files, are looked at. */
+const MOST_LEVELS = 4;
+const MOST_FILES = 2000;
+
+/** The largest file that is looked into, in bytes. */
+const MOST_BYTES = 1024 * 1024;
+
+/** A play, or another playbook, as an item of the list that a playbook is. */
+const PLAY =
+  /^-?\s*["']?(hosts|(ansible\.builtin\.)?import_playbook)["']?\s*:/m;
+
+/** Whether the playbooks can be read, and how many there are. */
+export const playbooks = check({
+  id: "playbooks",
+  title: "playbooks",
+  needs: ["loaded"],
+  async run(known) {
+    const { policy, worker } = known.loaded.config;
+    const directory = worker.playbook_directory;
+    const problem = await problemOfPath(directory, {
+      kind: "directory",
+      directory: "/",
+    });
+    if (problem) {
+      return failed(
+        problem,
+        "Set worker.playbook_directory, or let the worker's user read and enter it.",
+      );
+    }
+    known.playbooks = directory;
+    const found: string[] = [];
+    const unreadable: string[] = [];
+    let looked = 0;
+    for await (const path of filesBelow(directory)) {
+      if (!/\.ya?ml$/.test(path)) continue;
+      if (++looked > MOST_FILES) break;
+      try {
+        const { size } = await Deno.stat(join(directory, path));
+        if (size > MOST_BYTES) continue;
+        const text = await Deno.readTextFile(join(directory, path));
+        if (PLAY.test(text)) found.push(path);
+      } catch {
+        unreadable.push(path);
+      }
+    }
+    if (unreadable.length > 0) {
+      return failed(
+        `not to be read by the user that this runs as: "${
+          join(directory, unreadable[0]!)
+        }"${unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : ""}`,
+        "Let the worker's user read the playbooks (chmod, chgrp).",
+      );
+    }
+    const more = looked > MOST_FILES ? " or more" : "";
+    if (found.length === 0) {
+      return warning(
+        `no playbook in "${directory}"`,
+        "Put the playbooks that may be asked for there, or set worker.playbook_directory.",
+      );
+    }
+    const told = `${found.length}${more} in "${directory}"`;
+    if (policy.playbooks === undefined) return ok(told);
+    const allowed = found.filter((path) =>
+      policy.playbooks!.some((pattern) => matchesGlob(path, pattern))
+    );
+    return allowed.length > 0
+      ? ok(`${told}; policy.playbooks allows ${allowed.length}`)
+      : warning(
+        `policy.playbooks allows none of the ${told}`,
+        `It has the patterns ${policy.playbooks.join(", ")}.`,
+      );
+  },
+});
+
+/** Whether the inventories can be read. */
+export const inventories = check({
+  id: "inventories",
+  title: "inventories",
+  needs: ["loaded"],
+  async run({ loaded }) {
+    const { inventory_directory, playbook_directory } = loaded.config.worker;
+    const problem = await problemOfPath(inventory_directory, {
+      kind: "directory",
+      directory: "/",
+    });
+    if (problem) {
+      return failed(
+        problem,
+        "Set worker.inventory_directory, or let the worker's user read and enter it.",
+      );
+    }
+    return ok(
+      inventory_directory === playbook_directory
+        ? "in the playbook directory"
+        : `"${inventory_directory}" can be read`,
+    );
+  },
+});
+
+/** Whether what opens vaults and hosts can be read. */
+export const secrets = check({
+  id: "secrets",
+  title: "secrets",
+  needs: ["loaded"],
+  async run({ loaded }) {
+    const { ansible } = loaded.config;
+    const key = ansible.private_key_file;
+    const files = [
+      ansible.vault_password_file,
+      key,
+      ...ansible.vault_identity_list.map((entry) =>
+        entry.slice(entry.indexOf("@") + 1)
+      ),
+    ].filter((file) => file !== undefined);
+    for (const file of files) {
+      const problem = await problemOfPath(file, {
+        kind: "file",
+        directory: "/",
+      });
+      if (problem) {
+        return failed(
+          problem,
+          "Let the worker's user read it, and nobody else.",
+        );
+      }
+    }
+    const mode = key === undefined ? 0 : (await Deno.stat(key)).mode ?? 0;
+    if ((mode & 0o077) !== 0) {
+      return warning(
+        `private key open to others: ssh does not use "${key}"`,
+        `chmod 600 ${key}`,
+      );
+    }
+    const count = files.length + (ansible.vault_password === undefined ? 0 : 1);
+    return ok(
+      count === 0
+        ? "none are configured"
+        : `${count} configured; the files can be read`,
+    );
+  },
+});
+
+/** Paths of files, relative to the directory. */
+async function* filesBelow(
+  directory: string,
+  below = "",
+  level = 0,
+): AsyncGenerator<string> {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = await Array.fromAsync(Deno.readDir(join(directory, below)));
+  } catch {
+    // Not ours to look into; what is asked for from it will fail, and say so.
+    return;
+  }
+  for (const { name, isDirectory } of entries) {
+    const path = below === "" ? name : `${below}/${name}`;
+    if (!isDirectory) yield path;
+    else if (level < MOST_LEVELS && !NOT_PLAYBOOKS.test(name)) {
+      yield* filesBelow(directory, path, level + 1);
+    }
+  }
+}

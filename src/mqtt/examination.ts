@@ -1,0 +1,356 @@
+/**
+ * A connection that looks at the broker: it holds nothing, tries nothing twice,
+ * and tells the broker's answers as they are.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import mqtt from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import type { IConnackPacket, Packet } from "mqtt-packet";
+import { type Broker, brokerOptions } from "./broker.ts";
+import {
+  CHECK_PROPERTY,
+  type Incoming,
+  type Outgoing,
+  packetProperties,
+  payloadOf,
+  propertiesOf,
+} from "./message.ts";
+
+/** How long an attempt to connect may take, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** How long the broker may take to answer anything, in milliseconds. */
+const ANSWER_MS = 5000;
+
+/** A broker's CONNACK, as far as it says what it offers (MQTT 5, 3.2.2.3). */
+export interface Offer {
+  /** Whether it had a session of this client id. */
+  sessionPresent: boolean;
+  /** Seconds that it will really keep the session, where it says so. */
+  sessionExpiry?: number;
+  /** QoS 1 and 2 messages that it takes unanswered. */
+  receiveMaximum: number;
+  /** The largest packet that it takes, in bytes. */
+  maximumPacketSize?: number;
+  /** The highest QoS that it takes. */
+  maximumQos: number;
+  /** Whether it keeps retained messages. */
+  retain: boolean;
+  /** Whether it takes wildcards in subscriptions. */
+  wildcards: boolean;
+  /** Whether it takes shared subscriptions. */
+  shared: boolean;
+}
+
+/** An attempt to connect has failed. */
+export class AttemptError extends Error {
+  /** The kind of error. */
+  override name = "AttemptError";
+  /**
+   * The broker's reason code (a number), the code of the socket's or TLS's
+   * error (a text; `ETIMEDOUT` if nothing came in time), or null: it was closed.
+   */
+  readonly code: number | string | null;
+
+  /** Says what has come. */
+  constructor(message: string, code: number | string | null) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A connection for looking. */
+export class Examination implements AsyncDisposable {
+  /** What the broker offers. */
+  readonly offer: Offer;
+  readonly #client: MqttClient;
+  /** Messages that have come, newest last. */
+  readonly #arrived: Incoming[] = [];
+  readonly #listeners = new Set<() => void>();
+  /** Answers to publications that are not to be released. */
+  readonly #unreleased = new Map<number, (code: number) => void>();
+
+  private constructor(client: MqttClient, connack: IConnackPacket) {
+    this.#client = client;
+    this.offer = offerOf(connack);
+    client.on("error", () => {});
+    client.on("message", (topic, _payload, packet) => {
+      this.#arrived.push({
+        topic,
+        payload: payloadOf(packet),
+        retained: packet.retain,
+        properties: propertiesOf(packet),
+      });
+      for (const listener of this.#listeners) listener();
+    });
+    client.on("packetreceive", (packet) => this.#intercept(packet));
+  }
+
+  /**
+   * Connects, once.
+   *
+   * @param options.sessionExpiry 0: the session ends with the connection
+   * @param options.clean false: goes on with the session that is there
+   * @throws {AttemptError} there is no connection to be had
+   */
+  static async open(
+    broker: Broker,
+    options: { clientId: string; sessionExpiry: number; clean: boolean },
+  ): Promise<Examination> {
+    const { client, connack } = await attempt(broker, {
+      clientId: options.clientId,
+      clean: options.clean,
+      properties: { sessionExpiryInterval: options.sessionExpiry },
+    });
+    return new Examination(client, connack);
+  }
+
+  /**
+   * Subscribes.
+   *
+   * @returns the broker's reason code: 0 to 2, the QoS that it grants; from 0x80
+   * on it refuses (3.9.3)
+   */
+  subscribe(
+    filter: string,
+    options: { qos: 0 | 1 | 2; retained?: boolean },
+  ): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#client.subscribe(filter, {
+      qos: options.qos,
+      rh: options.retained === false ? 2 : 0,
+    }, (error, granted) => {
+      const code = (error as { code?: unknown } | null)?.code;
+      if (typeof code === "number") resolve(code);
+      else if (error) reject(error);
+      else resolve(granted?.[0]?.qos ?? 0);
+    });
+    return answered(promise, `subscribing to "${filter}"`);
+  }
+
+  /** Ends a subscription. */
+  async unsubscribe(filter: string): Promise<void> {
+    await answered(
+      this.#client.unsubscribeAsync(filter),
+      `unsubscribing from "${filter}"`,
+    );
+  }
+
+  /**
+   * Publishes.
+   *
+   * @returns the broker's reason code: below 0x80 it has taken the message
+   */
+  publish(message: Outgoing): Promise<number> {
+    return answered(
+      this.#send(message),
+      `publishing on "${message.topic}"`,
+    );
+  }
+
+  /**
+   * Publishes at QoS 2 up to the broker's PUBREC, which says whether it is
+   * allowed, and not further: a broker that waits for the PUBREL before it passes
+   * a message on (MQTT 5, 4.3.3, leaves that to it) passes on nothing, and forgets
+   * the message with this session.
+   *
+   * @returns the broker's reason code
+   */
+  publishHalf(message: Outgoing): Promise<number> {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    // Its end is never answered; that of the connection fails it.
+    this.#send({ ...message, qos: 2 }).catch(() => {});
+    this.#unreleased.set(this.#client.getLastMessageId(), resolve);
+    return answered(promise, `publishing on "${message.topic}"`);
+  }
+
+  /** Everything that has come on the topics that fit. */
+  arrivals(fits: (topic: string) => boolean): Incoming[] {
+    return this.#arrived.filter(({ topic }) => fits(topic));
+  }
+
+  /** Whether a trial message comes back in time. */
+  async returned(check: string, withinMs: number): Promise<boolean> {
+    const there = () =>
+      this.#arrived.some(({ properties }) =>
+        properties.user?.[CHECK_PROPERTY] === check
+      );
+    if (there()) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const listener = () => there() && resolve(true);
+    this.#listeners.add(listener);
+    const timer = setTimeout(() => resolve(false), withinMs);
+    return await promise.finally(() => {
+      clearTimeout(timer);
+      this.#listeners.delete(listener);
+    });
+  }
+
+  /** The retained message on a topic; null if there is none. */
+  async lookUp(topic: string): Promise<Incoming | null> {
+    const before = this.#arrived.length;
+    await this.subscribe(topic, { qos: 0 });
+    await this.unsubscribe(topic);
+    return this.#arrived.slice(before).findLast((message) =>
+      message.topic === topic && message.retained
+    ) ?? null;
+  }
+
+  /**
+   * Closes it.
+   *
+   * @param options.sessionExpiry another one than at the start (3.14.2.2.2)
+   */
+  async end(options: { sessionExpiry?: number } = {}): Promise<void> {
+    const properties = options.sessionExpiry === undefined
+      ? {}
+      : { properties: { sessionExpiryInterval: options.sessionExpiry } };
+    if (this.#client.connected) {
+      await answered(this.#client.endAsync(false, properties), "leaving")
+        .catch(() => {});
+    }
+    await close(this.#client);
+  }
+
+  /** Closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
+  }
+
+  #send(message: Outgoing): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#client.publish(
+      message.topic,
+      typeof message.payload === "string"
+        ? message.payload
+        : Buffer.from(message.payload),
+      {
+        qos: message.qos,
+        retain: message.retain ?? false,
+        properties: packetProperties(message.properties ?? {}),
+      },
+      (error) => {
+        const code = (error as { code?: unknown } | null | undefined)?.code;
+        if (!error) resolve(0);
+        else if (typeof code === "number") resolve(code);
+        else reject(error);
+      },
+    );
+    return promise;
+  }
+
+  #intercept(packet: Packet): void {
+    if (packet.cmd !== "pubrec") return;
+    const answer = this.#unreleased.get(packet.messageId!);
+    if (!answer) return;
+    // A command that the library does not know, so that it sends no PUBREL.
+    (packet as { cmd: string }).cmd = "unreleased";
+    this.#client.removeOutgoingMessage(packet.messageId!);
+    answer(packet.reasonCode ?? 0);
+  }
+}
+
+/**
+ * Whether a broker answers CONNECT in a version of MQTT with a CONNACK, whatever
+ * it says. The password stays here: what is asked is who is there.
+ *
+ * @param options.version 4: MQTT 3.1.1
+ */
+export async function answersMqtt(
+  { username: _, password: __, ...broker }: Broker,
+  { version }: { version: 4 | 5 },
+): Promise<boolean> {
+  try {
+    const { client } = await attempt(broker, {
+      clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
+      clean: true,
+      protocolVersion: version,
+    });
+    await close(client);
+    return true;
+  } catch (error) {
+    if (!(error instanceof AttemptError)) throw error;
+    // 1: the version is not accepted (MQTT 3.1.1, 3.2.2.3).
+    return typeof error.code === "number" && error.code !== 1 &&
+      error.code !== 0x84;
+  }
+}
+
+async function attempt(
+  broker: Broker,
+  options: IClientOptions,
+): Promise<{ client: MqttClient; connack: IConnackPacket }> {
+  const client = mqtt.connect({
+    ...brokerOptions(broker),
+    resubscribe: false,
+    reconnectPeriod: 0,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    ...options,
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<IConnackPacket>();
+  let first: AttemptError | null = null;
+  const started = performance.now();
+  client.on("connect", resolve);
+  client.on("error", (error) => {
+    const { code } = error as { code?: number | string };
+    first ??= new AttemptError(error.message, code ?? null);
+  });
+  client.on("close", () => {
+    const late = performance.now() - started >= CONNECT_TIMEOUT_MS;
+    reject(
+      late
+        ? new AttemptError(
+          `nothing has come within ${CONNECT_TIMEOUT_MS / 1000} s`,
+          "ETIMEDOUT",
+        )
+        : first ?? new AttemptError("the connection was closed", null),
+    );
+  });
+  try {
+    return { client, connack: await promise };
+  } catch (error) {
+    await close(client);
+    throw error;
+  }
+}
+
+async function close(client: MqttClient): Promise<void> {
+  await client.endAsync(true).catch(() => {});
+  client.stream?.destroy();
+}
+
+function offerOf({ properties, sessionPresent }: IConnackPacket): Offer {
+  const given = properties ?? {};
+  // Some brokers say it with a byte, which the codec makes a boolean.
+  const has = (value: unknown) => value !== false && value !== 0;
+  return {
+    sessionPresent,
+    ...(given.sessionExpiryInterval !== undefined &&
+      { sessionExpiry: given.sessionExpiryInterval }),
+    receiveMaximum: given.receiveMaximum ?? 65_535,
+    ...(given.maximumPacketSize !== undefined &&
+      { maximumPacketSize: given.maximumPacketSize }),
+    maximumQos: given.maximumQoS ?? 2,
+    retain: has(given.retainAvailable),
+    wildcards: has(given.wildcardSubscriptionAvailable),
+    shared: has(given.sharedSubscriptionAvailable),
+  };
+}
+
+/** What the broker answers, or an error when it does not. */
+async function answered<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new Error(`no answer to ${what} within ${ANSWER_MS / 1000} s`),
+        ),
+      ANSWER_MS,
+    );
+  });
+  promise.catch(() => {});
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,172 @@
+/** Completions, in the shells that are installed. */
+import assert from "node:assert/strict";
+import { ROOT, startArguments } from "../../dev/programs.ts";
+
+/** The completions for a shell, as the program prints them. */
+async function script(shell: string): Promise<string> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [...startArguments(), "completions", shell],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  assert.equal(code, 0);
+  return new TextDecoder().decode(stdout);
+}
+
+/** What a program prints, which must succeed. */
+async function run(
+  program: string,
+  args: string[],
+  options: { cwd?: string; stdin?: string } = {},
+): Promise<string> {
+  const child = new Deno.Command(program, {
+    args,
+    ...(options.cwd && { cwd: options.cwd }),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(options.stdin ?? ""));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr));
+  assert.equal(text.decode(stderr), "");
+  return text.decode(stdout);
+}
+
+/** Whether a shell is installed. */
+function isThere(shell: string): boolean {
+  return (Deno.env.get("PATH") ?? "").split(":").some((directory) => {
+    try {
+      return Deno.statSync(`${directory}/${shell}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+test("bash completes commands, options, their values, and files", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "completions-" });
+  try {
+    await Deno.writeTextFile(`${directory}/my config.yaml`, "");
+    await Deno.writeTextFile(`${directory}/other.yaml`, "");
+    const completions = await script("bash");
+    /** What bash offers for the last of some words. */
+    const offers = async (...words: string[]) => {
+      const quoted = ["ansible-worker", ...words].map((word) => `'${word}'`);
+      const output = await run("bash", ["--norc", "-s"], {
+        cwd: directory,
+        stdin: `${completions}
+COMP_WORDS=(${quoted.join(" ")})
+COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+complete -p ansible-worker >/dev/null || exit 1
+_ansible_worker
+[ \${#COMPREPLY[@]} -eq 0 ] || printf '%s\\n' "\${COMPREPLY[@]}"
+`,
+      });
+      return output.split("\n").filter((line) => line !== "").sort();
+    };
+    const commands = await offers("");
+    for (const command of ["doctor", "permissions", "completions"]) {
+      assert.ok(commands.includes(command), commands.join());
+    }
+    assert.deepEqual(await offers("doc"), ["doctor"]);
+    assert.deepEqual(await offers("doctor", "-"), [
+      "--config",
+      "--help",
+      "--json",
+      "-c",
+      "-h",
+    ]);
+    assert.deepEqual(await offers("doctor", "-c", ""), [
+      "my config.yaml",
+      "other.yaml",
+    ]);
+    assert.deepEqual(await offers("--config", "=", "my"), ["my config.yaml"]);
+    assert.deepEqual(await offers("-c", "doctor", "--val"), ["--validate"]);
+    const formats = ["compile", "deno", "flags", "systemd"];
+    assert.deepEqual(await offers("permissions", "--format", ""), formats);
+    assert.deepEqual(await offers("permissions", "--format", "="), formats);
+    assert.deepEqual(await offers("completions", ""), ["bash", "fish", "zsh"]);
+    assert.deepEqual(await offers("keygen", "--id", ""), []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+test("every command and option of --help is in every shell's completions", async () => {
+  const help = async (...args: string[]) => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [...startArguments(), ...args, "--help"],
+      cwd: ROOT,
+      stdin: "null",
+    }).output();
+    return new TextDecoder().decode(stdout);
+  };
+  const top = await help();
+  const commands = [...top.split("Commands:\n")[1]!.split("\n\n")[0]!
+    .matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name!);
+  assert.ok(commands.length >= 4, top);
+  const options = (await Promise.all(
+    [top, ...commands.map((name) => help(name))].map(async (text) =>
+      [...(await text).matchAll(/^ {2}(?:-\w, )?--([a-z-]+)/gm)]
+        .map(([, name]) => name!)
+    ),
+  )).flat();
+  assert.ok(options.length >= 10, options.join());
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const text = await script(shell);
+    for (const command of commands) {
+      assert.match(text, new RegExp(`\\b${command}\\b`), shell);
+    }
+    for (const option of options) {
+      assert.match(
+        text,
+        new RegExp(shell === "fish" ? `-l ${option}\\b` : `--${option}\\b`),
+        shell,
+      );
+    }
+  }
+});
+
+test("zsh takes the completions", { ignore: !isThere("zsh") }, async () => {
+  await run("zsh", ["-n"], { stdin: await script("zsh") });
+});
+
+test("fish completes", { ignore: !isThere("fish") }, async () => {
+  const offered = await run("fish", ["--no-config"], {
+    stdin: `${await script("fish")}
+complete -C 'ansible-worker doctor --'
+complete -C 'ansible-worker permissions -f sys'
+`,
+  });
+  assert.match(offered, /^--config\t/m);
+  assert.match(offered, /^--json\t/m);
+  assert.match(offered, /^systemd\t/m);
+});
+
+test("another shell is a usage error that names those that there are", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...startArguments(), "completions", "tcsh"],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  assert.equal(code, 2);
+  assert.match(new TextDecoder().decode(stderr), /bash, zsh, fish/);
+});
+
+function test(
+  name: string,
+  ...rest: [() => Promise<void>] | [{ ignore: boolean }, () => Promise<void>]
+): void {
+  const [options, fn] = rest.length === 1 ? [{}, rest[0]] : rest;
+  Deno.test({
+    name: `completions: ${name}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    ...options,
+    fn,
+  });
+}
