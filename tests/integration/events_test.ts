@@ -34,8 +34,8 @@ Deno.test({
         const events = told(client, `c-${i}`);
         assert.deepEqual(sums(events), countersOf(final));
         for (const event of events) {
-          assert.ok(event.play !== null, "it is of a play");
-          assert.ok(event.task !== null, "and of a play task");
+          assert.notEqual(event.play, "", "it is of a play");
+          assert.notEqual(event.task, "", "and of a play task");
         }
       });
     }
