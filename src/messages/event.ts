@@ -23,42 +23,43 @@ export const EVENT_STATES = [
  * the start of a play task, what belongs to a host's result is null.
  */
 export const eventSchema = z.strictObject({
-  task_id: z.string().describe("The task whose run this is about"),
+  task_id: z.string().describe("The task whose run this is about."),
   seq: z.int().min(1).describe(
     "Counts the events of the task as they are published: 1, 2, 3, … " +
-      "A number that comes again is the same event sent again",
+      "A number that comes again is the same event sent again.",
   ),
-  time: timeSchema.describe("When it happened"),
+  time: timeSchema.describe("When it happened."),
   event: z.enum(["task_start", "result"]).describe(
     "task_start: a play task starts (under the strategy free, for a host); " +
-      "result: a host has finished one",
+      "result: a host has finished one.",
   ),
-  play: z.string().nullable().describe("The name of the play"),
-  task: z.string().nullable().describe("The name of the play task"),
-  host: z.string().nullable().describe("The host whose result it is"),
+  play: z.string().describe("The name of the play."),
+  task: z.string().describe("The name of the play task."),
+  host: z.string().nullable().describe("The host whose result it is."),
   state: z.enum(EVENT_STATES).nullable().describe(
     "What PLAY RECAP counts the result as: changed is ok and changed there, " +
       "ignored is a failure that counts as ok and ignored, rescued one that " +
-      "counts as rescued only",
+      "counts as rescued only.",
   ),
   changed: z.boolean().nullable().describe(
-    "Whether PLAY RECAP counts it as changed",
+    "Whether PLAY RECAP counts it as changed.",
   ),
   duration_seconds: z.number().min(0).nullable().describe(
-    "How long the host was at the play task; null where Ansible does not tell",
+    "How long the host was at the play task, in seconds; null where Ansible " +
+      "does not tell.",
   ),
   message: z.string().nullable().describe(
-    "What the module said, at most 2,000 characters: why it failed, or its " +
-      "message; null if there is none. Results under no_log show nothing",
+    "What the module said, cut after 2,000 characters: why it failed, or its " +
+      "message; null if there is none. Results under no_log show nothing.",
   ),
   left_out: z.int().min(0).describe(
     "How many events were left out before this one since the broker was too " +
-      "slow for them; they have no numbers. 0 unless something is missing",
+      "slow for them; they have no numbers. 0 unless something is missing.",
   ),
 }).meta({
   title: "Task event",
   description:
-    "A play task has started, or a host has finished one. Published in order, if worker.publish_events is set.",
+    "A play task has started, or a host has finished one. Published in order, and before the final status, if worker.publish_events is set.",
 });
 
 /** An event. */

@@ -22,28 +22,28 @@ const MOST_BYTES_PER_UNIT = 6;
 
 /** The schema of a piece; its keys are in the order in which they are sent. */
 export const outputSchema = z.strictObject({
-  task_id: z.string().describe("The task whose run has printed this"),
+  task_id: z.string().describe("The task whose run has printed this."),
   seq: z.int().min(1).describe(
     "Counts the messages of the task as they are published: 1, 2, 3, … " +
-      "A number that comes again is the same message sent again",
+      "A number that comes again is the same message sent again.",
   ),
-  stream: z.enum(OUTPUT_STREAMS).describe("Where it was printed"),
+  stream: z.enum(OUTPUT_STREAMS).describe("Where it was printed."),
   text: z.string().describe(
     "What was printed; what is not UTF-8 is replaced by U+FFFD. The texts of " +
-      "one stream, one after the other, are what ansible-playbook wrote there",
+      "one stream, one after the other, are what ansible-playbook wrote there.",
   ),
   truncated: z.boolean().describe(
     "True on a last message, whose text is the worker's own and says that the " +
-      "rest is beyond worker.output_limit",
+      "rest is beyond worker.output_limit.",
   ),
   left_out: z.int().min(0).describe(
     "How many bytes of the output were left out before this message since the " +
-      "broker was too slow for them. 0 unless something is missing",
+      "broker was too slow for them. 0 unless something is missing.",
   ),
 }).meta({
   title: "Task output",
   description:
-    "A piece of what ansible-playbook prints. Published in order, if worker.publish_output is set.",
+    "A piece of what ansible-playbook prints. Published in order, and before the final status, if worker.publish_output is set.",
 });
 
 /** A piece of the output. */

@@ -284,6 +284,49 @@ Deno.test({
 
 Deno.test({
   ...options,
+  name: "a flood of output holds up neither a cancel nor another task",
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "callback_plugins/loud.py": LOUD,
+      "loud.yml": playbook("    - debug: msg=100000\n"),
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: {
+        ...OUTPUT,
+        output_limit: 1024 ** 3,
+        max_concurrent_tasks: 2,
+      },
+    });
+    await client.run(project.work("warm"));
+    await client.submit({
+      task_id: "flood",
+      playbook: "loud.yml",
+      inventory: "hosts",
+    });
+    await client.message(
+      "the first of the flood",
+      ({ topic, text }) =>
+        topic === "ansible/test/tasks/flood/output" && text.length > 16_384,
+    );
+    assert.equal((await client.run(project.work("other"))).state, "success");
+    const since = performance.now();
+    await client.cancel("flood");
+    const final = await client.final("flood");
+    console.log(`cancelled after ${(performance.now() - since).toFixed(0)} ms`);
+    assert.equal(final.state, "cancelled");
+    const pieces = told(client, "flood");
+    assert.ok(pieces.length > 100);
+    assert.match(textOf(told(client, "other"), "stdout"), /PLAY RECAP/);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  ...options,
   name: "access rules that deny the output cost nothing but the output",
   async fn() {
     const rules = await Deno.makeTempFile({ prefix: "acl-" });

@@ -30,8 +30,8 @@ FAILURES = ("failed", "unreachable", "rescued", "ignored")
 class Results:
     def __init__(self, events):
         self.events = events
-        self.play = None
-        self.task = None
+        self.play = ""
+        self.task = ""
         # Play tasks by their identity, with the names that Ansible has printed;
         # later, names that are templates are templates again.
         self.names = {}
@@ -147,7 +147,7 @@ def message_of(result, state):
     if result is None:
         return None
     if "censored" in result or state in FAILURES:
-        return counters.failure_text(result)
+        return counters.cut(counters.failure_text(result))
     return counters.cut(said(result)).strip() or None
 
 
