@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import { type Rejected, rejectedSchema } from "../messages/rejected.ts";
@@ -15,6 +14,13 @@ import { TASK_STATES } from "../messages/task_status.ts";
 import type { TaskObserver } from "../tasks/observer.ts";
 import { isFinal } from "../tasks/states.ts";
 import type { Task } from "../tasks/task.ts";
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  type Labels,
+  Registry,
+} from "./exposition.ts";
 import { ailment } from "./health.ts";
 import type { Answer } from "./listener.ts";
 import {
@@ -70,17 +76,17 @@ const REPLACEMENTS: readonly Replacement[] = [
 /** The metrics of one worker. */
 export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
   readonly #registry = new Registry();
-  readonly #ended: Counter<"state">;
+  readonly #ended: Counter;
   readonly #refused: Counter;
-  readonly #rejected: Counter<"reason">;
+  readonly #rejected: Counter;
   readonly #leftBehind: Counter;
   readonly #handedOver: Counter;
   readonly #adopted: Counter;
   readonly #wait: Histogram;
   readonly #run: Histogram;
   readonly #launcherStart: Histogram;
-  readonly #launcherRestarts: Counter<"reason">;
-  readonly #reconnects: Counter<"connection">;
+  readonly #launcherRestarts: Counter;
+  readonly #reconnects: Counter;
 
   /**
    * With nothing counted yet.
@@ -143,11 +149,11 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
   }
 
   /** Everything, in the text format of Prometheus. */
-  async page(): Promise<Answer> {
+  page(): Answer {
     return {
       status: 200,
       type: this.#registry.contentType,
-      text: await this.#registry.metrics(),
+      text: this.#registry.text(),
     };
   }
 
@@ -226,86 +232,64 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
       ],
     ];
     for (const [name, help, figure] of figures) {
-      this.#gauge(name, help, [], (gauge) => gauge.set(figure(read())));
+      this.#gauge(name, help, () => [[{}, figure(read())]]);
     }
     this.#gauge(
       "presence",
       "1 for what this worker is to its group at the moment.",
-      ["state"],
-      (gauge) => {
+      () => {
         const { standing } = read();
-        for (const state of STANDINGS) {
-          gauge.set({ state }, state === standing ? 1 : 0);
-        }
+        return STANDINGS.map((state) => [
+          { state },
+          state === standing ? 1 : 0,
+        ]);
       },
     );
     this.#gauge(
       "connected",
       "1 for a connection to the broker that is ready.",
-      ["connection"],
-      (gauge) => {
+      () => {
         const { connected } = read();
-        for (const connection of CONNECTIONS) {
-          gauge.set({ connection }, connected[connection] ? 1 : 0);
-        }
+        return CONNECTIONS.map((connection) => [
+          { connection },
+          connected[connection] ? 1 : 0,
+        ]);
       },
     );
     this.#gauge(
       "build_info",
       "1, with what this worker is.",
-      ["version", "ansible_version"],
-      (gauge) => {
-        gauge.reset();
-        gauge.set({ version, ansible_version: read().ansibleVersion }, 1);
-      },
+      () => [[{ version, ansible_version: read().ansibleVersion }, 1]],
     );
   }
 
-  #counter<L extends string = never>(
+  #counter(
     name: string,
     help: string,
-    labels?: Record<L, readonly string[]>,
-  ): Counter<L> {
-    const [[label, values] = []] = Object.entries(labels ?? {}) as [
-      L,
-      readonly string[],
-    ][];
-    const counter = new Counter<L>({
-      ...this.#described(name, help),
-      labelNames: label === undefined ? [] : [label],
-    });
-    for (const value of values ?? []) {
-      counter.inc({ [label!]: value } as Record<L, string>, 0);
-    }
-    return counter;
+    labels?: Record<string, readonly string[]>,
+  ): Counter {
+    const series = labels &&
+      Object.entries(labels).flatMap(([label, values]) =>
+        values.map((value) => ({ [label]: value }))
+      );
+    return this.#registry.add(
+      new Counter({ name: named(name), help, ...(series && { series }) }),
+    );
   }
 
-  #histogram(name: string, help: string, buckets: number[]): Histogram {
-    return new Histogram({ ...this.#described(name, help), buckets });
+  #histogram(name: string, help: string, bounds: number[]): Histogram {
+    return this.#registry.add(
+      new Histogram({ name: named(name), help, bounds }),
+    );
   }
 
-  #gauge<L extends string>(
-    name: string,
-    help: string,
-    labelNames: L[],
-    set: (gauge: Gauge<L>) => void,
-  ): void {
-    new Gauge<L>({
-      ...this.#described(name, help),
-      labelNames,
-      collect() {
-        set(this);
-      },
-    });
+  #gauge(name: string, help: string, read: () => [Labels, number][]): void {
+    this.#registry.add(new Gauge({ name: named(name), help, read }));
   }
+}
 
-  #described(name: string, help: string) {
-    return {
-      name: `ansible_worker_${name}`,
-      help,
-      registers: [this.#registry],
-    };
-  }
+function named(name: string): string {
+  return `ansible_worker_${name}`;
 }
 
 /** Clocks of different hosts may disagree; a time is never negative. */

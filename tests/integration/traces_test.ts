@@ -228,13 +228,12 @@ Deno.test({
     await using collector = new Collector();
     await using project = await Project.create();
     await using client = await Client.connect(broker.port);
-    // With packages in their places that can only fail.
+    // With a package in its place that can only fail.
     const settings = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
     await Deno.writeTextFile(project.path("loaded.js"), "export {};\n");
-    for (const name of ["prom-client", "@opentelemetry/api"]) {
-      assert.ok(name in settings.imports);
-      settings.imports[name] = "./loaded.js";
-    }
+    const name = "@opentelemetry/api";
+    assert.ok(name in settings.imports);
+    settings.imports[name] = "./loaded.js";
     await Deno.writeTextFile(
       project.path("deno.json"),
       JSON.stringify({ imports: settings.imports, lock: false }),
@@ -248,23 +247,19 @@ Deno.test({
         ...rest,
       ],
     };
-    for (
-      const [name, more] of [
-        ["@opentelemetry/api", { env: collector.environment }],
-        ["prom-client", { config: { metrics: { listen: "127.0.0.1:1" } } }],
-      ] as const
-    ) {
-      await t.step(`${name}, switched on`, async () => {
-        await using worker = await Worker.spawn({ ...set, ...more });
-        assert.equal((await worker.exited).code, 1);
-        await worker.ended();
-        assert.ok(
-          worker.log.includes(`'${name}' does not provide an export`),
-          worker.log,
-        );
+    await t.step("switched on", async () => {
+      await using worker = await Worker.spawn({
+        ...set,
+        env: collector.environment,
       });
-    }
-    await t.step("both switched off", async () => {
+      assert.equal((await worker.exited).code, 1);
+      await worker.ended();
+      assert.ok(
+        worker.log.includes(`'${name}' does not provide an export`),
+        worker.log,
+      );
+    });
+    await t.step("switched off", async () => {
       await using worker = await Worker.start(set);
       assert.equal((await client.run(project.work("t"))).state, "success");
       assert.equal(await worker.stop(), 0);

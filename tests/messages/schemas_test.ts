@@ -88,7 +88,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
   },
   event: {
     task_id: "t-1",
-    seq: 0,
+    seq: 1,
     time: TIME,
     event: "result",
     play: "all",
@@ -98,6 +98,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     changed: false,
     duration_seconds: 0.5,
     message: null,
+    left_out: 0,
   },
   output: {
     task_id: "t-1",
@@ -105,6 +106,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     stream: "stderr",
     text: "",
     truncated: false,
+    left_out: 0,
   },
   rejected: {
     received_at: TIME,
