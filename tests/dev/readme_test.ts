@@ -5,6 +5,7 @@ import { presenceSchema } from "../../src/messages/presence.ts";
 import { rejectedSchema } from "../../src/messages/rejected.ts";
 import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import { parseTaskRequest } from "../../src/messages/task_request.ts";
+import { objection } from "../harness/printed_schemas.ts";
 
 const README = await Deno.readTextFile(`${ROOT}README.md`);
 const MESSAGES = await Deno.readTextFile(`${ROOT}docs/messages.md`);
@@ -35,6 +36,12 @@ Deno.test("the documented examples are messages of the contract, fields in order
     schema.parse(value);
     const order = Object.keys(schema.shape).filter((key) => key in value);
     assert.deepEqual(Object.keys(value), order, name);
+  }
+});
+
+Deno.test("the documented examples are valid by the printed schemas", () => {
+  for (const name of ["request", "status", "cancel", "rejected", "presence"]) {
+    assert.equal(objection(name, example(name)), null, name);
   }
 });
 
