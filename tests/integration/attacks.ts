@@ -22,6 +22,8 @@ export type Answer =
 /** One attack. */
 export interface Attack {
   name: string;
+  /** The task that it is about, if that is one of its own. */
+  id?: string;
   /** What is published; an object is a request. */
   message: string | Uint8Array | Record<string, unknown>;
   topic?: string;
@@ -702,7 +704,11 @@ export async function signedAttacks(
     },
     {
       name: "expired, in the guise of one that a peer hands over",
-      message: await sign({ iat: now - 600, exp: now - 1 }),
+      id: "guise",
+      message: await signer.sign(project.work("guise"), {
+        taskId: "guise",
+        header: { iat: now - 600, exp: now - 1 },
+      }),
       properties: { userProperties: { "ansible-worker-from": "" } },
       answer: { cancelled: /the signature expired before/ },
     },

@@ -195,7 +195,7 @@ Deno.test({
     const attacks = await signedAttacks(place, { signer, stranger });
     for (const [i, attack] of attacks.entries()) {
       await t.step(attack.name.slice(0, 60), async () => {
-        await attempt({ attack, id: "PLACEHOLDER", client });
+        await attempt({ attack, id: attack.id ?? "PLACEHOLDER", client });
         const id = `next-${i}`;
         const jws = await signer.sign(project.work(id), { taskId: id });
         await client.publish(DEFAULT_TOPIC, jws, { qos: 2 });
