@@ -16,7 +16,12 @@ import {
   problemOfPath,
 } from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
-import { type Config, configSchema, contradictions } from "./schema.ts";
+import {
+  type Config,
+  configSchema,
+  contradictions,
+  sections,
+} from "./schema.ts";
 import { Source } from "./source.ts";
 
 /** The largest file that is read as a configuration, in bytes. */
@@ -53,7 +58,7 @@ export async function load(
 ): Promise<Loaded> {
   const names = new Set<string>();
   const files: string[] = [];
-  const source = new Source(await read(path));
+  const source = new Source(await readConfig(path));
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
   if (source.isBroken) problems.throwIfAny();
@@ -99,7 +104,22 @@ export async function load(
   };
 }
 
-async function read(path: string): Promise<string> {
+/**
+ * The text of a configuration.
+ *
+ * @param options.absent what to do where there is no such file
+ * @param options.started what has to be started with more permissions where the
+ * sandbox hides it
+ * @throws {ConfigError} it cannot be read
+ */
+export async function readConfig(
+  path: string,
+  {
+    absent =
+      "name one with -c FILE, or begin with a copy of config.example.yaml",
+    started = "the worker",
+  }: { absent?: string; started?: string } = {},
+): Promise<string> {
   let reason;
   try {
     const { size, isDirectory } = await Deno.stat(path);
@@ -109,12 +129,30 @@ async function read(path: string): Promise<string> {
     reason = isDirectory ? "it is a directory" : "it is larger than 1 MiB";
   } catch (error) {
     reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file; name one with -c FILE, or begin with a copy of config.example.yaml"
+      ? `there is no such file; ${absent}`
       : error instanceof Deno.errors.NotCapable
-      ? `it is hidden by Deno's sandbox; start the worker with --allow-read=${path}`
+      ? `it is hidden by Deno's sandbox; start ${started} with --allow-read=${path}`
       : (error as Error).message;
   }
   throw new ConfigError(`Cannot read the configuration "${path}": ${reason}`);
+}
+
+/** Fills in what of the broker's part depends on other keys. */
+export function completeMqtt(
+  mqtt: z.output<typeof sections.mqtt>,
+  directory: string,
+): Config["mqtt"] {
+  const absolute = (path: string) => resolve(directory, path);
+  return {
+    ...mqtt,
+    port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
+    ...(mqtt.tls_ca_cert !== undefined &&
+      { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
+    ...(mqtt.tls_client_cert !== undefined &&
+      { tls_client_cert: absolute(mqtt.tls_client_cert) }),
+    ...(mqtt.tls_client_key !== undefined &&
+      { tls_client_key: absolute(mqtt.tls_client_key) }),
+  };
 }
 
 /** Fills in what depends on other keys, or on the host. */
@@ -127,16 +165,7 @@ function complete(
   const absolute = (path: string) => resolve(directory, path);
   return {
     ...rest,
-    mqtt: {
-      ...mqtt,
-      port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
-      ...(mqtt.tls_ca_cert !== undefined &&
-        { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
-      ...(mqtt.tls_client_cert !== undefined &&
-        { tls_client_cert: absolute(mqtt.tls_client_cert) }),
-      ...(mqtt.tls_client_key !== undefined &&
-        { tls_client_key: absolute(mqtt.tls_client_key) }),
-    },
+    mqtt: completeMqtt(mqtt, directory),
     worker: {
       ...worker,
       worker_id: workerId,

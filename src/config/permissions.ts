@@ -129,7 +129,10 @@ export function programDirectory(): string {
   return dirname(dirname(dirname(new URL(import.meta.url).pathname)));
 }
 
-function hostAndPort({ host, port }: { host: string; port: number }): string {
+/** As `--allow-net` takes it. */
+export function hostAndPort(
+  { host, port }: { host: string; port: number },
+): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -61,12 +61,8 @@ export class Problems {
     );
   }
 
-  /**
-   * Ends the loading if there is a problem.
-   *
-   * @throws {ConfigError} with all of them, in the order of the lines
-   */
-  throwIfAny(): void {
+  /** All of them, in the order of the lines. */
+  told(): string[] {
     const told = this.#all().sort((a, b) => a.offset - b.offset).map(
       ({ offset, key, message }) => {
         const { line, column } = this.#source.place(offset);
@@ -74,7 +70,17 @@ export class Problems {
         return `${this.#file}:${line}:${column}: ${subject}${message}`;
       },
     );
-    if (told.length > 0) throw new ConfigError([...new Set(told)].join("\n"));
+    return [...new Set(told)];
+  }
+
+  /**
+   * Ends the loading if there is a problem.
+   *
+   * @throws {ConfigError} with all of them, in the order of the lines
+   */
+  throwIfAny(): void {
+    const told = this.told();
+    if (told.length > 0) throw new ConfigError(told.join("\n"));
   }
 
   #all() {

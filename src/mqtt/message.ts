@@ -47,6 +47,12 @@ export interface Outgoing {
    * then counts as published when the newer one is.
    */
   replaceable?: boolean;
+  /**
+   * Called when the broker says that nobody is subscribed to its topic (reason
+   * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only
+   * at QoS 1.
+   */
+  onNobody?(): void;
 }
 
 /** The properties of a packet in our words. */
