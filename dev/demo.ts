@@ -1,55 +1,52 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno task demo`: a private broker, a worker under its real permissions, and
- * three tasks that one can watch. `--keep` leaves it running to play with.
+ * three tasks that one can watch, by the commands that everybody uses. `--keep`
+ * leaves it running to play with.
  *
  * @module
  */
-import mqtt from "mqtt";
-import type { MqttClient } from "mqtt";
-import type { TaskStatus } from "../src/messages/task_status.ts";
-import { Board } from "./demo/board.ts";
-import { freePort, mosquitto, ROOT, startArguments } from "./programs.ts";
+import {
+  clientArguments,
+  freePort,
+  mosquitto,
+  ROOT,
+  startArguments,
+} from "./programs.ts";
 import { setUp } from "./set_up.ts";
 
 const GROUP = "demo";
-const BASE = `ansible/${GROUP}`;
+
+/** What is run, and with which state it has to end. */
 const TASKS = [
   {
-    says: "three hosts, a role, an include and a handler",
-    expected: "success",
-    request: {
-      task_id: "demo-site",
-      playbook: "site.yml",
-      inventory: "hosts.ini",
-      extra_vars: { who: "a message on MQTT" },
-    },
+    says: "Three hosts, a role, an include and a handler",
+    id: "demo-site",
+    state: "success",
+    submit: ["site.yml", "-i", "hosts.ini", "-e", "who='a message on MQTT'"],
   },
   {
-    says: "a playbook that fails, with its reason",
-    expected: "failed",
-    request: {
-      task_id: "demo-broken",
-      playbook: "broken.yml",
-      inventory: "hosts.ini",
-    },
+    says: "A playbook that fails, with its reason",
+    id: "demo-broken",
+    state: "failed",
+    submit: ["broken.yml", "-i", "hosts.ini"],
   },
   {
-    says: "a playbook that is stopped by its time limit",
-    expected: "timeout",
-    request: {
-      task_id: "demo-slow",
-      playbook: "slow.yml",
-      inventory: "hosts.ini",
-      timeout: 3,
-    },
+    says: "A playbook that is stopped by its time limit, seen by watch",
+    id: "demo-slow",
+    state: "timeout",
+    submit: ["slow.yml", "-i", "hosts.ini", "--timeout", "3", "--detach"],
   },
 ];
 
 await using cleanUp = new AsyncDisposableStack();
 const interrupted = Promise.withResolvers<void>();
+let isInterrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  const listener = () => interrupted.resolve();
+  const listener = () => {
+    isInterrupted = true;
+    interrupted.resolve();
+  };
   Deno.addSignalListener(signal, listener);
   cleanUp.defer(() => Deno.removeSignalListener(signal, listener));
 }
@@ -62,39 +59,37 @@ async function demo(keep: boolean): Promise<number> {
   const port = freePort();
 
   console.log(`Starting mosquitto on 127.0.0.1:${port}`);
-  await start("mosquitto", (await mosquitto())!, [
+  await start((await mosquitto())!, [
     "-c",
     await write(
       `${directory}/mosquitto.conf`,
       `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n`,
     ),
   ]);
-  const client = await connect(port);
-  cleanUp.defer(() => client.endAsync(true));
-
   console.log("Starting a worker with: deno task start -c config.yaml");
-  const online = presence(client);
-  const worker = await start("worker", Deno.execPath(), [
+  const config = await write(
+    `${directory}/config.yaml`,
+    JSON.stringify({
+      mqtt: { host: "127.0.0.1", port },
+      worker: {
+        group_name: GROUP,
+        worker_id: "demo-worker",
+        playbook_directory: `${ROOT}dev/demo/playbooks`,
+        kill_grace: 1,
+        shutdown_grace: 1,
+        status_interval: 0.2,
+        publish_events: true,
+        publish_output: true,
+      },
+    }),
+  );
+  const worker = await start(Deno.execPath(), [
     ...startArguments(),
     "-c",
-    await write(
-      `${directory}/config.yaml`,
-      JSON.stringify({
-        mqtt: { host: "127.0.0.1", port },
-        worker: {
-          group_name: GROUP,
-          worker_id: "demo-worker",
-          playbook_directory: `${ROOT}dev/demo/playbooks`,
-          kill_grace: 1,
-          shutdown_grace: 1,
-          status_interval: 0.2,
-        },
-      }),
-    ),
+    config,
   ]);
   const up = await Promise.race([
-    online.then(() => true),
-    worker.ended.then(() => false),
+    worker.said("ready for tasks"),
     interrupted.promise.then(() => false),
   ]);
   if (!up) {
@@ -102,27 +97,22 @@ async function demo(keep: boolean): Promise<number> {
     return 1;
   }
 
-  const board = new Board(TASKS.map(({ request }) => request.task_id));
-  const all = watch(client, (status) => board.show(status));
-  for (const { says, request } of TASKS) {
-    console.log(`Publishing ${request.task_id}: ${says}`);
-    await client.publishAsync(`${BASE}/tasks`, JSON.stringify(request), {
-      qos: 2,
-    });
+  for (const { says, id, submit } of TASKS) {
+    console.log(`\n${says}:`);
+    await client(["submit", ...submit, "--id", id], config);
+    if (isInterrupted) return 130;
   }
-  board.open();
-  const finals = await Promise.race([all, interrupted.promise]);
-  board.close();
-  if (!finals) return 130;
-  const asExpected = report(finals);
+  await client(["watch", ...TASKS.map(({ id }) => id)], config);
+  if (isInterrupted) return 130;
+  const asExpected = await haveEnded(config);
   if (keep) {
     console.log(`
 It goes on running. Try, in another terminal:
 
-  mosquitto_sub -p ${port} -v -t '${BASE}/#' &
-  mosquitto_pub -p ${port} -V 5 -q 2 -t ${BASE}/tasks -m '${
-      JSON.stringify({ ...TASKS[0]!.request, task_id: "mine-1" })
-    }'
+  deno task client watch -c ${config}
+  deno task client submit site.yml -i hosts.ini -c ${config}
+  mosquitto_sub -p ${port} -v -t 'ansible/${GROUP}/#'
+  mosquitto_pub -p ${port} -V 5 -q 2 -t ansible/${GROUP}/tasks -m '{"task_id": "mine-1", "playbook": "site.yml", "inventory": "hosts.ini"}'
 
 Ctrl-C ends it.`);
     await interrupted.promise;
@@ -134,60 +124,40 @@ README.md, "Installation on a host", sets up a worker of your own.`);
   return asExpected ? 0 : 1;
 }
 
-function report(finals: Map<string, TaskStatus>): boolean {
-  console.log("\nFinal statuses:");
-  let good = true;
-  for (const { request, expected } of TASKS) {
-    const status = finals.get(request.task_id)!;
-    console.log(JSON.stringify(status, null, 2));
-    if (status.state !== expected) {
-      console.error(`${request.task_id} should have ended as ${expected}`);
-      good = false;
-    }
-  }
-  return good;
-}
-
-function watch(
-  client: MqttClient,
-  each: (status: TaskStatus) => void,
-): Promise<Map<string, TaskStatus>> {
-  const finals = new Map<string, TaskStatus>();
-  return new Promise((resolve) => {
-    client.on("message", (topic, payload) => {
-      if (!topic.startsWith(`${BASE}/tasks/`)) return;
-      const status: TaskStatus = JSON.parse(payload.toString());
-      each(status);
-      if (status.completed_at) finals.set(status.task_id, status);
-      if (finals.size === TASKS.length) resolve(finals);
-    });
-    client.subscribe(`${BASE}/tasks/+/status`, { qos: 1 });
-  });
-}
-
-function presence(client: MqttClient): Promise<void> {
-  return new Promise((resolve) => {
-    client.on("message", (topic, payload) => {
-      if (!topic.startsWith(`${BASE}/workers/`)) return;
-      if (JSON.parse(payload.toString()).state === "online") resolve();
-    });
-    client.subscribe(`${BASE}/workers/+/status`, { qos: 1 });
-  });
-}
-
-/** Connects as soon as the broker accepts. */
-function connect(port: number): Promise<MqttClient> {
-  const client = mqtt.connect({
-    host: "127.0.0.1",
-    port,
-    protocolVersion: 5,
-    reconnectPeriod: 50,
-  });
-  // Refused until the broker listens.
-  client.on("error", () => {});
-  return new Promise((resolve) =>
-    client.once("connect", () => resolve(client))
+/** Runs a client command as users do, and shows it. */
+async function client(words: string[], config: string): Promise<void> {
+  console.log(
+    `$ deno task client ${words.map(quoted).join(" ")} -c config.yaml`,
   );
+  await new Deno.Command(Deno.execPath(), {
+    args: [...clientArguments(), ...words, "-c", config],
+    // With nobody to ask, Ctrl-C only ends it.
+    stdin: "null",
+  }).spawn().status;
+}
+
+function quoted(word: string): string {
+  return /^[\w./=-]+$/.test(word) ? word : `"${word}"`;
+}
+
+/** Whether each task has ended as it had to. */
+async function haveEnded(config: string): Promise<boolean> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [...clientArguments(), "tasks", "--json", "-c", config],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
+  const states = new Map<string, string>(
+    lines.map((line) => JSON.parse(line)).map((
+      { task_id, state },
+    ) => [task_id, state]),
+  );
+  const wrong = TASKS.filter(({ id, state }) => states.get(id) !== state);
+  for (const { id, state } of wrong) {
+    console.error(`${id} should have ended as ${state}: ${states.get(id)}`);
+  }
+  return wrong.length === 0;
 }
 
 async function write(file: string, text: string): Promise<string> {
@@ -195,11 +165,14 @@ async function write(file: string, text: string): Promise<string> {
   return file;
 }
 
-async function start(
-  _name: string,
-  program: string,
-  args: string[],
-): Promise<{ ended: Promise<unknown>; output(): string }> {
+interface Program {
+  /** Whether it says a text before it ends. */
+  said(text: string): Promise<boolean>;
+  /** The end of what it has said. */
+  output(): string;
+}
+
+async function start(program: string, args: string[]): Promise<Program> {
   const child = new Deno.Command(program, {
     args,
     stdin: "null",
@@ -209,11 +182,13 @@ async function start(
     detached: true,
   }).spawn();
   let text = "";
+  const waiting = new Set<() => void>();
   const reading = (async () => {
     for await (
       const part of child.stderr.pipeThrough(new TextDecoderStream())
     ) {
       text = (text + part).slice(-10_000);
+      waiting.forEach((look) => look());
     }
   })();
   cleanUp.defer(async () => {
@@ -226,5 +201,12 @@ async function start(
     await reading;
   });
   await Promise.resolve();
-  return { ended: child.status, output: () => text };
+  return {
+    said: (wanted) =>
+      new Promise((resolve) => {
+        waiting.add(() => text.includes(wanted) && resolve(true));
+        reading.then(() => resolve(text.includes(wanted)));
+      }),
+    output: () => text,
+  };
 }

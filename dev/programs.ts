@@ -31,7 +31,16 @@ export const ROOT: string = new URL("..", import.meta.url).pathname;
 
 /** The flags and the program of `deno task start`, without `deno` itself. */
 export function startArguments(): string[] {
-  return project.tasks.start.split(" ").slice(1).map((argument) =>
+  return argumentsOf("start");
+}
+
+/** The same of `deno task client`. */
+export function clientArguments(): string[] {
+  return argumentsOf("client");
+}
+
+function argumentsOf(task: "start" | "client"): string[] {
+  return project.tasks[task].split(" ").slice(1).map((argument) =>
     argument === "src/main.ts" ? `${ROOT}src/main.ts` : argument
   );
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { harmless, harmlessJson } from "./harmless.ts";
 
 /** How much is written. */
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
@@ -34,13 +35,6 @@ const RESERVED: ReadonlySet<string> = new Set(["time", "level", "message"]);
 
 /** JSON that needs no quotes. */
 const BARE = /^(-?\d[\d.e+-]*|true|false|null)$/;
-
-/**
- * What a terminal or a reader of lines acts upon: control characters, line
- * separators, marks that turn the direction of text or cannot be seen, and
- * halves of characters.
- */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** Writes entries of at least its level; never throws for what it is given. */
 export class Log {
@@ -108,7 +102,7 @@ export class Log {
       room -= bytes(encoded);
       return encoded;
     };
-    const told = fit(message, MESSAGE_BYTES, isJson ? asJson : asText);
+    const told = fit(message, MESSAGE_BYTES, isJson ? asJson : harmless);
     const parts: string[] = [];
     const { task_id, ...others } = fields;
     for (const [name, value] of Object.entries({ task_id, ...others })) {
@@ -155,23 +149,7 @@ export class Log {
 
 /** A piece of text inside of a JSON string, every unsafe character escaped. */
 function asJson(text: string): string {
-  return inner(JSON.stringify(text)).replace(UNSAFE, escape);
-}
-
-/** A piece of text on a line, every unsafe character escaped. */
-function asText(text: string): string {
-  return text.replace(
-    UNSAFE,
-    (c) =>
-      c === "\n" ? "\\n" : c === "\t" ? "\\t" : c === "\r" ? "\\r" : escape(c),
-  );
-}
-
-function escape(character: string): string {
-  return Array.from(
-    { length: character.length },
-    (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
-  ).join("");
+  return harmlessJson(inner(JSON.stringify(text)));
 }
 
 /** Encodes as much of a text as has room, whole characters only. */

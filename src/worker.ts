@@ -10,7 +10,7 @@
  */
 import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
 import { version } from "./cli/version.ts";
-import type { Config } from "./config/mod.ts";
+import { brokerOf, type Config, ConfigError } from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
 import { HandOver, type HandOverStep } from "./group/hand_over.ts";
 import { LoadReport } from "./group/load.ts";
@@ -54,10 +54,8 @@ import { Responses } from "./tasks/responses.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
 import { StatusBoard } from "./tasks/status_board.ts";
 import {
-  brokerOf,
   enquireFirst,
   runEnvironment,
-  StartError,
   trustedKeysOf,
 } from "./worker/before.ts";
 import { waitingForRestart } from "./worker/changes.ts";
@@ -101,7 +99,7 @@ export async function runWorker(
   const { log } = options;
   const signals = new Signals();
   try {
-    const broker = await brokerOf(config);
+    const broker = await brokerOf(config.mqtt);
     const topics = new Topics(
       config.worker.topic_prefix,
       config.worker.group_name,
@@ -143,7 +141,7 @@ export async function runWorker(
     return await worker.run(signals);
   } catch (error) {
     if (
-      error instanceof StartError || error instanceof AnsibleUnusableError ||
+      error instanceof ConfigError || error instanceof AnsibleUnusableError ||
       error instanceof BrokerUnsuitableError || error instanceof IdInUseError
     ) {
       log.error(error.message);

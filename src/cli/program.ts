@@ -7,9 +7,12 @@
  * | 1 | a problem with the configuration, or at the start |
  * | 2 | the command line is wrong |
  *
+ * `submit` has codes of its own.
+ *
  * @module
  */
 import { Argument, Command, CommanderError, Option } from "commander";
+import { addClientCommands } from "./client_commands.ts";
 import { completions, SHELLS } from "./completions.ts";
 import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
@@ -19,6 +22,20 @@ import { run } from "./run.ts";
 import { schema, SUBJECTS } from "./schema.ts";
 import { validate } from "./validate.ts";
 import { version } from "./version.ts";
+
+const COMMANDS_HELP = `
+Commands, each with a --help of its own:
+  submit, cancel         have a playbook run by a worker of the group; end a run
+  watch, output          see tasks live; see what one prints
+  tasks, workers         list the tasks of the group, and its workers
+  permissions, keygen    narrow permissions for a worker; a key to sign with
+
+Example:
+  ansible-worker --validate -c config.yaml && ansible-worker -c config.yaml
+  ansible-worker submit site.yml -i hosts.ini
+
+Exit codes: 0 done; 1 a problem with the configuration or at the start;
+2 a wrong command line. Every key is explained in config.example.yaml.`;
 
 /**
  * Does what the arguments say.
@@ -37,15 +54,9 @@ export async function main(args: string[]): Promise<number> {
     .version(version, "--version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
     .helpCommand(false)
-    .addHelpText(
-      "after",
-      `
-Example:
-  ansible-worker --validate -c config.yaml && ansible-worker -c config.yaml
-
-Exit codes: 0 done; 1 a problem with the configuration or at the start;
-2 a wrong command line. Every key is explained in config.example.yaml.`,
-    )
+    // Named below, by what they are for.
+    .configureHelp({ visibleCommands: () => [] })
+    .addHelpText("after", COMMANDS_HELP)
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
@@ -77,6 +88,7 @@ Exit codes: 0 done; 1 a problem with the configuration or at the start;
     .action(({ id, public: file }) => {
       code = file === undefined ? keygen(id) : publicHalf(file);
     });
+  addClientCommands(program, (running) => code = running);
   program.command("schema")
     .description("print the schema of messages, or of the configuration")
     .addArgument(
@@ -113,7 +125,8 @@ and as the first line of config.yaml:
     program.parse(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : 2;
+    // The library's own code for it is 1.
+    return error.exitCode === 1 ? 2 : error.exitCode;
   }
   return await code;
 }

@@ -53,15 +53,28 @@ export function expand(text: string, variables: Variables): string {
 }
 
 /** A variable of the environment, as far as the sandbox shows it. */
-export function fromEnvironment(name: string): ReturnType<Variables> {
-  // With --ignore-env a hidden variable reads as one that is not set: only the
-  // permission tells the two apart.
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  const value = state === "granted" ? Deno.env.get(name) : undefined;
-  if (value !== undefined) return { value };
-  return {
-    missing: state === "granted"
-      ? `the variable ${name} is not set`
-      : `the variable ${name} is hidden by Deno's sandbox; start the worker with --allow-env=${name}`,
+export const fromEnvironment: Variables = environmentOf("the worker");
+
+/**
+ * The variables of the environment.
+ *
+ * @param started what has to be started with more permissions, in the message
+ * about a variable that the sandbox hides
+ */
+export function environmentOf(started: string): Variables {
+  return (name) => {
+    // With --ignore-env a hidden variable reads as one that is not set: only
+    // the permission tells the two apart.
+    const { state } = Deno.permissions.querySync({
+      name: "env",
+      variable: name,
+    });
+    const value = state === "granted" ? Deno.env.get(name) : undefined;
+    if (value !== undefined) return { value };
+    return {
+      missing: state === "granted"
+        ? `the variable ${name} is not set`
+        : `the variable ${name} is hidden by Deno's sandbox; start ${started} with --allow-env=${name}`,
+    };
   };
 }

@@ -73,10 +73,16 @@ export function memberAt(
  * What is wrong with a path; null if it can be used.
  *
  * @param path absolute, or relative to the directory
+ * @param options.started what has to be started with more permissions, if that
+ * is the problem
  */
 export async function problemOfPath(
   path: string,
-  { kind, directory }: { kind: "file" | "directory"; directory: string },
+  { kind, directory, started = "the worker" }: {
+    kind: "file" | "directory";
+    directory: string;
+    started?: string;
+  },
 ): Promise<string | null> {
   // Somebody has put the key itself here, which must not get into a message.
   // deno-lint-ignore no-control-regex
@@ -100,7 +106,7 @@ export async function problemOfPath(
       error instanceof Deno.errors.NotADirectory
     ) return `there is no ${kind} "${absolute}"`;
     if (error instanceof Deno.errors.NotCapable) {
-      return `"${absolute}" is hidden by Deno's sandbox; start the worker with --allow-read=${absolute}`;
+      return `"${absolute}" is hidden by Deno's sandbox; start ${started} with --allow-read=${absolute}`;
     }
     if (error instanceof Deno.errors.PermissionDenied) {
       return `"${absolute}" may not be read by the user that this runs as`;

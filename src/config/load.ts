@@ -16,7 +16,12 @@ import {
   problemOfPath,
 } from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
-import { type Config, configSchema, contradictions } from "./schema.ts";
+import {
+  type Config,
+  configSchema,
+  contradictions,
+  sections,
+} from "./schema.ts";
 import { type SecretFile, secretFiles } from "./secret_files.ts";
 import { Source } from "./source.ts";
 
@@ -54,7 +59,7 @@ export async function load(
   path: string,
   options: { variables?: Variables } = {},
 ): Promise<Loaded> {
-  return await loadText(await read(path), { ...options, path });
+  return await loadText(await readConfig(path), { ...options, path });
 }
 
 /**
@@ -83,7 +88,7 @@ export async function inspect(
   path: string,
   options: { variables?: Variables } = {},
 ): Promise<Inspected> {
-  return await inspectText(await read(path), { ...options, path });
+  return await inspectText(await readConfig(path), { ...options, path });
 }
 
 /** What came of reading a configuration. */
@@ -159,7 +164,22 @@ async function inspectText(
   };
 }
 
-async function read(path: string): Promise<string> {
+/**
+ * The text of a configuration.
+ *
+ * @param options.absent what to do where there is no such file
+ * @param options.started what has to be started with more permissions where the
+ * sandbox hides it
+ * @throws {ConfigError} it cannot be read
+ */
+export async function readConfig(
+  path: string,
+  {
+    absent =
+      "name one with -c FILE, or begin with a copy of config.example.yaml",
+    started = "the worker",
+  }: { absent?: string; started?: string } = {},
+): Promise<string> {
   let reason;
   try {
     const { size, isDirectory } = await Deno.stat(path);
@@ -169,12 +189,30 @@ async function read(path: string): Promise<string> {
     reason = isDirectory ? "it is a directory" : "it is larger than 1 MiB";
   } catch (error) {
     reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file; name one with -c FILE, or begin with a copy of config.example.yaml"
+      ? `there is no such file; ${absent}`
       : error instanceof Deno.errors.NotCapable
-      ? `it is hidden by Deno's sandbox; start the worker with --allow-read=${path}`
+      ? `it is hidden by Deno's sandbox; start ${started} with --allow-read=${path}`
       : (error as Error).message;
   }
   throw new ConfigError(`Cannot read the configuration "${path}": ${reason}`);
+}
+
+/** Fills in what of the broker's part depends on other keys. */
+export function completeMqtt(
+  mqtt: z.output<typeof sections.mqtt>,
+  directory: string,
+): Config["mqtt"] {
+  const absolute = (path: string) => resolve(directory, path);
+  return {
+    ...mqtt,
+    port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
+    ...(mqtt.tls_ca_cert !== undefined &&
+      { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
+    ...(mqtt.tls_client_cert !== undefined &&
+      { tls_client_cert: absolute(mqtt.tls_client_cert) }),
+    ...(mqtt.tls_client_key !== undefined &&
+      { tls_client_key: absolute(mqtt.tls_client_key) }),
+  };
 }
 
 /** Fills in what depends on other keys, or on the host. */
@@ -187,16 +225,7 @@ function complete(
   const absolute = (path: string) => resolve(directory, path);
   return {
     ...rest,
-    mqtt: {
-      ...mqtt,
-      port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
-      ...(mqtt.tls_ca_cert !== undefined &&
-        { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
-      ...(mqtt.tls_client_cert !== undefined &&
-        { tls_client_cert: absolute(mqtt.tls_client_cert) }),
-      ...(mqtt.tls_client_key !== undefined &&
-        { tls_client_key: absolute(mqtt.tls_client_key) }),
-    },
+    mqtt: completeMqtt(mqtt, directory),
     worker: {
       ...worker,
       worker_id: workerId,

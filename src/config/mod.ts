@@ -3,7 +3,9 @@
  *
  * @module
  */
-export { type Variables } from "./expand.ts";
+export { brokerOf } from "./broker.ts";
+export { type ClientFlags, type ClientPlace, loadClient } from "./client.ts";
+export { environmentOf, type Variables } from "./expand.ts";
 export { configJsonSchema } from "./json_schema.ts";
 export {
   inspect,

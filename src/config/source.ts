@@ -116,6 +116,21 @@ export class Source {
     });
   }
 
+  /** Forgets every section but these, and every key of them but the named. */
+  keepOnly(sections: Record<string, readonly string[] | "all">): void {
+    const keep = (node: unknown, wanted: (name: string) => boolean) => {
+      if (!isMap(node)) return;
+      node.items = node.items.filter(({ key }) =>
+        wanted(String(isScalar(key) ? key.value : key))
+      );
+    };
+    keep(this.#document.contents, (name) => Object.hasOwn(sections, name));
+    for (const [name, keys] of Object.entries(sections)) {
+      if (keys === "all") continue;
+      keep(this.#document.get(name), (key) => keys.includes(key));
+    }
+  }
+
   /** The values, as plain objects. */
   toValue(): unknown {
     return this.#document.toJS() ?? {};

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { hostAndPort } from "../config/mod.ts";
+import { brokerOf, ConfigError, hostAndPort } from "../config/mod.ts";
 import type { Broker } from "../mqtt/mod.ts";
-import { brokerOf, StartError } from "../worker/before.ts";
 import { check } from "./check.ts";
 import { failed, ok, type Outcome } from "./finding.ts";
 
@@ -20,9 +19,9 @@ export const reachable = check({
   async run(known) {
     let broker: Broker;
     try {
-      broker = await brokerOf(known.loaded.config);
+      broker = await brokerOf(known.loaded.config.mqtt);
     } catch (error) {
-      if (!(error instanceof StartError)) throw error;
+      if (!(error instanceof ConfigError)) throw error;
       return failed(error.message, "Mend the configuration first.");
     }
     const { host, port } = broker;

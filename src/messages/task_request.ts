@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { parseExactly } from "./exact_json.ts";
 import type { FieldError } from "./rejected.ts";
 
 /** The largest request that is read, in bytes. */
@@ -207,25 +208,10 @@ function nestingOf(json: Uint8Array): number {
   return deepest;
 }
 
-/** Of ECMAScript 2026; the compiler's library does not have them yet. */
-const exactJson = JSON as unknown as {
-  parse(
-    text: string,
-    reviver: (key: string, value: unknown, at: { source?: string }) => unknown,
-  ): { extra_vars: unknown };
-  rawJSON(text: string): unknown;
-};
-
 function extraVarsOf(text: string): string {
-  const exact = exactJson.parse(
-    text,
-    (_key, value, { source }) =>
-      typeof value === "number" && source !== undefined &&
-        source !== String(value)
-        ? exactJson.rawJSON(source)
-        : value,
+  return JSON.stringify(
+    (parseExactly(text) as { extra_vars: unknown }).extra_vars,
   );
-  return JSON.stringify(exact.extra_vars);
 }
 
 function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {

@@ -8,12 +8,15 @@
 export type TopicKind =
   | { kind: "status"; taskId: string }
   | { kind: "cancel"; taskId: string }
+  | { kind: "events"; taskId: string }
+  | { kind: "output"; taskId: string }
   | { kind: "presence"; workerId: string }
   | { kind: "load"; workerId: string }
   | { kind: "probe"; workerId: string }
   | { kind: "running"; workerId: string }
   | { kind: "inbox"; workerId: string }
-  | { kind: "tasks" };
+  | { kind: "tasks" }
+  | { kind: "rejected" };
 
 /** The topics of one group: `<prefix>/<group>/…`. */
 export class Topics {
@@ -25,6 +28,8 @@ export class Topics {
   readonly sharedTasks: string;
   /** Where discarded messages are reported. */
   readonly rejected: string;
+  /** The statuses of all tasks. */
+  readonly allStatuses: string;
   /** The cancels of all tasks. */
   readonly allCancels: string;
   /** The presence of all workers. */
@@ -38,9 +43,15 @@ export class Topics {
     this.tasks = `${this.group}/tasks`;
     this.sharedTasks = `$share/ansible-worker-${group}/${this.tasks}`;
     this.rejected = `${this.group}/rejected`;
+    this.allStatuses = `${this.group}/tasks/+/status`;
     this.allCancels = `${this.group}/tasks/+/cancel`;
     this.allPresences = `${this.group}/workers/+/status`;
     this.allLoads = `${this.group}/workers/+/load`;
+  }
+
+  /** Where controllers ask for the end of one task. */
+  cancel(taskId: string): string {
+    return `${this.group}/tasks/${taskId}/cancel`;
   }
 
   /** The retained status of one task. */
@@ -48,12 +59,7 @@ export class Topics {
     return `${this.group}/tasks/${taskId}/status`;
   }
 
-  /** The cancels of one task. */
-  cancel(taskId: string): string {
-    return `${this.group}/tasks/${taskId}/cancel`;
-  }
-
-  /** The events of one task. */
+  /** What happens in the run of one task. */
   events(taskId: string): string {
     return `${this.group}/tasks/${taskId}/events`;
   }
@@ -93,10 +99,18 @@ export class Topics {
     if (!topic.startsWith(this.group + "/")) return null;
     const levels = topic.slice(this.group.length + 1).split("/");
     const [area, id, leaf] = levels;
-    if (area === "tasks" && levels.length === 1) return { kind: "tasks" };
+    if (levels.length === 1 && (area === "tasks" || area === "rejected")) {
+      return { kind: area };
+    }
     if (levels.length !== 3 || !id) return null;
-    if (area === "tasks" && (leaf === "status" || leaf === "cancel")) {
-      return { kind: leaf, taskId: id };
+    if (area === "tasks") {
+      switch (leaf) {
+        case "status":
+        case "cancel":
+        case "events":
+        case "output":
+          return { kind: leaf, taskId: id };
+      }
     }
     if (area !== "workers") return null;
     switch (leaf) {

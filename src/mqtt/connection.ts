@@ -41,6 +41,9 @@ const ANSWERS: ReadonlySet<string> = new Set([
   "unsuback",
 ]);
 
+/** Nobody is subscribed to the topic of what was published (MQTT 5, 2.4). */
+const NO_MATCHING_SUBSCRIBERS = 0x10;
+
 /** At most so many publications are under way, whatever the broker allows. */
 const MAX_UNDER_WAY = 100;
 
@@ -119,6 +122,8 @@ export class MqttConnection {
   /** Requests and publications that the broker has not answered. */
   #unanswered = 0;
   #nudging = false;
+  /** Identifiers of publications of which the broker has said that nobody is there. */
+  readonly #unheard = new Set<number>();
   /** PINGRESPs that have come with nothing else in between. */
   #pings = 0;
 
@@ -400,6 +405,11 @@ export class MqttConnection {
       if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
       const delivery = this.#held.receive(publish);
       if (delivery) this.#options.onDelivery?.(delivery);
+    } else if (
+      (packet.cmd === "puback" || packet.cmd === "pubrec") &&
+      packet.reasonCode === NO_MATCHING_SUBSCRIBERS
+    ) {
+      this.#unheard.add(packet.messageId!);
     } else if (packet.cmd === "pubrel") {
       this.#held.pubrel(packet.messageId!);
     } else if (packet.cmd === "connack" && !packet.sessionPresent) {
@@ -462,8 +472,10 @@ export class MqttConnection {
         retain: message.retain ?? false,
         properties: packetProperties(message.properties ?? {}),
       },
-      (error) => {
+      (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
+        const id = packet?.messageId;
+        if (id !== undefined && this.#unheard.delete(id)) message.onNobody?.();
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));

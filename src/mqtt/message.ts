@@ -52,6 +52,12 @@ export interface Outgoing {
    * is published on the topic is.
    */
   lane?: string;
+  /**
+   * Called when the broker says that nobody is subscribed to its topic (reason
+   * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only
+   * at QoS 1.
+   */
+  onNobody?(): void;
 }
 
 /**

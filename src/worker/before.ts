@@ -1,6 +1,6 @@
 /**
- * What has to be known before a worker connects: its broker, its keys, the
- * environment of its runs, and whether its id is free.
+ * What has to be known before a worker connects: its keys, the environment of
+ * its runs, and whether its id is free.
  *
  * @module
  */
@@ -12,12 +12,6 @@ import type { Topics } from "../messages/topics.ts";
 import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
 import type { Signals } from "./signals.ts";
 
-/** The worker cannot start; the message says why. */
-export class StartError extends Error {
-  /** The kind of error. */
-  override name = "StartError";
-}
-
 /** What the runs get of our environment; nothing that the configuration uses. */
 export function runEnvironment(): Record<string, string> {
   const environment: Record<string, string> = {};
@@ -26,44 +20,6 @@ export function runEnvironment(): Record<string, string> {
     if (value !== undefined) environment[name] = value;
   }
   return environment;
-}
-
-/**
- * The broker, with its files read.
- *
- * @throws {StartError} one of them cannot be read
- */
-export async function brokerOf({ mqtt }: Config): Promise<Broker> {
-  const broker: Broker = {
-    host: mqtt.host,
-    port: mqtt.port,
-    keepalive: mqtt.keepalive,
-    reconnectMin: mqtt.reconnect_min,
-    reconnectMax: mqtt.reconnect_max,
-  };
-  if (mqtt.username !== undefined) broker.username = mqtt.username;
-  if (mqtt.password !== undefined) broker.password = mqtt.password;
-  if (mqtt.websocket_path !== undefined) {
-    broker.websocketPath = mqtt.websocket_path;
-  }
-  if (mqtt.tls_enabled) {
-    broker.tls = {};
-    for (
-      const [name, path] of [
-        ["ca", mqtt.tls_ca_cert],
-        ["cert", mqtt.tls_client_cert],
-        ["key", mqtt.tls_client_key],
-      ] as const
-    ) {
-      if (path === undefined) continue;
-      try {
-        broker.tls[name] = await Deno.readTextFile(path);
-      } catch (error) {
-        throw new StartError(`Cannot read "${path}": ${error}`);
-      }
-    }
-  }
-  return broker;
 }
 
 /** The keys that requests must be signed with; null: with none. */

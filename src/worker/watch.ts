@@ -6,7 +6,7 @@
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
 import { version } from "../cli/version.ts";
-import { addressOf, type Config } from "../config/mod.ts";
+import { addressOf, type Config, ConfigError } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
 import type { Rejected } from "../messages/rejected.ts";
@@ -20,7 +20,6 @@ import type { Metrics } from "../metrics/registry.ts";
 import type { Traces } from "../metrics/traces.ts";
 import type { TaskObserver } from "../tasks/observer.ts";
 import type { Task } from "../tasks/task.ts";
-import { StartError } from "./before.ts";
 
 /** Passes on what happens to those who look at the worker. */
 export class Watch
@@ -34,7 +33,7 @@ export class Watch
   /**
    * Begins with what is switched on.
    *
-   * @throws {StartError} the address for metrics cannot be listened on
+   * @throws {ConfigError} the address for metrics cannot be listened on
    */
   static async begin(config: Config, log: Log): Promise<Watch> {
     const watch = new Watch();
@@ -131,7 +130,7 @@ export class Watch
       );
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      throw new StartError(
+      throw new ConfigError(
         `Cannot listen on ${listen} for metrics and health: ${error.message}; change metrics.listen`,
       );
     }

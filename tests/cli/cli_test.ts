@@ -4,7 +4,9 @@
  */
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
+import { Command } from "commander";
 import { freePort, ROOT, startArguments } from "../../dev/programs.ts";
+import { addClientCommands } from "../../src/cli/client_commands.ts";
 import { documentOf, SUBJECTS } from "../../src/cli/schema.ts";
 import { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
@@ -35,6 +37,15 @@ function cli(args: string[], options = {}): Promise<Result> {
   return deno([...startArguments(), ...args], options);
 }
 
+const CLIENT_COMMANDS = [
+  "submit",
+  "watch",
+  "tasks",
+  "workers",
+  "cancel",
+  "output",
+];
+
 const VALID = `mqtt:
   host: 127.0.0.1
 worker:
@@ -53,6 +64,39 @@ test("--help fits on one screen, has an example, and ends with 0", async () => {
   }
   assert.equal((await cli(["-h"])).stdout, stdout);
 });
+
+test("--help names every command", async () => {
+  const { stdout } = await cli(["--help"]);
+  for (const command of [...CLIENT_COMMANDS, "permissions", "keygen"]) {
+    assert.match(stdout, new RegExp(`^  .*\\b${command}\\b`, "m"));
+  }
+});
+
+for (const command of CLIENT_COMMANDS) {
+  test(`${command} --help fits on one screen, names every option, and has an example`, async () => {
+    const { code, stdout, stderr } = await cli([command, "--help"]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    const lines = stdout.split("\n");
+    assert.ok(lines.length <= 24, stdout);
+    assert.ok(lines.every((line) => line.length <= 80), stdout);
+    assert.ok(
+      stdout.includes(`\nExample:\n  ansible-worker ${command}`),
+      stdout,
+    );
+    const program = new Command();
+    addClientCommands(program, () => {});
+    const { options } = program.commands.find((one) => one.name() === command)!;
+    for (const { long, short } of options) {
+      // As a word of its own; "-v" also as "-v to -vvvvvv".
+      const names = short === "-v"
+        ? ["-v"]
+        : [long, short].filter((name) => name !== undefined);
+      for (const name of names) {
+        assert.match(stdout, new RegExp(`[\\s[]${name}[\\s,\\]]`), name);
+      }
+    }
+  });
+}
 
 test("--version prints the version of deno.json, and ends with 0", async () => {
   assert.deepEqual(await cli(["--version"]), {

@@ -16,15 +16,23 @@ export class Signer {
   readonly id: string;
   readonly pem: string;
   readonly jwk: string;
+  /** The private key, as keygen makes it. */
+  readonly privateJwk: string;
   readonly #private: CryptoKey;
 
   private constructor(
     id: string,
-    keys: { pem: string; jwk: string; privateKey: CryptoKey },
+    keys: {
+      pem: string;
+      jwk: string;
+      privateJwk: string;
+      privateKey: CryptoKey;
+    },
   ) {
     this.id = id;
     this.pem = keys.pem;
     this.jwk = keys.jwk;
+    this.privateJwk = keys.privateJwk;
     this.#private = keys.privateKey;
   }
 
@@ -35,6 +43,12 @@ export class Signer {
     return new Signer(id, {
       pem: await exportSPKI(publicKey),
       jwk: JSON.stringify(await exportJWK(publicKey)),
+      privateJwk: JSON.stringify({
+        ...await exportJWK(privateKey),
+        kid: id,
+        alg: "EdDSA",
+        use: "sig",
+      }),
       privateKey,
     });
   }

@@ -1,0 +1,71 @@
+/**
+ * `ansible-worker cancel`: has tasks ended, and says what became of each.
+ *
+ * @module
+ */
+import { Cancellation } from "../client/cancellation.ts";
+import { Interrupts } from "../client/interrupts.ts";
+import { jsonLine } from "../client/json_view.ts";
+import { Signature } from "../client/signature.ts";
+import { withClient } from "./client.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { EXIT } from "./exit_codes.ts";
+import { isTaskId } from "./task_ids.ts";
+
+/** What `cancel` takes. */
+export interface CancelOptions extends ClientOptions {
+  /** Why. */
+  reason?: string;
+  /** The private key to sign with. */
+  key?: string;
+}
+
+/**
+ * Cancels tasks.
+ *
+ * @returns the exit code: 0 if all of them are cancelled
+ */
+export function cancel(
+  given: readonly string[],
+  options: CancelOptions,
+): Promise<number> {
+  if (!given.every(isTaskId)) return Promise.resolve(1);
+  const taskIds = [...new Set(given)];
+  return withClient(options, {
+    work: async ({ topics, out, err, connect }) => {
+      const signature = await Signature.read(options.key);
+      const payloads = new Map(
+        await Promise.all(taskIds.map(async (id) =>
+          [
+            id,
+            await signature.ofCancel(id, { topics, reason: options.reason }),
+          ] as const
+        )),
+      );
+      using interrupts = new Interrupts();
+      const cancellation = new Cancellation(payloads, {
+        topics,
+        onEnd: (taskId, { text, message, isCancelled }) => {
+          if (options.json && message) out(jsonLine(message));
+          else (isCancelled ? out : err)(`${taskId}: ${text}`);
+        },
+        onWaiting: (taskId, text) => err(`${taskId}: ${text}`),
+      });
+      await using connection = await connect({
+        topics: cancellation.topics,
+        onMessage: (message) => cancellation.receive(message),
+        onLost: (reason) =>
+          err(`no connection to the broker: ${reason}; trying again`),
+      });
+      const allCancelled = await Promise.race([
+        cancellation.run(connection),
+        interrupts.next(),
+      ]);
+      if (allCancelled === undefined) {
+        err("left; what was asked for is under way");
+        return EXIT.left;
+      }
+      return allCancelled ? 0 : 1;
+    },
+  });
+}

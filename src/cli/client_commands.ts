@@ -1,0 +1,202 @@
+/**
+ * The commands for those who use a group: what they take, and their help, which
+ * fits on a screen.
+ *
+ * @module
+ */
+import { type Command, Option } from "commander";
+import type { CancelOptions } from "./cancel.ts";
+import {
+  addClientOptions,
+  CLIENT_HELP,
+  clientOptions,
+} from "./client_options.ts";
+import { EXIT } from "./exit_codes.ts";
+import type { SubmitOptions } from "./submit.ts";
+
+const SUBMIT_HELP =
+  `Usage: ansible-worker submit PLAYBOOK -i INVENTORY [options]
+
+Has a worker of the group run a playbook, and follows it.
+
+  -i, --inventory FILE   an inventory of the worker's, or hosts with a comma
+  -e, --extra-vars VARS  NAME=VALUE, a JSON object, or @FILE (YAML, JSON)
+  -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
+  -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
+  --id TASK_ID           an id of your own; sending it again runs nothing twice
+  --key FILE             sign with a key made by "ansible-worker keygen"
+  --follow | --detach    to the end (default), or until a worker has it
+  --json                 the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 success; 1 to 99 that of ansible-playbook; 100 failed otherwise;
+  101 cancelled; 102 time limit; 103 rejected; 104 no worker took it; 105 no
+  connection; 106 wrong command line or configuration; 130 left by Ctrl-C
+
+Example:
+  ansible-worker submit site.yml -i hosts.ini -e release=1.4.2 --limit web
+`;
+
+const WATCH_HELP = `Usage: ansible-worker watch [TASK_ID…] [options]
+
+Shows the tasks of the group, live; those that are named, until they have ended.
+In a pipe, it writes a line for each change.
+
+  --json   the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 these have ended, or Ctrl-C; 1 no connection; 2 wrong usage
+
+Example:
+  ansible-worker watch
+`;
+
+const TASKS_HELP = `Usage: ansible-worker tasks [options]
+
+Lists the tasks of the group: what runs, what waits, and what has ended, for as
+long as the broker keeps it (worker.status_retention).
+
+  --json   the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 done; 1 no connection; 2 wrong usage
+
+Example:
+  ansible-worker tasks --json | jq -r 'select(.state == "failed") | .task_id'
+`;
+
+const WORKERS_HELP = `Usage: ansible-worker workers [options]
+
+Lists the workers of the group: their slots, what waits there, their versions.
+
+  --json   the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 done; 1 no connection; 2 wrong usage
+
+Example:
+  ansible-worker workers
+`;
+
+const CANCEL_HELP = `Usage: ansible-worker cancel TASK_ID… [options]
+
+Has tasks ended, waits for it, and says what became of each.
+
+  --reason TEXT   told in the status of the task
+  --key FILE      sign with a key made by "ansible-worker keygen"
+  --json          the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 all are cancelled; 1 not all are, or no connection; 2 wrong usage;
+  130 left by Ctrl-C
+
+Example:
+  ansible-worker cancel 20260504-120000-ab12cd --reason "wrong release"
+`;
+
+const OUTPUT_HELP = `Usage: ansible-worker output TASK_ID [options]
+
+Prints what ansible-playbook prints in a task, until its end, if the worker
+publishes it (worker.publish_output). What was printed before is not kept.
+
+  --json   the messages as they are, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 done; 1 nothing or not all has come, or no connection; 2 wrong
+  usage; 130 left by Ctrl-C
+
+Example:
+  ansible-worker output 20260504-120000-ab12cd
+`;
+
+/**
+ * Adds them to the program.
+ *
+ * @param run gets what a command does, and its exit code
+ */
+export function addClientCommands(
+  program: Command,
+  run: (code: Promise<number>) => void,
+): void {
+  const add = (usage: string, help: string) => {
+    const command = addClientOptions(program.command(usage, { hidden: true }))
+      .allowExcessArguments(false);
+    command.helpInformation = () => help;
+    return command;
+  };
+
+  let verbosity = 0;
+  add("submit <playbook>", SUBMIT_HELP)
+    .requiredOption("-i, --inventory <file>")
+    .option("-e, --extra-vars <vars>", "", collect, [])
+    .option("-l, --limit <hosts>")
+    .option("-t, --tags <tags>", "", collect, [])
+    .option("--skip-tags <tags>", "", collect, [])
+    .option("-f, --forks <n>")
+    .option("-C, --check")
+    .option("-D, --diff")
+    .option("-v, --verbose")
+    .on("option:verbose", () => verbosity++)
+    .option("--timeout <seconds>")
+    .option("--id <task_id>")
+    .option("--key <file>")
+    .option("--follow")
+    .addOption(new Option("--detach").conflicts("follow"))
+    // 1 and 2 are exit codes of ansible-playbook's, too.
+    .exitOverride((error) => {
+      if (error.exitCode !== 0) error.exitCode = EXIT.usage;
+      throw error;
+    })
+    .action((playbook: string, _, command: Command) => {
+      const options = {
+        ...clientOptions<SubmitOptions>(command),
+        playbook,
+        verbosity,
+      };
+      run(import("./submit.ts").then(({ submit }) => submit(options)));
+    });
+
+  add("watch [task_ids...]", WATCH_HELP)
+    .action((taskIds: string[], _, command: Command) => {
+      const options = clientOptions(command);
+      run(import("./watch.ts").then(({ watch }) => watch(taskIds, options)));
+    });
+
+  add("tasks", TASKS_HELP).action((_, command: Command) => {
+    const options = clientOptions(command);
+    run(import("./tasks.ts").then(({ tasks }) => tasks(options)));
+  });
+
+  add("workers", WORKERS_HELP).action((_, command: Command) => {
+    const options = clientOptions(command);
+    run(import("./workers.ts").then(({ workers }) => workers(options)));
+  });
+
+  add("cancel <task_ids...>", CANCEL_HELP)
+    .option("--reason <text>")
+    .option("--key <file>")
+    .action((taskIds: string[], _, command: Command) => {
+      const options = clientOptions<CancelOptions>(command);
+      run(import("./cancel.ts").then(({ cancel }) => cancel(taskIds, options)));
+    });
+
+  add("output <task_id>", OUTPUT_HELP)
+    .action((taskId: string, _, command: Command) => {
+      const options = clientOptions(command);
+      run(
+        import("./task_output.ts").then(({ output }) =>
+          output(taskId, options)
+        ),
+      );
+    });
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

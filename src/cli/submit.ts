@@ -1,0 +1,203 @@
+/**
+ * `ansible-worker submit`: has a playbook run, and follows it.
+ *
+ * | exit code | meaning |
+ * | --- | --- |
+ * | 0 | success; with `--detach`, a worker has it |
+ * | 1 to 99 | failed: what ansible-playbook ended with |
+ * | 100 | failed in another way: refused, not started, killed |
+ * | 101 | cancelled |
+ * | 102 | ended by its time limit |
+ * | 103 | rejected |
+ * | 104 | no worker has taken it |
+ * | 105 | no connection to the broker, or it refuses |
+ * | 106 | the command line or the configuration is wrong |
+ * | 130 | left with Ctrl-C; the task goes on |
+ *
+ * @module
+ */
+import { type Colour, colourOf, painter } from "../client/colours.ts";
+import { Interrupts } from "../client/interrupts.ts";
+import { jsonLine, JsonView } from "../client/json_view.ts";
+import { Keyboard } from "../client/keyboard.ts";
+import { LiveView } from "../client/live_view.ts";
+import { PlainView } from "../client/plain_view.ts";
+import { counts, ending, failure } from "../client/progress.ts";
+import { type RequestFlags, requestOf } from "../client/request.ts";
+import { Signature } from "../client/signature.ts";
+import { type Over, Submission } from "../client/submission.ts";
+import { wrap } from "../client/text_width.ts";
+import type { TaskView } from "../client/views.ts";
+import { harmless, harmlessLines } from "../harmless.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
+import { type Client, withClient } from "./client.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { EXIT } from "./exit_codes.ts";
+
+/** What `submit` takes. */
+export interface SubmitOptions extends ClientOptions, RequestFlags {
+  /** The private key to sign with. */
+  key?: string;
+  /** Do not wait for the end. */
+  detach?: boolean;
+}
+
+/** What is asked at Ctrl-C. */
+const QUESTION = "c: cancel the task; l: leave, it goes on; other: follow it";
+
+/** Submits a task; returns the exit code. */
+export function submit(options: SubmitOptions): Promise<number> {
+  return withClient(options, {
+    codes: { usage: EXIT.usage, connection: EXIT.connection },
+    work: (client) => submitTo(client, options),
+  });
+}
+
+async function submitTo(
+  client: Client,
+  options: SubmitOptions,
+): Promise<number> {
+  const { topics, terminal, out, err } = client;
+  const { taskId, payload } = await requestOf(options);
+  const signature = await Signature.read(options.key);
+  const canAsk = terminal.isLive && !options.json && Keyboard.isThere;
+  let hasToldWhy = false;
+  const message = await signature.of(payload, {
+    type: "ansible-worker-request",
+    topics,
+    taskId,
+  });
+  let view: TaskView | null = null;
+  const submission = new Submission({ topics, taskId, payload: message }, {
+    onStatus: (status) => view?.status(status),
+    onEvent: (event) => {
+      if (failure(event) !== null) hasToldWhy = true;
+      view?.event(event);
+    },
+    onWaiting: (why) => view?.note(why),
+  });
+  // Before the connection, which may take a moment to say goodbye.
+  using interrupts = new Interrupts();
+  await using connection = await client.connect({
+    topics: submission.topics,
+    onMessage: (message) => submission.receive(message),
+    onLost: (reason) =>
+      view?.note(`no connection to the broker: ${reason}; trying again`),
+    onBack: () => view?.note(null),
+  });
+  if (!options.json && !options.detach) {
+    out(harmless(`${taskId}: ${options.playbook} on ${options.inventory}`));
+  }
+  const over = await (async () => {
+    using shown: TaskView = options.json
+      ? new JsonView(out, err)
+      : options.detach
+      ? new PlainView(() => {}, err)
+      : terminal.isLive
+      ? new LiveView(terminal)
+      : new PlainView(out, err);
+    view = shown;
+    await Promise.race([submission.publish(connection), submission.over]);
+    const settled = options.detach
+      ? Promise.race([submission.over, submission.taken.then(() => null)])
+      : submission.over;
+    for (;;) {
+      const over = await Promise.race([settled, interrupts.next().then(left)]);
+      if (over !== "left" || !canAsk) return over;
+      shown.question(QUESTION);
+      using keyboard = new Keyboard();
+      const answer = await Promise.race([
+        settled,
+        keyboard.key(),
+        interrupts.next().then(left),
+      ]);
+      shown.question(null);
+      if (typeof answer !== "string" || answer === "left") return answer;
+      if (answer === "l" || answer === "") return "left";
+      if (answer !== "c") continue;
+      shown.note("cancelling");
+      await connection.publish({
+        topic: topics.cancel(taskId),
+        payload: await signature.ofCancel(taskId, {
+          topics,
+          reason: "by its submitter",
+        }),
+        qos: 1,
+      });
+    }
+  })();
+  if (over === null) {
+    if (!options.json) out(taskId);
+    return EXIT.success;
+  }
+  if (over === "left") {
+    err(
+      `left; the task goes on. To see it: ansible-worker watch ${taskId}`,
+    );
+    return EXIT.left;
+  }
+  return report(over, { client, options, hasToldWhy });
+}
+
+function left(): "left" {
+  return "left";
+}
+
+/** Says how it ended; returns the exit code. */
+function report(
+  over: Over,
+  { client: { terminal, out, err }, options, hasToldWhy }: {
+    client: Client;
+    options: SubmitOptions;
+    hasToldWhy: boolean;
+  },
+): number {
+  switch (over.kind) {
+    case "unheard":
+      err(over.why);
+      return EXIT.unheard;
+    case "rejected": {
+      const { worker_id, reason, errors } = over.rejected;
+      if (options.json) out(jsonLine(over.rejected));
+      err(`rejected by ${worker_id}: ${reason}`);
+      for (const { path, message } of errors) {
+        err(path === "" ? `  ${message}` : `  ${path}: ${message}`);
+      }
+      return EXIT.rejected;
+    }
+    case "ended": {
+      const { status } = over;
+      if (!options.json) {
+        const paint = painter(terminal);
+        const { columns } = terminal.size();
+        const say = (text: string, colour: Colour | null) =>
+          wrap(text, columns).forEach((line) => out(paint(line, colour)));
+        // What the person has seen already is not told again.
+        if (status.error_message !== null && !hasToldWhy) {
+          say(harmlessLines(status.error_message.trimEnd()), "red");
+        }
+        say(ending(status), colourOf(status.state));
+        if (status.started_at !== null) {
+          say(counts(status, { all: true }), null);
+        }
+      }
+      return exitCodeOf(status);
+    }
+  }
+}
+
+function exitCodeOf({ state, return_code }: TaskStatus): number {
+  switch (state) {
+    case "success":
+      return EXIT.success;
+    case "cancelled":
+      return EXIT.cancelled;
+    case "timeout":
+      return EXIT.timeout;
+    default:
+      return return_code !== null && return_code >= 1 &&
+          return_code <= EXIT.mostOfAnsible
+        ? return_code
+        : EXIT.failed;
+  }
+}

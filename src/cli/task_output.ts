@@ -1,0 +1,76 @@
+/**
+ * `ansible-worker output`: what a task prints, while it runs.
+ *
+ * @module
+ */
+import { GroupView } from "../client/group_view.ts";
+import { Interrupts } from "../client/interrupts.ts";
+import { jsonLine } from "../client/json_view.ts";
+import { OutputReader } from "../client/output_reader.ts";
+import { harmlessLines } from "../harmless.ts";
+import { withClient } from "./client.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { EXIT } from "./exit_codes.ts";
+import { print } from "./output.ts";
+import { isTaskId } from "./task_ids.ts";
+
+/** Prints it until the end; returns the exit code. */
+export function output(
+  taskId: string,
+  options: ClientOptions,
+): Promise<number> {
+  if (!isTaskId(taskId)) return Promise.resolve(1);
+  return withClient(options, {
+    work: async ({ topics, out, err, connect }) => {
+      using interrupts = new Interrupts();
+      const view = new GroupView(topics);
+      const reader = new OutputReader({
+        onPiece: (piece) => {
+          if (options.json) return out(jsonLine(piece));
+          const to = Deno[piece.stream];
+          print(to, to.isTerminal() ? forTerminal(piece.text) : piece.text);
+        },
+        onGap: err,
+      });
+      await using _ = await connect({
+        topics: [topics.status(taskId), topics.output(taskId)],
+        onMessage: (message) => {
+          if (topics.parse(message.topic)?.kind === "output") {
+            return reader.receive(message.payload);
+          }
+          const change = view.receive(message);
+          if (change?.kind !== "status") return;
+          if (change.status.completed_at !== null) reader.ending();
+        },
+        onLost: (reason) =>
+          err(`no connection to the broker: ${reason}; trying again`),
+      });
+      const status = view.tasks.get(taskId);
+      if (!status) err(`${taskId} is not known yet; waiting for it`);
+      else if (status.completed_at !== null) {
+        err(
+          `${taskId} has ended already (${status.state}); its output was published while it ran, and is not kept`,
+        );
+        return 1;
+      }
+      const isOver = await Promise.race([
+        reader.over.then(() => true),
+        interrupts.next(),
+      ]);
+      if (!isOver) return EXIT.left;
+      if (reader.count > 0) return reader.isWhole ? 0 : 1;
+      err(
+        `${taskId} has ended, and ${
+          view.tasks.get(taskId)!.worker_id
+        } has published nothing of what it printed; worker.publish_output: true in its configuration switches that on`,
+      );
+      return 1;
+    },
+  });
+}
+
+/** Colours would be harmless, but not everything that looks like one. */
+function forTerminal(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return harmlessLines(text.replaceAll(/\u001b\[[\d;]*m/g, ""));
+}

@@ -1,0 +1,109 @@
+/**
+ * `ansible-worker watch`: the tasks of the group, live.
+ *
+ * @module
+ */
+import { Board } from "../client/board.ts";
+import { GroupView } from "../client/group_view.ts";
+import { Interrupts } from "../client/interrupts.ts";
+import { jsonLine } from "../client/json_view.ts";
+import { counts, elapsed, share, situation } from "../client/progress.ts";
+import { harmless } from "../harmless.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
+import { complain, withClient } from "./client.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { isTaskId } from "./task_ids.ts";
+
+/**
+ * Shows them until Ctrl-C or, if some were named, until these have ended;
+ * returns the exit code.
+ */
+export function watch(
+  taskIds: readonly string[],
+  options: ClientOptions,
+): Promise<number> {
+  if (!taskIds.every(isTaskId)) return Promise.resolve(1);
+  return withClient(options, {
+    work: async ({ topics, terminal, out, connect }) => {
+      using interrupts = new Interrupts();
+      const view = new GroupView(topics);
+      const arrivals = new Map<string, number>();
+      const isNamed = taskIds.length > 0;
+      const ended = Promise.withResolvers<void>();
+      using board = terminal.isLive && !options.json
+        ? new Board(terminal, topics.group)
+        : null;
+      const tell = (status: TaskStatus) => {
+        if (options.json) out(jsonLine(status));
+        else if (!board) out(line(status));
+      };
+      // What had ended before is not news, unless it was asked for.
+      let isEarly = true;
+      await using _ = await connect({
+        topics: [
+          ...(isNamed
+            ? taskIds.map((id) => topics.status(id))
+            : [topics.allStatuses]),
+          topics.allPresences,
+        ],
+        onMessage: (message) => {
+          const before = view.tasks.get(
+            message.topic.split("/").at(-2) ?? "",
+          );
+          const change = view.receive(message);
+          if (change?.kind === "status") {
+            const { status } = change;
+            arrivals.set(status.task_id, performance.now());
+            // After a reconnect all that is retained comes again.
+            const isNews = JSON.stringify(before) !== JSON.stringify(status) &&
+              !(isEarly && status.completed_at !== null && !isNamed);
+            if (isNews) tell(status);
+          }
+          board?.show(
+            view.inOrder().map((status) => ({
+              status,
+              at: arrivals.get(status.task_id) ?? 0,
+            })),
+            { workers: view.online().length },
+          );
+          const isOver = taskIds.every((id) =>
+            (view.tasks.get(id)?.completed_at ?? null) !== null
+          );
+          if (isNamed && isOver) ended.resolve();
+        },
+        onLost: (reason) => {
+          const text = `no connection to the broker: ${reason}; trying again`;
+          if (board) board.note(text);
+          else complain(harmless(text));
+        },
+        onBack: () => board?.note(null),
+      });
+      isEarly = false;
+      for (const id of taskIds) {
+        if (!view.tasks.has(id)) {
+          const text = `${id} is not known yet; waiting for it`;
+          if (board) board.note(text);
+          else complain(text);
+        }
+      }
+      await Promise.race([ended.promise, interrupts.next()]);
+      return 0;
+    },
+  });
+}
+
+/** A status on one line. */
+function line(status: TaskStatus): string {
+  const isActive = status.completed_at === null;
+  return harmless(
+    [
+      status.task_id,
+      status.state,
+      share(status),
+      elapsed({ status, at: performance.now() }),
+      status.worker_id,
+      ...(isActive ? [] : [counts(status)]),
+      situation(status),
+    ].filter(Boolean).join("  "),
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * `ansible-worker workers`: the workers of the group, and what they have to do.
+ *
+ * @module
+ */
+import { painter } from "../client/colours.ts";
+import { GroupView } from "../client/group_view.ts";
+import { jsonLine } from "../client/json_view.ts";
+import { table, textsOf } from "../client/table.ts";
+import { WORKER_COLUMNS } from "../client/tables.ts";
+import { withClient } from "./client.ts";
+import type { ClientOptions } from "./client_options.ts";
+
+/** Prints them; returns the exit code. */
+export function workers(options: ClientOptions): Promise<number> {
+  return withClient(options, {
+    work: async ({ topics, terminal, out, err, connect }) => {
+      const view = new GroupView(topics);
+      await using _ = await connect({
+        topics: [topics.allPresences, topics.allLoads],
+        onMessage: (message) => view.receive(message),
+      });
+      const workers = view.workers();
+      if (options.json) workers.forEach((presence) => out(jsonLine(presence)));
+      else if (workers.length === 0) {
+        err(
+          `no worker has ever been seen in ${topics.group}; compare group_name and topic_prefix with those of your workers`,
+        );
+      } else {
+        const { columns: width } = terminal.size();
+        const rows = workers.map((presence) => ({
+          presence,
+          load: view.loads.get(presence.worker_id),
+        }));
+        textsOf(
+          table(WORKER_COLUMNS, rows, { width, paint: painter(terminal) }),
+          width,
+        ).forEach(out);
+      }
+      return 0;
+    },
+  });
+}

@@ -1,0 +1,217 @@
+/**
+ * Cancels on their way: from publishing them to their effects.
+ *
+ * @module
+ */
+import { harmless } from "../harmless.ts";
+import { readAs } from "../messages/presence.ts";
+import {
+  excerpt,
+  type Rejected,
+  rejectedSchema,
+} from "../messages/rejected.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
+import type { Topics } from "../messages/topics.ts";
+import type { Incoming, Outgoing } from "../mqtt/mod.ts";
+import { GroupView } from "./group_view.ts";
+import { ending } from "./progress.ts";
+
+/** How long a worker may take before we say what we wait for. */
+const PATIENCE_MS = 5000;
+
+/** How long we wait at the most: longer than most runs take to end. */
+const MOST_MS = 60_000;
+
+/** What became of a cancel. */
+export interface CancelEnd {
+  /** For a person. */
+  text: string;
+  /** Whether the task is cancelled. */
+  isCancelled: boolean;
+  /** The message that says so. */
+  message: TaskStatus | Rejected | null;
+}
+
+const looseRejected = rejectedSchema.loose();
+
+/** Cancels on their way. */
+export class Cancellation {
+  /** What to subscribe to, before it runs. */
+  readonly topics: readonly string[];
+  readonly #topics: Topics;
+  readonly #payloads: ReadonlyMap<string, string>;
+  readonly #onEnd: (taskId: string, end: CancelEnd) => void;
+  readonly #onWaiting: (taskId: string, text: string) => void;
+  readonly #view: GroupView;
+  readonly #left: Set<string>;
+  readonly #over = Promise.withResolvers<void>();
+  #isUnderWay = false;
+  #allCancelled = true;
+
+  /**
+   * Cancels nothing yet.
+   *
+   * @param payloads the cancels, by their task ids
+   */
+  constructor(
+    payloads: ReadonlyMap<string, string>,
+    options: {
+      topics: Topics;
+      onEnd(taskId: string, end: CancelEnd): void;
+      onWaiting(taskId: string, text: string): void;
+    },
+  ) {
+    const { topics } = options;
+    this.#topics = topics;
+    this.#payloads = payloads;
+    this.#onEnd = options.onEnd;
+    this.#onWaiting = options.onWaiting;
+    this.#view = new GroupView(topics);
+    this.#left = new Set(payloads.keys());
+    this.topics = [
+      ...[...payloads.keys()].map((id) => topics.status(id)),
+      topics.rejected,
+      topics.allPresences,
+    ];
+  }
+
+  /** Takes note of a message. */
+  receive(message: Incoming): void {
+    if (this.#topics.parse(message.topic)?.kind === "rejected") {
+      this.#onRejected(message);
+      return;
+    }
+    const change = this.#view.receive(message);
+    if (
+      this.#isUnderWay && change?.kind === "status" &&
+      change.status.completed_at !== null
+    ) this.#onFinal(change.status);
+  }
+
+  /**
+   * Publishes the cancels, and waits for their effects.
+   *
+   * @returns whether all are cancelled
+   * @throws {PublishError} the broker refuses one
+   */
+  async run(
+    channel: { publish(message: Outgoing): Promise<void> },
+  ): Promise<boolean> {
+    for (const id of this.#left) {
+      const status = this.#view.tasks.get(id);
+      if (!status || status.completed_at === null) continue;
+      this.#end(id, {
+        text: `has ended already: ${ending(status)}`,
+        isCancelled: status.state === "cancelled",
+        message: status,
+      });
+    }
+    this.#isUnderWay = true;
+    await Promise.all([...this.#left].map((id) =>
+      channel.publish({
+        topic: this.#topics.cancel(id),
+        payload: this.#payloads.get(id)!,
+        qos: 1,
+      })
+    ));
+    const timers = [
+      setTimeout(() => this.#sayWhatIsAwaited(), PATIENCE_MS),
+      setTimeout(() => this.#giveUp(), MOST_MS),
+    ];
+    this.#endUnreachable();
+    await this.#over.promise;
+    timers.forEach(clearTimeout);
+    return this.#allCancelled;
+  }
+
+  #onFinal(status: TaskStatus): void {
+    this.#end(status.task_id, {
+      text: harmless(ending(status) + why(status)),
+      isCancelled: status.state === "cancelled",
+      message: status,
+    });
+  }
+
+  #onRejected({ payload }: Incoming): void {
+    const rejected = readAs(looseRejected, payload);
+    if (!rejected || rejected.task_id === null) return;
+    const ours = this.#payloads.get(rejected.task_id);
+    if (
+      ours === undefined ||
+      rejected.payload_excerpt !== excerpt(new TextEncoder().encode(ours))
+    ) return;
+    const [problem] = rejected.errors;
+    this.#end(rejected.task_id, {
+      text: harmless(
+        `the cancel was rejected by ${rejected.worker_id}: ${
+          problem?.message ?? rejected.reason
+        }`,
+      ),
+      isCancelled: false,
+      message: rejected,
+    });
+  }
+
+  /** Tasks of which nobody can answer for now. */
+  #endUnreachable(): void {
+    for (const id of this.#left) {
+      const status = this.#view.tasks.get(id);
+      if (!status) {
+        this.#end(id, {
+          text:
+            `no worker of ${this.#topics.group} has told of it; if it comes within a minute, it is cancelled`,
+          isCancelled: false,
+          message: null,
+        });
+        continue;
+      }
+      const worker = this.#view.presences.get(status.worker_id);
+      if (worker?.state !== "offline") continue;
+      this.#end(id, {
+        text: harmless(
+          `${status.state} on ${status.worker_id}, which is offline; the broker keeps the cancel for it, if it keeps its session`,
+        ),
+        isCancelled: false,
+        message: null,
+      });
+    }
+  }
+
+  #sayWhatIsAwaited(): void {
+    for (const id of this.#left) {
+      const { state, worker_id } = this.#view.tasks.get(id)!;
+      this.#onWaiting(
+        id,
+        harmless(`still ${state} on ${worker_id}; waiting for its end`),
+      );
+    }
+  }
+
+  #giveUp(): void {
+    for (const id of this.#left) {
+      const { state, worker_id } = this.#view.tasks.get(id)!;
+      this.#end(id, {
+        text: harmless(
+          `still ${state} on ${worker_id} after ${
+            MOST_MS / 1000
+          } s; look at that worker's log`,
+        ),
+        isCancelled: false,
+        message: null,
+      });
+    }
+  }
+
+  #end(taskId: string, end: CancelEnd): void {
+    if (!this.#left.delete(taskId)) return;
+    this.#allCancelled &&= end.isCancelled;
+    this.#onEnd(taskId, end);
+    if (this.#left.size === 0) this.#over.resolve();
+  }
+}
+
+/** Why it was cancelled; that it was is said already. */
+function why({ error_message }: TaskStatus): string {
+  const reason = error_message?.replace(/^cancelled(: |, )?/, "") ?? "";
+  return reason === "" ? "" : ` (${reason})`;
+}

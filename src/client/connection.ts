@@ -1,0 +1,107 @@
+/**
+ * A client's connection: a clean session, no will, and subscriptions that are
+ * made again after each loss.
+ *
+ * What is retained is asked for at QoS 0 and what is new at QoS 1: a broker
+ * sends all that is retained at once, and drops, at QoS 1, what is more than it
+ * would queue (mosquitto: 1,000 messages).
+ *
+ * @module
+ */
+import {
+  type Broker,
+  BrokerUnsuitableError,
+  type Incoming,
+  MqttConnection,
+  type Outgoing,
+} from "../mqtt/mod.ts";
+
+/** There is no connection to be had; the message says why. */
+export class NoConnectionError extends Error {
+  /** The kind of error. */
+  override name = "NoConnectionError";
+}
+
+/** What a client wants to hear. */
+export interface ClientEvents {
+  /** What to subscribe to. */
+  topics: readonly string[];
+  /** A message. */
+  onMessage(message: Incoming): void;
+  /** The connection is lost, and tried again. */
+  onLost?(reason: string): void;
+  /** It is there again, and everything retained has come again. */
+  onBack?(): void;
+}
+
+/** A client's connection. */
+export class ClientConnection implements AsyncDisposable {
+  readonly #connection: MqttConnection;
+
+  private constructor(connection: MqttConnection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Connects, once; later losses are tried again for ever.
+   *
+   * @returns when everything retained on the topics has come
+   * @throws {NoConnectionError} the broker cannot be reached, or refuses
+   */
+  static async open(
+    broker: Broker,
+    { topics, onMessage, onLost, onBack }: ClientEvents,
+  ): Promise<ClientConnection> {
+    const failed = Promise.withResolvers<never>();
+    let opened = false;
+    const connection = new MqttConnection({
+      broker,
+      clientId: `ansible-worker-client-${crypto.randomUUID().slice(0, 13)}`,
+      sessionExpiry: 0,
+      onConnect: async () => {
+        await Promise.all(topics.flatMap((topic) => [
+          connection.subscribe(topic, { qos: 0 }),
+          // Answered after what is retained has come.
+          connection.subscribe(topic, { qos: 1, retained: false }),
+        ]));
+      },
+      onReady: () => {
+        if (opened) onBack?.();
+      },
+      onLost: (reason) => {
+        if (opened) onLost?.(reason);
+        else failed.reject(new Error(reason));
+      },
+      onMessage,
+    });
+    try {
+      await Promise.race([connection.connect(), failed.promise]);
+    } catch (error) {
+      await connection.end();
+      throw new NoConnectionError(
+        error instanceof BrokerUnsuitableError
+          ? error.message
+          : `Cannot connect to the broker at ${broker.host}:${broker.port}: ${
+            (error as Error).message
+          }`,
+      );
+    }
+    opened = true;
+    return new ClientConnection(connection);
+  }
+
+  /**
+   * Publishes a message, now or when the connection is back.
+   *
+   * @returns settles when the broker has acknowledged it
+   * @throws {PublishError} the broker refused it
+   */
+  publish(message: Outgoing): Promise<void> {
+    return this.#connection.publish(message);
+  }
+
+  /** Closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.end();
+  }
+}

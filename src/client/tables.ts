@@ -1,0 +1,111 @@
+/**
+ * What is shown of tasks and of workers.
+ *
+ * @module
+ */
+import type { Load, Presence } from "../messages/presence.ts";
+import { colourOf } from "./colours.ts";
+import { elapsed, type Seen, share, situation } from "./progress.ts";
+import type { Column } from "./table.ts";
+
+/** A time as people write it; UTC, as in the messages. */
+function time(text: string): string {
+  return text.slice(0, 19).replace("T", " ") + "Z";
+}
+
+/** Tasks. */
+export const TASK_COLUMNS: readonly Column<Seen>[] = [
+  // As long as the ids that we make: cut, it could not be cancelled.
+  { title: "TASK", text: ({ status }) => status.task_id, least: 22 },
+  {
+    title: "STATE",
+    text: ({ status }) => status.state,
+    colour: ({ status }) => colourOf(status.state),
+  },
+  { title: "DONE", text: ({ status }) => share(status), drop: 1 },
+  { title: "TIME", text: (seen) => elapsed(seen), drop: 2 },
+  {
+    title: "WORKER",
+    text: ({ status }) => status.worker_id,
+    least: 8,
+    drop: 4,
+  },
+  {
+    title: "PLAYBOOK",
+    text: ({ status }) => status.playbook,
+    least: 8,
+    drop: 5,
+  },
+  {
+    title: "CREATED",
+    text: ({ status }) => time(status.created_at),
+    drop: 6,
+  },
+  {
+    title: "NOW",
+    text: ({ status }) => situation(status),
+    least: 20,
+    drop: 3,
+  },
+];
+
+/** Tasks that are watched. */
+export const WATCH_COLUMNS: readonly Column<Seen>[] = TASK_COLUMNS.filter((
+  { title },
+) => title !== "CREATED");
+
+/** A worker, by what it says of itself. */
+export interface WorkerRow {
+  /** Its presence. */
+  presence: Presence;
+  /** Its load, if it has told it. */
+  load: Load | undefined;
+}
+
+/** Workers. */
+export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
+  { title: "WORKER", text: ({ presence }) => presence.worker_id, least: 8 },
+  {
+    title: "STATE",
+    text: ({ presence }) => presence.state,
+    colour: ({ presence }) => presence.state === "online" ? "green" : "yellow",
+  },
+  {
+    title: "FREE",
+    text: ({ presence, load }) =>
+      presence.state === "online" && load
+        ? `${load.free_slots}/${presence.slots}`
+        : `-/${presence.slots}`,
+    drop: 1,
+  },
+  {
+    title: "WAITING",
+    text: ({ presence, load }) =>
+      presence.state === "online" && load ? String(load.queued) : "-",
+    drop: 2,
+  },
+  { title: "HOST", text: ({ presence }) => presence.host, least: 8, drop: 6 },
+  { title: "VERSION", text: ({ presence }) => presence.version, drop: 5 },
+  {
+    title: "ANSIBLE",
+    text: ({ presence }) => presence.ansible_version,
+    drop: 4,
+  },
+  {
+    title: "SINCE",
+    text: ({ presence }) => time(presence.started_at),
+    drop: 3,
+  },
+];
+
+/** How a group is, on one line. */
+export function summary(
+  group: string,
+  { workers, states }: { workers: number; states: readonly string[] },
+): string {
+  const count = (state: string) =>
+    states.filter((other) => other === state).length;
+  return `${group}: ${workers} ${
+    workers === 1 ? "worker" : "workers"
+  } online, ${count("running")} running, ${count("queued")} queued`;
+}

@@ -1,0 +1,46 @@
+/**
+ * From the configuration to the broker, with its files read.
+ *
+ * @module
+ */
+import type { Broker } from "../mqtt/mod.ts";
+import { ConfigError } from "./problems.ts";
+import type { Config } from "./schema.ts";
+
+/**
+ * The broker.
+ *
+ * @throws {ConfigError} one of its files cannot be read
+ */
+export async function brokerOf(mqtt: Config["mqtt"]): Promise<Broker> {
+  const broker: Broker = {
+    host: mqtt.host,
+    port: mqtt.port,
+    keepalive: mqtt.keepalive,
+    reconnectMin: mqtt.reconnect_min,
+    reconnectMax: mqtt.reconnect_max,
+  };
+  if (mqtt.username !== undefined) broker.username = mqtt.username;
+  if (mqtt.password !== undefined) broker.password = mqtt.password;
+  if (mqtt.websocket_path !== undefined) {
+    broker.websocketPath = mqtt.websocket_path;
+  }
+  if (mqtt.tls_enabled) {
+    broker.tls = {};
+    for (
+      const [name, path] of [
+        ["ca", mqtt.tls_ca_cert],
+        ["cert", mqtt.tls_client_cert],
+        ["key", mqtt.tls_client_key],
+      ] as const
+    ) {
+      if (path === undefined) continue;
+      try {
+        broker.tls[name] = await Deno.readTextFile(path);
+      } catch (error) {
+        throw new ConfigError(`Cannot read "${path}": ${error}`);
+      }
+    }
+  }
+  return broker;
+}
