@@ -126,6 +126,7 @@ export function addClientCommands(
 ): void {
   const add = (usage: string, help: string) => {
     const command = addClientOptions(program.command(usage, { hidden: true }))
+      .description(help.split("\n")[2]!)
       .allowExcessArguments(false);
     command.helpInformation = () => help;
     return command;

@@ -28,11 +28,12 @@ Commands, each with a --help of its own:
   submit, cancel         have a playbook run by a worker of the group; end a run
   watch, output          see tasks live; see what one prints
   tasks, workers         list the tasks of the group, and its workers
+  doctor                 look for what is wrong, and say what to do
   permissions, keygen    narrow permissions for a worker; a key to sign with
+  schema, completions    what messages look like; completions for a shell
 
 Example:
   ansible-worker --validate -c config.yaml && ansible-worker -c config.yaml
-  ansible-worker submit site.yml -i hosts.ini
 
 Exit codes: 0 done; 1 a problem with the configuration or at the start;
 2 a wrong command line. Every key is explained in config.example.yaml.`;

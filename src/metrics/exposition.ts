@@ -85,6 +85,7 @@ export class Counter extends Metric {
     this.#at(labels).value++;
   }
 
+  /** See `Metric`. */
   protected override samples(): [string, Labels, number][] {
     return [...this.#values.values()].map((
       { labels, value },
@@ -103,12 +104,17 @@ export class Counter extends Metric {
 export class Gauge extends Metric {
   readonly #read: () => [Labels, number][];
 
-  /** @param options.read the labels and the value of each series */
+  /**
+   * One that is read.
+   *
+   * @param options.read the labels and the value of each series
+   */
   constructor(options: Description & { read(): [Labels, number][] }) {
     super("gauge", options);
     this.#read = options.read;
   }
 
+  /** See `Metric`. */
   protected override samples(): [string, Labels, number][] {
     return this.#read().map(([labels, value]) => ["", labels, value]);
   }
@@ -121,7 +127,11 @@ export class Histogram extends Metric {
   #count = 0;
   #sum = 0;
 
-  /** @param options.bounds rising; infinity is added */
+  /**
+   * With nothing observed.
+   *
+   * @param options.bounds rising; infinity is added
+   */
   constructor(options: Description & { bounds: readonly number[] }) {
     super("histogram", options);
     this.#bounds = options.bounds;
@@ -137,6 +147,7 @@ export class Histogram extends Metric {
     }
   }
 
+  /** See `Metric`. */
   protected override samples(): [string, Labels, number][] {
     return [
       ...this.#bounds.map((bound, i): [string, Labels, number] => [

@@ -34,8 +34,8 @@ export type Value =
 /** The program and all its commands, each with what may follow it. */
 export function branchesOf(program: Command, path: string[] = []): Branch[] {
   const help = program.createHelp();
-  const commands = help.visibleCommands(program)
-    .filter((command) => command.name() !== "help");
+  // All of them: the program's own help names them in a way of its own.
+  const { commands } = program;
   return [
     {
       path,
