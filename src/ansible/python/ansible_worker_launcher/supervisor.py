@@ -26,6 +26,11 @@ PR_SET_CHILD_SUBREAPER = 36
 # How much may wait to be read by the worker before the run has to wait.
 MOST_BUFFERED = 1 << 20
 CHUNK = 1 << 16
+# How long pipes that can wait are left alone after they were read, so that not
+# every line of Ansible's wakes this process and the worker; and how long they
+# are not after one was full, since then the run may have to wait for us.
+REST_SECONDS = 0.05
+NO_REST_SECONDS = 0.5
 TAIL = 16384
 # How long what is left of a run has between SIGTERM and SIGKILL at the most.
 LAST_SECONDS = 1.0
@@ -77,6 +82,10 @@ class Supervisor:
         self.names = {}
         self.tails = {"stdout": b"", "stderr": b""}
         self.events = b""
+        # What is read may be out of order for as long as it is left alone, which
+        # nobody sees unless it is what the run prints.
+        self.patient = {"event"} if job.get("output") else {*self.tails, "event"}
+        self.rest_until = self.no_rest_until = 0.0
         self.commands = rest
         self.outgoing = bytearray()
         self.reader_gone = False
@@ -98,28 +107,18 @@ class Supervisor:
 
     def watch(self, fd, name):
         os.set_blocking(fd, False)
-        if name != "event":
-            try:
-                fcntl.fcntl(fd, 1031, 1 << 18)  # F_SETPIPE_SZ
-            except OSError:
-                pass
+        try:
+            fcntl.fcntl(fd, 1031, 1 << 18)  # F_SETPIPE_SZ
+        except OSError:
+            pass
         self.names[fd] = name
-        self.selector.register(fd, selectors.EVENT_READ)
 
     # ---- the loop
 
     def loop(self):
         self.obey(b"")
-        paused = False
         while True:
-            full = len(self.outgoing) > MOST_BUFFERED
-            if full != paused:
-                paused = full
-                for fd in self.names:
-                    if full:
-                        self.selector.unregister(fd)
-                    else:
-                        self.selector.register(fd, selectors.EVENT_READ)
+            self.listen()
             self.flush()
             for key, _ in self.selector.select(self.timeout()):
                 if key.fd == self.woken_r:
@@ -127,7 +126,7 @@ class Supervisor:
                 elif key.fd == 0:
                     self.read_commands()
                 elif key.fd in self.names:
-                    self.read(key.fd)
+                    self.rest(self.names[key.fd], self.read(key.fd))
             self.output.flush_in_time()
             self.reap()
             self.pursue()
@@ -154,9 +153,36 @@ class Supervisor:
         os.set_blocking(1, True)
         return 0
 
+    def listen(self):
+        """Listens to the pipes of the run, but to none while the worker has a
+        lot to read, and not to those that are left alone."""
+        full = len(self.outgoing) > MOST_BUFFERED
+        resting = time.monotonic() < self.rest_until
+        listened_to = self.selector.get_map()
+        for fd, name in self.names.items():
+            wanted = not full and not (resting and name in self.patient)
+            if wanted and fd not in listened_to:
+                self.selector.register(fd, selectors.EVENT_READ)
+            elif not wanted and fd in listened_to:
+                self.selector.unregister(fd)
+
+    def rest(self, name, size):
+        """Leaves the pipes that can wait alone for a moment, after one of them
+        had so many bytes."""
+        now = time.monotonic()
+        if size >= CHUNK:
+            self.no_rest_until = now + NO_REST_SECONDS
+        elif size > 0 and name in self.patient and now > self.no_rest_until:
+            self.rest_until = now + REST_SECONDS
+
+    def resting(self):
+        """Seconds until nothing is left alone any more; None if nothing is."""
+        left = self.rest_until - time.monotonic()
+        return left if left > 0 else None
+
     def timeout(self):
-        waits = [w for w in (self.output.wait(), self.ending()) if w is not None]
-        return min(waits, default=None)
+        waits = (self.output.wait(), self.resting(), self.ending())
+        return min((w for w in waits if w is not None), default=None)
 
     def ending(self):
         """Seconds until an end is to be looked after; None if there is none."""
@@ -252,12 +278,12 @@ class Supervisor:
     # ---- from the run, to the worker
 
     def read(self, fd):
-        """Reads once from a pipe of the run; False if there was nothing."""
+        """Reads once from a pipe of the run, and returns how many bytes."""
         name = self.names[fd]
         try:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
-            return False
+            return 0
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
@@ -269,16 +295,16 @@ class Supervisor:
             except KeyError:
                 pass
             os.close(fd)
-            return False
+            return 0
         if name == "event":
             self.events += data
             *lines, self.events = self.events.split(b"\n")
             for line in lines:
                 self.outgoing += b'{"type":"event","event":' + line + b"}\n"
-            return True
+            return len(data)
         self.tails[name] = (self.tails[name] + data)[-TAIL:]
         self.output.add(name, data)
-        return True
+        return len(data)
 
     def tail(self, name):
         return self.tails[name].decode("utf-8", "replace")
