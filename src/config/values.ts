@@ -84,16 +84,18 @@ export function host() {
 export function listenAddress() {
   const message =
     "must be an address and a port, such as 127.0.0.1:9464, [::1]:9464, or :9464 for all IPv4 addresses";
-  return z.string(message).refine((text) => addressOf(text) !== null, message);
+  return z.string(message).regex(LISTEN, message)
+    .refine((text) => addressOf(text) !== null, message);
 }
+
+const LISTEN =
+  /^(?:(\d{1,3}(?:\.\d{1,3}){3})?|\[([0-9A-Fa-f:.]+)\]):(\d{1,5})$/;
 
 /** The parts of a `listenAddress()`; null for what is none. */
 export function addressOf(
   text: string,
 ): { hostname: string; port: number } | null {
-  const [, v4, v6, digits] =
-    /^(?:(\d{1,3}(?:\.\d{1,3}){3})?|\[([0-9A-Fa-f:.]+)\]):(\d{1,5})$/
-      .exec(text) ?? [];
+  const [, v4, v6, digits] = LISTEN.exec(text) ?? [];
   const port = Number(digits);
   if (!(port >= 1 && port <= 65_535)) return null;
   const hostname = v6 ?? v4 ?? "0.0.0.0";
