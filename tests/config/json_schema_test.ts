@@ -37,6 +37,8 @@ const KEYS = Object.entries(sections).flatMap(([section, { shape }]) =>
 
 /** What stands at each key, one after the other; none has a variable in it. */
 const CANDIDATES: unknown[] = [
+  "127.0.0.1:9464",
+  "[::1]:9464",
   null,
   true,
   -1,
