@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { count } from "./junit.ts";
 import { ROOT } from "./programs.ts";
 import { setUp } from "./set_up.ts";
 
@@ -27,13 +28,4 @@ try {
   if (code !== 0 || passed === 0) Deno.exitCode = 1;
 } finally {
   await Deno.remove(report);
-}
-
-/** Counts the test cases of a report; steps count as part of their tests. */
-function count(xml: string): { passed: number; failed: number } {
-  const cases = xml.match(/<testcase\b[^>]*?(\/>|>[\s\S]*?<\/testcase>)/g) ??
-    [];
-  const failed = cases.filter((one) => /<(failure|error)\b/.test(one)).length;
-  const skipped = cases.filter((one) => /<skipped\b/.test(one)).length;
-  return { passed: cases.length - failed - skipped, failed };
 }

@@ -9,7 +9,7 @@ import { Worker } from "../harness/worker.ts";
 const GRACE = 1;
 
 /** The time limit of a run, in seconds. */
-const LIMIT = 3;
+const LIMIT = 6;
 
 /** Runs that do not want to end. */
 const STUBBORN: Record<string, string> = {

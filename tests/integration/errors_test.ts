@@ -226,7 +226,7 @@ Deno.test({
     assert.ok(!worker.log.includes("hidden-from"));
     const parse = await run("parse.yml");
     assert.equal(parse.return_code, 4);
-    assert.match(parse.error_message!, /ERROR!.*(YAML|syntax)/s);
+    assert.match(parse.error_message!, /ERROR[!\]].*(YAML|syntax)/s);
     assert.equal(await worker.stop(), 0);
   },
 });

@@ -8,7 +8,7 @@ callback (``callback_plugins/ansible_worker.py``).
 import json
 import os
 
-from . import totals
+from . import totals, versions
 
 # Ansible's columns and ours.
 COLUMNS = {
@@ -98,7 +98,7 @@ _executor = None
 
 def executor_parts():
     """Inventory, variable manager and loader of the run."""
-    return _executor._inventory, _executor._variable_manager, _executor._loader
+    return versions.executor_parts(_executor)
 
 
 def _remember_executor():
@@ -116,17 +116,18 @@ def _remember_executor():
 
 def failed(result, ignored):
     """A host has failed a task, or was not reached."""
-    host = result._host.get_name()
+    of, task, values = versions.parts_of(result)
+    host = of.get_name()
     last = EVENTS.last.get(host)
     if last == "rescued":
-        totals.rescuing(result._task)
+        totals.rescuing(task)
     elif not ignored and last in ("failures", "dark"):
         EVENTS.send({
             "event": "failure",
             "host": cut(host)[:200],
-            "task": name_of(result._task),
+            "task": name_of(task),
             "unreachable": last == "dark",
-            "message": failure_text(result._result),
+            "message": failure_text(values),
         })
     EVENTS.progress()
 
@@ -157,8 +158,7 @@ def failure_text(result):
         if not text or not str(text).strip():
             continue
         parts.append(cut(str(text).strip()))
-        if key in ("msg", "reason") and parts[0] not in (
-                "non-zero return code", "MODULE FAILURE"):
+        if key in ("msg", "reason") and not versions.says_little(parts[0]):
             break
         if len(parts) == 2:
             break

@@ -14,7 +14,7 @@ import os
 import time
 from datetime import datetime, timezone
 
-from . import counters
+from . import counters, versions
 
 # What begins a result in the accounting, and what it is called.
 STATES = {
@@ -76,11 +76,12 @@ class Results:
 
     def result(self, result):
         """A host has a result; if it is counted, it is told."""
-        host = result._host.get_name()
+        of, task, values = versions.parts_of(result)
+        host = of.get_name()
         mine = [entry for entry in self.counted if entry["host"] == host]
         self.counted = [e for e in self.counted if e["host"] != host]
         for entry in mine:
-            self.tell(entry, result._task, result._result)
+            self.tell(entry, task, values)
 
     def settle(self, task=None):
         """Tells what was counted and had no callback of its own."""

@@ -53,13 +53,11 @@ def become_playbook(job, here, parent_of_tmp):
         results.install(counters.EVENTS, here)
     if not job.get("inventory_programs"):
         versions.run_no_inventory_programs()
-    arguments = list(job["argv"])
-    if job.get("extra_vars") is not None:
-        # In the arguments of this process they are in no process list: the
-        # kernel shows those that the launcher was started with.
-        wrapped = versions.as_data(json.loads(job["extra_vars"]))
-        arguments.insert(0, "--extra-vars=" + json.dumps(wrapped))
-    sys.argv[1:] = arguments
+    extra_vars = job.get("extra_vars")
+    versions.take_as_data({} if extra_vars is None else json.loads(extra_vars))
+    # Of this process only: the kernel shows the arguments that the launcher was
+    # started with.
+    sys.argv[1:] = job["argv"]
     if job.get("vault_password") is not None:
         # In this process and its forks only: a file, an argument or a variable
         # could be read by what the playbook starts.

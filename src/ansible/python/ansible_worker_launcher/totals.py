@@ -6,6 +6,8 @@ handlers, rescues). What ends early (failed hosts, ``meta: end_play``) makes it
 too large; it never shrinks while the run goes on.
 """
 
+from . import versions
+
 
 class Totals:
     def __init__(self):
@@ -53,12 +55,14 @@ def install(events):
 
 
 def start_batch(iterator, play, done):
-    hosts = len(iterator._host_states)
-    per_host, once = count_all(iterator._blocks[1:])
+    set_up, blocks, names = versions.iterator_parts(iterator)
+    hosts = len(names)
+    per_host, once = count_all(blocks)
     facts = sum(
-        1 for name in iterator._host_states
-        if gathers_facts(iterator, play, name) and iterator._blocks[0].has_tasks()
-    )
+        1 for name in names
+        if gathers_facts(iterator, play, name) and set_up.has_tasks())
+    if versions.validates_arguments(play):
+        per_host += 1
     TOTALS.before = done
     TOTALS.batch = per_host * hosts + once + facts
     TOTALS.notified.clear()
@@ -80,9 +84,7 @@ def gathers_facts(iterator, play, host_name):
     if gathering == "explicit":
         return wanted is not None and boolean(wanted, strict=False)
     if gathering == "smart":
-        cache = getattr(iterator._variable_manager, "_fact_cache", {})
-        known = cache.get(host_name, {}).get("_ansible_facts_gathered", False)
-        return implied and not known
+        return implied and not versions.knows_facts_of(iterator, host_name)
     return implied
 
 
@@ -148,6 +150,8 @@ def expect_plays(playbook, executor_parts):
             for block in play.compile() if isinstance(block, Block))
         wanted = play.gather_facts
         if wanted is None or wanted is True:
+            per_host += 1
+        if versions.validates_arguments(play):
             per_host += 1
         TOTALS.later.append([per_host, hosts, once])
 

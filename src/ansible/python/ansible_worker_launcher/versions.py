@@ -1,4 +1,8 @@
-"""Where releases of ansible-core differ, or may come to differ."""
+"""Where releases of ansible-core differ, or may come to differ.
+
+All that reaches into Ansible further than it documents is here, or wraps a
+method that all releases have. Seen to work from 2.14 to 2.21.
+"""
 
 import atexit
 import importlib
@@ -82,6 +86,11 @@ def ansible_version():
     return __version__
 
 
+def release():
+    """The release as numbers that can be compared, such as ``(2, 14)``."""
+    return tuple(int(part) for part in ansible_version().split(".")[:2])
+
+
 def made_from():
     """What a process that has imported Ansible depends on: its release, and the
     files where it looks for its configuration. Only the first of these counts
@@ -104,6 +113,52 @@ def made_from():
         except OSError:
             marks.append((file,))
     return marks
+
+
+def parts_of(result):
+    """The host, the play task and the values of a result.
+
+    Before 2.19 they had private names only, which 2.23 is to deprecate.
+    """
+    if hasattr(result, "host"):
+        return result.host, result.task, result.result
+    return result._host, result._task, result._result
+
+
+def says_little(message):
+    """Whether a failure's message needs what the program has printed with it."""
+    # 2.20 has made a sentence of it.
+    return "non-zero return code" in message or message.startswith(
+        "MODULE FAILURE")
+
+
+def executor_parts(executor):
+    """Inventory, variable manager and loader of a PlaybookExecutor."""
+    return executor._inventory, executor._variable_manager, executor._loader
+
+
+def iterator_parts(iterator):
+    """What stands before a play's tasks, its tasks, and the names of its hosts.
+
+    :returns: a block, a list of blocks, a list of names
+    """
+    return iterator._blocks[0], iterator._blocks[1:], list(iterator.host_states)
+
+
+def knows_facts_of(iterator, host_name):
+    """Whether a host's facts were gathered already."""
+    manager = iterator._variable_manager
+    if hasattr(manager, "_facts_gathered_for_host"):
+        return manager._facts_gathered_for_host(host_name)
+    # Before 2.19.
+    facts = manager._fact_cache.get(host_name, {})
+    return facts.get("_ansible_facts_gathered", False)
+
+
+def validates_arguments(play):
+    """Whether a play's own variables are checked before its tasks, from 2.20 on:
+    one result more per host."""
+    return bool(getattr(play, "validate_argspec", None))
 
 
 def give_up_local_tmp():
@@ -131,9 +186,73 @@ def use_local_tmp(path):
     constants.DEFAULT_LOCAL_TMP = path
 
 
-def as_data(extra_vars):
-    """Wraps variables so that no text in them is ever a template."""
-    return {"__ansible_unsafe": extra_vars}
+def take_as_data(extra_vars):
+    """Gives this run its extra variables, and makes data of all that a message
+    has a part in: no text in it is ever a template.
+
+    What stands in an argument is trusted by releases from 2.19 on, and `-e` takes
+    no other shape that all of them read as data. So the variables do not travel
+    in one: they are put where the arguments' would be kept. What Ansible makes
+    variables of by itself (``ansible_run_tags``, ``ansible_limit``, …) it would
+    template in every release.
+
+    :param extra_vars: a dictionary of what JSON can say
+    """
+    from ansible.errors import AnsibleError
+    from ansible.utils import vars as utils
+    from ansible.utils.unsafe_proxy import wrap_var
+    from ansible.vars import manager
+
+    data = wrap_var(extra_vars)
+    # Inventory plugins, which may ask too, are not imported yet.
+    for module in (utils, manager):
+        module.load_extra_vars = lambda loader: data
+    init = manager.VariableManager.__init__
+
+    def init_with_data(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        options = getattr(self, "_options_vars", None)
+        if options is None or self.extra_vars is not data:
+            # Without its variables a playbook could do anything.
+            raise AnsibleError(
+                "ansible-core %s does not take variables in a way that the "
+                "worker knows: nothing was run" % ansible_version())
+        self._options_vars = {
+            name: value if name == "ansible_version" else wrap_var(value)
+            for name, value in options.items()
+        }
+
+    manager.VariableManager.__init__ = init_with_data
+    if release() < (2, 19):
+        keep_paths_data()
+
+
+def keep_paths_data():
+    """Lets a path that is made of data be data, too.
+
+    Before 2.19 text knows by its type that it is data, and a path that is joined
+    from it is plain text. The path of an `include_tasks` is then templated for a
+    second time.
+    """
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    path_dwim = DataLoader.path_dwim
+    path_dwim_relative = DataLoader.path_dwim_relative
+
+    def kept(path, *parts):
+        return wrap_var(path) if any(
+            hasattr(part, "__UNSAFE__") for part in parts) else path
+
+    def kept_path_dwim(self, given):
+        return kept(path_dwim(self, given), given)
+
+    def kept_path_dwim_relative(self, path, dirname, source, *args, **kwargs):
+        found = path_dwim_relative(self, path, dirname, source, *args, **kwargs)
+        return kept(found, path, dirname, source)
+
+    DataLoader.path_dwim = kept_path_dwim
+    DataLoader.path_dwim_relative = kept_path_dwim_relative
 
 
 def run_no_inventory_programs():
