@@ -17,7 +17,13 @@ export interface Group {
 
 /** The columns of the table. */
 export const GROUPS: readonly Group[] = [
-  { name: "counters", files: ["tests/integration/counters_test.ts"] },
+  {
+    name: "counters",
+    files: [
+      "tests/integration/counters_test.ts",
+      "tests/integration/events_test.ts",
+    ],
+  },
   {
     name: "data",
     files: [

@@ -94,8 +94,9 @@ async function printed(
       extra_vars: JSON.stringify(extraVars),
       vault_password: null,
       kill_grace: 1,
+      events: false,
       output: null,
-    }, () => {});
+    }, { onEvent() {}, onOutput() {} });
     return {
       code: exit.return_code,
       stdout: plain(exit.stdout_tail),
