@@ -40,7 +40,8 @@ Deno.test("the documented examples are messages of the contract, fields in order
 });
 
 Deno.test("the documented examples are valid by the printed schemas", () => {
-  for (const name of ["request", "status", "cancel", "rejected", "presence"]) {
+  const names = ["request", "status", "cancel", "event", "output", "rejected"];
+  for (const name of [...names, "presence"]) {
     assert.equal(objection(name, example(name)), null, name);
   }
 });
