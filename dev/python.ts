@@ -9,23 +9,34 @@
 /**
  * Makes sure that a package is there; says so where it has to be installed.
  *
- * @param requirement such as `paho-mqtt==2.1.0`
+ * @param requirement such as `paho-mqtt==2.1.0`, or `ansible-core~=2.19.0` for
+ * the newest 2.19
+ * @param options.base the interpreter that the environment is made with; each
+ * has environments of its own
  * @returns the Python that has it
  * @throws it cannot be installed
  */
-export async function pythonWith(requirement: string): Promise<string> {
+export async function pythonWith(
+  requirement: string,
+  { base = "python3" }: { base?: string } = {},
+): Promise<string> {
   const cache = Deno.env.get("XDG_CACHE_HOME") ??
     `${Deno.env.get("HOME")}/.cache`;
-  const directory = `${cache}/ansible-worker/${requirement}`;
+  const directory = `${cache}/ansible-worker/${requirement}${
+    base === "python3" ? "" : base.replaceAll("/", "-")
+  }`;
   const python = `${directory}/bin/python`;
-  const [name, release] = requirement.split("==") as [string, string];
+  const [name, release] = requirement.split(/[=~]=/) as [string, string];
+  const there = requirement.includes("~=")
+    ? `.startswith("${release.replace(/[^.]*$/, "")}")`
+    : ` == "${release}"`;
   const check =
-    `from importlib.metadata import version as v; assert v("${name}") == "${release}"`;
+    `from importlib.metadata import version as v; assert v("${name}")${there}`;
   if (await runs(python, ["-c", check])) return python;
   console.log(`Installing ${requirement} into ${directory} …`);
   for (
     const [program, ...args] of [
-      ["python3", "-m", "venv", "--clear", directory],
+      [base, "-m", "venv", "--clear", directory],
       [python, "-m", "pip", "install", "--quiet", requirement],
     ] as [string, ...string[]][]
   ) {

@@ -1,10 +1,9 @@
-// deno-lint-ignore-file no-console
 /**
- * Virtual environments with one release of ansible-core each, kept outside of
- * the tree and used again.
+ * One release of ansible-core, with a Python that it runs on.
  *
  * @module
  */
+import { pythonWith } from "../python.ts";
 import type { Release } from "./releases.ts";
 
 /** A release that can be run. */
@@ -15,13 +14,6 @@ export interface Environment {
   version: string;
   /** The whole version of Python. */
   python: string;
-}
-
-/** Where the environments are; removing it makes them new. */
-export function cacheDirectory(): string {
-  const cache = Deno.env.get("XDG_CACHE_HOME") ||
-    `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
-  return `${cache}/ansible-worker`;
 }
 
 /**
@@ -36,12 +28,11 @@ export async function environmentOf(
 ): Promise<Environment | null> {
   let problem: Error | null = null;
   for (const minor of release.pythons) {
-    for (const python of await interpreters(minor)) {
-      const directory =
-        `${cacheDirectory()}/ansible-core-${release.name}-python3.${minor}`;
+    for (const base of await interpreters(minor)) {
       try {
-        if (!await isMade(directory)) await make(directory, python, release);
-        return await described(directory);
+        return await described(
+          await pythonWith(`ansible-core~=${release.name}.0`, { base }),
+        );
       } catch (error) {
         // Distributions divide Python: another one may have all of it.
         problem = error as Error;
@@ -79,55 +70,18 @@ async function interpreters(minor: number): Promise<string[]> {
   return found.filter((_, i) => there[i]);
 }
 
-/** Written when an environment is complete. */
-const MADE = "made-by-ansible-worker";
-
-function isMade(directory: string): Promise<boolean> {
-  return Deno.stat(`${directory}/${MADE}`).then(() => true, () => false);
-}
-
-async function make(
-  directory: string,
-  python: string,
-  release: Release,
-): Promise<void> {
-  const requirement = `ansible-core~=${release.name}.0`;
-  console.log(`Installing ${requirement} for ${python} into ${directory} …`);
-  await Deno.remove(directory, { recursive: true }).catch(() => {});
-  await Deno.mkdir(cacheDirectory(), { recursive: true });
-  await output(python, ["-m", "venv", directory]);
-  await output(`${directory}/bin/python`, [
-    "-m",
-    "pip",
-    "install",
-    "--quiet",
-    "--disable-pip-version-check",
-    requirement,
-  ]);
-  await Deno.writeTextFile(`${directory}/${MADE}`, `${requirement}\n`);
-}
-
-async function described(directory: string): Promise<Environment> {
-  const text = await output(`${directory}/bin/python`, [
-    "-c",
-    "import ansible.release, platform; print(ansible.release.__version__, platform.python_version())",
-  ]);
-  const [version, python] = text.trim().split(" ");
-  return { bin: `${directory}/bin`, version: version!, python: python! };
-}
-
-async function output(program: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
+async function described(interpreter: string): Promise<Environment> {
+  const { stdout } = await new Deno.Command(interpreter, {
+    args: [
+      "-c",
+      "import ansible.release as r, platform; print(r.__version__, platform.python_version())",
+    ],
     stdin: "null",
   }).output();
-  const text = new TextDecoder();
-  if (!success) {
-    throw new Error(
-      `${program} ${args.join(" ")} failed: ${
-        (text.decode(stderr) + text.decode(stdout)).trim()
-      }`,
-    );
-  }
-  return text.decode(stdout);
+  const [version, python] = new TextDecoder().decode(stdout).trim().split(" ");
+  return {
+    bin: interpreter.replace(/\/[^/]*$/, ""),
+    version: version!,
+    python: python!,
+  };
 }

@@ -207,7 +207,7 @@ const TELL = `
     - set_fact: { fact: "{{ y }}" }
       tags: [always]
     - copy:
-        content: "{{ [x, y, fact, lookup('vars', 'x'), vars.x,
+        content: "{{ [x, y, fact, composed, lookup('vars', 'x'), vars.x,
           hostvars[inventory_hostname].x, ansible_run_tags,
           ansible_skip_tags] | to_json }}"
         dest: "{{ playbook_dir }}/told.json"
@@ -335,7 +335,7 @@ Deno.test({
         const [skip, tags, ...values] = JSON.parse(
           await Deno.readTextFile(`${project.directory}/told.json`),
         ).toReversed();
-        assert.deepEqual(values, Array(6).fill(x));
+        assert.deepEqual(values, Array(7).fill(x));
         assert.deepEqual([skip, tags], [[text], [text]]);
       });
     }

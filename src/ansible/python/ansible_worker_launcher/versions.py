@@ -204,9 +204,11 @@ def take_as_data(extra_vars):
     from ansible.vars import manager
 
     data = wrap_var(extra_vars)
-    # Inventory plugins, which may ask too, are not imported yet.
-    for module in (utils, manager):
-        module.load_extra_vars = lambda loader: data
+    load_extra_vars = utils.load_extra_vars
+    for module in list(sys.modules.values()):
+        # Inventory plugins ask, too.
+        if module.__dict__.get("load_extra_vars") is load_extra_vars:
+            module.load_extra_vars = lambda loader: data
     init = manager.VariableManager.__init__
 
     def init_with_data(self, *args, **kwargs):
@@ -240,9 +242,16 @@ def keep_paths_data():
     path_dwim = DataLoader.path_dwim
     path_dwim_relative = DataLoader.path_dwim_relative
 
+    def holds_data(part):
+        # Where a path is expected, a message can put anything.
+        if isinstance(part, dict):
+            return any(map(holds_data, (*part.keys(), *part.values())))
+        if isinstance(part, (list, tuple, set)):
+            return any(map(holds_data, part))
+        return hasattr(part, "__UNSAFE__")
+
     def kept(path, *parts):
-        return wrap_var(path) if any(
-            hasattr(part, "__UNSAFE__") for part in parts) else path
+        return wrap_var(path) if any(map(holds_data, parts)) else path
 
     def kept_path_dwim(self, given):
         return kept(path_dwim(self, given), given)
