@@ -119,7 +119,7 @@ Ctrl-C ends it.`);
   } else {
     console.log(`
 Where to go next: "deno task demo --keep" leaves it running to play with;
-README.md, "Installation on a host", sets up a worker of your own.`);
+README.md, "Install it on a host", sets up a worker of your own.`);
   }
   return asExpected ? 0 : 1;
 }

@@ -70,6 +70,12 @@ export async function permissions(
       print(Deno.stdout, run.map(shellWord).join(" ") + "\n");
       break;
     case "systemd":
+      for (const path of hidden([deno, main, absolute])) {
+        print(
+          Deno.stderr,
+          `The unit hides "${path}" from the worker: move it, to /opt or /etc for instance, and print the unit from there.\n`,
+        );
+      }
       print(
         Deno.stdout,
         systemdUnit({
@@ -97,6 +103,13 @@ export async function permissions(
       );
   }
   return 0;
+}
+
+/** Paths in places that the unit file closes (ProtectHome, PrivateTmp). */
+function hidden(paths: readonly string[]): string[] {
+  return paths.filter((path) =>
+    /^\/(home|root|run\/user|tmp|var\/tmp)\//.test(path)
+  );
 }
 
 const KINDS = ["env", "net", "read", "run"] as const;

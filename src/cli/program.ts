@@ -123,6 +123,17 @@ and as the first line of config.yaml:
       code = completions(program, shell);
     });
   try {
+    const [first] = args;
+    if (
+      first !== undefined && !first.startsWith("-") &&
+      !program.commands.some((command) => command.name() === first)
+    ) {
+      program.error(
+        `error: there is no command ${
+          JSON.stringify(first)
+        }; a configuration is named with -c FILE`,
+      );
+    }
     program.parse(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

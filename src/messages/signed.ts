@@ -123,7 +123,7 @@ export class TrustedKeys {
     if (!looksSigned(message)) {
       return refuse(
         "unsigned",
-        "is not signed; this group takes only what a trusted key has signed (JWS, compact form)",
+        "is not signed; this group takes only what a trusted key has signed (JWS, compact form; --key FILE with submit and cancel)",
       );
     }
     let payload: Uint8Array;

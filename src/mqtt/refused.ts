@@ -87,6 +87,9 @@ export function describe(
     ? `the broker's certificate is for another name than "${broker.host}" (mqtt.host)`
     : CAUSES[String(code)];
   if (cause !== undefined) return `${cause} (${code})`;
+  if (code === "ECONNREFUSED") {
+    return `nothing accepts connections there; is the broker running, and are mqtt.host and mqtt.port right? (${code})`;
+  }
   if (code === "ECONNRESET" && !answered) {
     return /before secure TLS/.test(error.message)
       ? `the broker closed the connection before TLS was agreed upon; port ${broker.port} may be one without TLS (${code})`

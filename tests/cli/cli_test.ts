@@ -120,7 +120,11 @@ for (
   const [name, args, says] of [
     ["an unknown option", ["--nope"], "unknown option '--nope'"],
     ["a misspelt option", ["--validat"], "Did you mean --validate?"],
-    ["an argument", ["config.yaml"], "too many arguments"],
+    [
+      "an argument",
+      ["config.yaml"],
+      `no command "config.yaml"; a configuration is named with -c`,
+    ],
     ["-c without a file", ["-c"], "argument missing"],
     ["schema without a name", ["schema"], "missing required argument"],
     ["schema of something else", ["schema", "statuses"], "status, event,"],
