@@ -6,8 +6,11 @@
 import { killAll, type Process, processesWith } from "./processes.ts";
 import { until } from "./waiting.ts";
 
-/** How long processes may take to end after the last worker has. */
-const LEAVING_SECONDS = 5;
+/**
+ * How long processes may take to end after the last worker has. One that is just
+ * importing Ansible looks up only afterwards, which takes long on a busy machine.
+ */
+const LEAVING_SECONDS = 30;
 
 /** An inventory of hosts that are this machine. */
 export function localHosts(...names: string[]): string {
