@@ -22,7 +22,8 @@ export async function pythonWith(
 ): Promise<string> {
   const cache = Deno.env.get("XDG_CACHE_HOME") ??
     `${Deno.env.get("HOME")}/.cache`;
-  const directory = `${cache}/ansible-worker/${requirement}${
+  // A shell would want a tilde quoted.
+  const directory = `${cache}/ansible-worker/${requirement.replace("~=", "-")}${
     base === "python3" ? "" : base.replaceAll("/", "-")
   }`;
   const python = `${directory}/bin/python`;
