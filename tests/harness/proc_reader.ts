@@ -48,9 +48,11 @@ export class ProcReader implements AsyncDisposable {
 
   #look(pid: number): void {
     try {
-      const command = Deno.readTextFileSync(`/proc/${pid}/cmdline`)
-        .replaceAll("\0", " ").trim();
+      const command = commandOf(pid);
       const environment = Deno.readTextFileSync(`/proc/${pid}/environ`);
+      // In the moment in which it becomes another program, what was read is of
+      // the one and of the other; the next look is at the other alone.
+      if (command === "" || commandOf(pid) !== command) return;
       this.reads++;
       for (const text of this.#texts) {
         for (
@@ -71,6 +73,11 @@ export class ProcReader implements AsyncDisposable {
       // It has ended meanwhile.
     }
   }
+}
+
+function commandOf(pid: number): string {
+  return Deno.readTextFileSync(`/proc/${pid}/cmdline`)
+    .replaceAll("\0", " ").trim();
 }
 
 /** A process and all that descend from it, by each of their threads. */
