@@ -160,7 +160,10 @@ Deno.test({
   async fn() {
     await using broker = await Broker.start();
     await using project = await Project.create();
-    const [port, other] = [freePort(), freePort()];
+    const port = freePort();
+    let other = port;
+    // A port that was free a moment ago may be given again.
+    while (other === port) other = freePort();
     await using worker = await Worker.start({
       project,
       port: broker.port,
