@@ -47,6 +47,16 @@ function argumentsOf(task: "start" | "client"): string[] {
 
 /** A TCP port of the loopback address that nobody uses at this moment. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  return freePorts(1)[0]!;
+}
+
+/** Several, no two of them the same. */
+export function freePorts(count: number): number[] {
+  const listeners = Array.from(
+    { length: count },
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+  const ports = listeners.map(({ addr }) => addr.port);
+  listeners.forEach((listener) => listener.close());
+  return ports;
 }

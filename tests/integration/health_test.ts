@@ -1,6 +1,6 @@
 /** Health says whether a worker can take a task, and why it cannot. */
 import assert from "node:assert/strict";
-import { freePort } from "../../dev/programs.ts";
+import { freePort, freePorts } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
@@ -160,10 +160,7 @@ Deno.test({
   async fn() {
     await using broker = await Broker.start();
     await using project = await Project.create();
-    const port = freePort();
-    let other = port;
-    // A port that was free a moment ago may be given again.
-    while (other === port) other = freePort();
+    const [port, other] = freePorts(2) as [number, number];
     await using worker = await Worker.start({
       project,
       port: broker.port,

@@ -1,7 +1,7 @@
 /** What the metrics say is what has happened. */
 import assert from "node:assert/strict";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
-import { freePort } from "../../dev/programs.ts";
+import { freePort, freePorts } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
@@ -202,7 +202,7 @@ Deno.test({
     await using broker = await Broker.start();
     await using project = await Project.create();
     await using client = await Client.connect(broker.port);
-    const [first, second] = [freePort(), freePort()];
+    const [first, second] = freePorts(2) as [number, number];
     await using one = await Worker.start({
       project,
       port: broker.port,
@@ -246,7 +246,7 @@ Deno.test({
     await using broker = await Broker.start();
     await using project = await Project.create();
     await using client = await Client.connect(broker.port);
-    const [first, second] = [freePort(), freePort()];
+    const [first, second] = freePorts(2) as [number, number];
     const start = (id: string, port: number) =>
       Worker.start({ project, port: broker.port, id, config: listening(port) });
     const counts = async (port: number) => {
