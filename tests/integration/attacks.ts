@@ -300,7 +300,7 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
         playbook: "when.yml",
         extra_vars: { x: `lookup('pipe', '${touch}')` },
       }),
-      answer: { failed: /unsafe/ },
+      answer: { failed: REFUSED_CONDITION },
     },
     {
       name: "a condition that is a template, by way of Python",
@@ -310,7 +310,7 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
           x: `cycler.__init__.__globals__.os.system('${touch}') is defined`,
         },
       }),
-      answer: { failed: /unsafe/ },
+      answer: { failed: REFUSED_CONDITION },
     },
     data("half a character", "\ud800"),
     data("__UNSAFE__ and jinja prefixes", "#jinja2: variable_start_string:'['"),
@@ -501,6 +501,9 @@ export function plainAttacks({ project, canary }: Scene): Attack[] {
     })),
   ];
 }
+
+/** The word of releases before 2.19, and of those after. */
+const REFUSED_CONDITION = /marked as unsafe|untrusted template or expression/;
 
 const NO_HOST = /does not match any hosts|no hosts? matched|--limit/i;
 
