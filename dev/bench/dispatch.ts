@@ -1,5 +1,6 @@
 /**
- * From publishing a request to its `running` status, on an idle worker.
+ * From publishing a request to its `running` status, on an idle worker: the
+ * next one is published when the launcher has had time to get ready again.
  *
  * @module
  */
@@ -7,6 +8,9 @@ import { type Figure, quantile } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
 const TASKS = 200;
+
+/** Between a task and the next, in milliseconds. */
+const PAUSE = 150;
 
 /** 200 tasks, one after the other. */
 export async function dispatch(): Promise<Figure[]> {
@@ -26,6 +30,7 @@ export async function dispatch(): Promise<Figure[]> {
     );
     await client.final(request.task_id);
     if (i >= 0) times.push(at - since);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
   return [
     { what: "dispatch: to `running`", values: times, unit: "ms" },

@@ -46,7 +46,12 @@ export class Scene implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const broker = stack.use(
       await Broker.start({
-        extra: ["max_queued_messages 0", "sys_interval 1"],
+        extra: [
+          // As docs/operations.md says.
+          "max_queued_messages 0",
+          "set_tcp_nodelay true",
+          "sys_interval 1",
+        ],
       }),
     );
     const project = stack.use(
