@@ -1,6 +1,6 @@
 /** The unit file, as systemd itself judges it. */
 import assert from "node:assert/strict";
-import { ROOT } from "../../dev/programs.ts";
+import { ROOT, startArguments } from "../../dev/programs.ts";
 
 /** The most exposure that the unit may have, of 10; it is 1.4 with systemd 252. */
 const MOST_EXPOSURE = 2;
@@ -86,6 +86,13 @@ for (const name of ["plain", "a b", "100% $HOME;\\'\""]) {
     if (verdict) assert.deepEqual(verdict, { success: true, said: "" });
   });
 }
+
+Deno.test("the unit file gives V8 what the start task gives it", async () => {
+  await using made = await unit("plain");
+  const own = startArguments().filter((word) => word.startsWith("--v8-flags="));
+  assert.equal(own.length, 1);
+  assert.ok(made.text.includes(` ${own[0]} `), made.text);
+});
 
 Deno.test("what systemd takes is not just anything", async () => {
   await using made = await unit("plain");
