@@ -37,8 +37,8 @@ export function ratios(
   return values.map((value, i) => value / others[i]!);
 }
 
-/** The table, with the machine above it. */
-export async function table(figures: readonly Figure[]): Promise<string> {
+/** The table. */
+export function table(figures: readonly Figure[]): string {
   const head = [
     "figure",
     "n",
@@ -80,8 +80,6 @@ export async function table(figures: readonly Figure[]): Promise<string> {
       numbers.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)
     ).join("  ").trimEnd();
   return [
-    await machine(),
-    "",
     line(head),
     line(widths.map((width) => "-".repeat(width))),
     ...rows.map(line),
@@ -97,7 +95,8 @@ function short(value: number): string {
   return value.toFixed(digits);
 }
 
-async function machine(): Promise<string> {
+/** What it was measured on. */
+export async function machine(): Promise<string> {
   const cpu = /^model name\s*:\s*(.*)$/m.exec(
     await Deno.readTextFile("/proc/cpuinfo").catch(() => ""),
   )?.[1] ?? "unknown processor";

@@ -10,7 +10,7 @@ import { setUp } from "../set_up.ts";
 import { backlog } from "./backlog.ts";
 import { burst } from "./burst.ts";
 import { dispatch } from "./dispatch.ts";
-import { type Figure, table } from "./figures.ts";
+import { type Figure, machine, table } from "./figures.ts";
 import { group } from "./group.ts";
 import { idle } from "./idle.ts";
 import { longRun } from "./long_run.ts";
@@ -44,6 +44,9 @@ if (!await setUp()) Deno.exit(1);
 const figures: Figure[] = [];
 for (const name of names) {
   console.log(`${name} …`);
-  figures.push(...await BENCHMARKS[name]!());
+  const own = await BENCHMARKS[name]!();
+  // Not only at the end: a long run may be broken off.
+  if (names.length > 1) console.log(`${table(own)}\n`);
+  figures.push(...own);
 }
-console.log(`\n${await table(figures)}`);
+console.log(`\n${await machine()}\n\n${table(figures)}`);

@@ -79,6 +79,12 @@ export function watch(
         onBack: () => board?.note(null),
       });
       isEarly = false;
+      const active = [...view.tasks.values()].filter(({ completed_at }) =>
+        completed_at === null
+      );
+      if (!isNamed && !board && active.length === 0) {
+        complain(`no task is active in ${topics.group}; waiting`);
+      }
       for (const id of taskIds) {
         if (!view.tasks.has(id)) {
           const text = `${id} is not known yet; waiting for it`;

@@ -148,7 +148,7 @@ export const secrets = check({
     const count = files.length + (ansible.vault_password === undefined ? 0 : 1);
     return ok(
       count === 0
-        ? "none are configured"
+        ? "Ansible is given none: no vault password and no private key"
         : `${count} configured; the files can be read`,
     );
   },

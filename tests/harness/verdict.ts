@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
-import type { Client } from "./client.ts";
+import type { Client, Message } from "./client.ts";
 import type { Project } from "./project.ts";
 import { until } from "./waiting.ts";
 
@@ -21,10 +21,12 @@ export async function keptPromises(
   ids: readonly string[],
 ): Promise<Record<string, number>> {
   const truth = await project.truth();
+  const told = Map.groupBy(client.messages, ({ topic }) => topic);
+  const ran = Map.groupBy(truth, ({ id }) => id);
   const count: Record<string, number> = {};
   for (const id of ids) {
-    const finals = finalsOf(client, id);
-    const runs = truth.filter((line) => line.id === id);
+    const finals = finalsAmong(told.get(`${client.base}/tasks/${id}/status`));
+    const runs = ran.get(id) ?? [];
     const story = () =>
       `${id}\n${JSON.stringify(runs)}\n${
         client.history(id).map((status) => JSON.stringify(status)).join("\n")
@@ -53,13 +55,10 @@ export async function keptPromises(
   return count;
 }
 
-/** The final statuses of a task; the same one said again is one. */
-export function finalsOf(client: Client, id: string): TaskStatus[] {
-  const topic = `${client.base}/tasks/${id}/status`;
-  const texts = new Set(
-    client.messages.filter((message) => message.topic === topic && message.text)
-      .map(({ text }) => text),
-  );
+/** The final statuses among a task's; the same one said again is one. */
+function finalsAmong(messages: readonly Message[] = []): TaskStatus[] {
+  const texts = new Set(messages.map(({ text }) => text));
+  texts.delete("");
   return [...texts].map((text): TaskStatus => JSON.parse(text))
     .filter(({ completed_at }) => completed_at !== null);
 }
@@ -71,8 +70,10 @@ export async function allFinal(
   seconds: number,
 ): Promise<void> {
   const left = new Set(ids);
+  let read = 0;
   await until(seconds, "all final statuses", () => {
-    for (const message of client.messages) {
+    for (; read < client.messages.length; read++) {
+      const message = client.messages[read]!;
       const id = message.topic.split("/").at(-2)!;
       if (
         message.topic === `${client.base}/tasks/${id}/status` &&

@@ -203,6 +203,7 @@ test("watch in a pipe: a line for each change, until those that are named have e
   await using named = new Piped(["watch", "one", "two", ...at(port)]);
   await named.shows(/one is not known yet; waiting for it\ntwo is not known/);
   await json.shows(/two is not known yet; waiting for it/);
+  await all.shows(/no task is active in ansible\/test; waiting/);
   await client.submit(project.work("zero"));
   await all.shows(/zero {2}success/);
   await client.submit(project.work("one"));
@@ -396,7 +397,13 @@ Deno.test({
     assert.equal(good.code, 0, good.stderr);
     const wrong = await run([...args, "--password-env", "MQTT_WRONG"], { env });
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /refused the connection: not authorized/);
+    assert.match(
+      wrong.stderr,
+      /refused the connection: not authorized \(mqtt\.username, mqtt\.password\)/,
+    );
+    const nobody = await run(["tasks", ...at(broker.port)]);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /it may want a user name and a password/);
     assert.ok(!wrong.stderr.includes("hunter"));
   },
 });
