@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { pause } from "../../tests/harness/waiting.ts";
 import { type Figure, quantile } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
 const TASKS = 200;
 
-/** Between a task and the next, in milliseconds. */
-const PAUSE = 150;
+/** Between a task and the next, in seconds. */
+const PAUSE = 0.15;
 
 /** 200 tasks, one after the other. */
 export async function dispatch(): Promise<Figure[]> {
@@ -30,7 +31,7 @@ export async function dispatch(): Promise<Figure[]> {
     );
     await client.final(request.task_id);
     if (i >= 0) times.push(at - since);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await pause(PAUSE);
   }
   return [
     { what: "dispatch: to `running`", values: times, unit: "ms" },

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { pause } from "../../tests/harness/waiting.ts";
 import type { Figure } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
@@ -13,7 +14,7 @@ const TASKS_PER_WORKER = 30;
 /** 1, 2, 4 and 8 workers, with tasks of 1 s that only sleep. */
 export async function group(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  let ofOne = { done: NaN, messages: NaN, packets: NaN };
+  let one: { done: number; messages: number; packets: number } | undefined;
   for (const workers of [1, 2, 4, 8]) {
     await using scene = await Scene.create({
       "sleep.yml": `
@@ -51,43 +52,35 @@ export async function group(): Promise<Figure[]> {
     forget();
     const messages = published / tasks;
     const packets = (await received(scene) - before) / tasks;
-    if (workers === 1) ofOne = { done, messages, packets };
     const what = `group of ${workers}`;
+    const rate = { what: `${what}: done`, values: [done], unit: "tasks/s" };
+    const aim = { least: 0.95 };
     figures.push({
-      what: `${what}: done`,
-      values: [done],
-      unit: "tasks/s",
+      ...rate,
       against: { what: "a task a second", ratios: [done / workers] },
-      aim: { least: 0.95 },
+      aim,
     });
-    if (workers > 1) {
-      figures.push({
-        what: `${what}: done`,
-        values: [done],
-        unit: "tasks/s",
-        against: {
-          what: "groups of 1",
-          ratios: [done / workers / ofOne.done],
-        },
-        aim: { least: 0.95 },
-      });
+    if (one) {
+      const ratios = [done / workers / one.done];
+      figures.push({ ...rate, against: { what: "groups of 1", ratios }, aim });
     }
     figures.push(
-      ...([["messages", messages, ofOne.messages], [
-        "packets to the broker",
-        packets,
-        ofOne.packets,
-      ]] as const).map(([name, value, one]): Figure => ({
-        what: `${what}: ${name}`,
-        values: [value],
-        unit: "per task",
-        ...(workers > 1 && {
-          against: { what: "a group of 1", ratios: [value / one] },
-        }),
-      })),
+      perTask(`${what}: messages`, messages, one?.messages),
+      perTask(`${what}: packets to the broker`, packets, one?.packets),
     );
+    one ??= { done, messages, packets };
   }
   return figures;
+}
+
+/** A figure, against the same of a group of 1 if there has been one. */
+function perTask(what: string, value: number, one: number | undefined): Figure {
+  const figure = { what, values: [value], unit: "per task" };
+  if (one === undefined) return figure;
+  return {
+    ...figure,
+    against: { what: "a group of 1", ratios: [value / one] },
+  };
 }
 
 /**
@@ -96,7 +89,7 @@ export async function group(): Promise<Figure[]> {
  */
 async function received({ client, broker }: Scene): Promise<number> {
   // The broker counts once a second.
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await pause(2.5);
   const topic = "$SYS/broker/messages/received";
   const count = Number(await client.retained(broker.port, topic));
   if (!(count > 0)) throw new Error(`the broker does not tell ${topic}`);

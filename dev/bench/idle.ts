@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pause } from "../../tests/harness/waiting.ts";
 import type { Figure } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
@@ -28,7 +29,7 @@ export async function idle(): Promise<Figure[]> {
       : command,
   }));
   const before = await Promise.all(parts.map(({ pid }) => cpu(pid)));
-  await new Promise((resolve) => setTimeout(resolve, WATCHED * 1000));
+  await pause(WATCHED);
   for (const [i, { pid, name }] of parts.entries()) {
     const { pss, rss } = await memory(pid);
     figures.push(

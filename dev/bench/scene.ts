@@ -47,10 +47,10 @@ export class Scene implements AsyncDisposable {
     const broker = stack.use(
       await Broker.start({
         extra: [
+          "sys_interval 1",
           // As docs/operations.md says.
           "max_queued_messages 0",
           "set_tcp_nodelay true",
-          "sys_interval 1",
         ],
       }),
     );

@@ -66,7 +66,6 @@ export async function permissions(
     deno,
     "run",
     "--quiet",
-    SMALL,
     ...flagsOf(needs),
     main,
     "-c",
@@ -104,10 +103,9 @@ export async function permissions(
     case "compile":
       print(
         Deno.stdout,
-        compileLine(
-          [deno, "compile", ...COMPILE_OPTIONS, SMALL, ...flagsOf(needs)],
-          { main },
-        ),
+        compileLine([deno, "compile", ...COMPILE_OPTIONS, ...flagsOf(needs)], {
+          main,
+        }),
       );
   }
   return 0;
@@ -129,6 +127,7 @@ function valuesOf(needs: readonly Need[], kind: Need["kind"]): string[] {
 /** The flags of `deno run` and `deno compile`. */
 function flagsOf(needs: readonly Need[]): string[] {
   return [
+    SMALL,
     "--no-prompt",
     "--ignore-env",
     ...KINDS.map((kind) => {

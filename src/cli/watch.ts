@@ -79,10 +79,10 @@ export function watch(
         onBack: () => board?.note(null),
       });
       isEarly = false;
-      const active = [...view.tasks.values()].filter(({ completed_at }) =>
-        completed_at === null
+      const isQuiet = view.tasks.values().every(({ completed_at }) =>
+        completed_at !== null
       );
-      if (!isNamed && !board && active.length === 0) {
+      if (isQuiet && !isNamed && !board) {
         complain(`no task is active in ${topics.group}; waiting`);
       }
       for (const id of taskIds) {

@@ -81,12 +81,11 @@ export function describe(
 ): string {
   const { code } = error as { code?: unknown };
   if (typeof code === "number") {
-    const hint = code !== 0x86 && code !== 0x87
-      ? ""
-      : broker.username === undefined
-      ? "; it may want a user name and a password (mqtt.username, mqtt.password)"
-      : " (mqtt.username, mqtt.password)";
-    return `the broker refused the connection: ${reasonText(code)}${hint}`;
+    const refusal = `the broker refused the connection: ${reasonText(code)}`;
+    if (code !== 0x86 && code !== 0x87) return refusal;
+    return broker.username === undefined
+      ? `${refusal}; it may want a user name and a password (mqtt.username, mqtt.password)`
+      : `${refusal} (mqtt.username, mqtt.password)`;
   }
   const cause = code === "ERR_TLS_CERT_ALTNAME_INVALID"
     ? `the broker's certificate is for another name than "${broker.host}" (mqtt.host)`

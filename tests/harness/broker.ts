@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { freePort, mosquitto } from "../../dev/programs.ts";
+import { freePorts, mosquitto } from "../../dev/programs.ts";
 import { pause } from "./waiting.ts";
 
 /** How a broker is set up. */
@@ -20,9 +20,9 @@ export interface BrokerOptions {
 
 /** A running mosquitto. */
 export class Broker implements AsyncDisposable {
-  readonly port = freePort();
-  readonly tlsPort = freePort();
-  readonly websocketPort = freePort();
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly websocketPort: number;
   readonly #options: BrokerOptions;
   readonly #directory: string;
   #child: Deno.ChildProcess | null = null;
@@ -31,6 +31,11 @@ export class Broker implements AsyncDisposable {
   private constructor(options: BrokerOptions, directory: string) {
     this.#options = options;
     this.#directory = directory;
+    [this.port, this.tlsPort, this.websocketPort] = freePorts(3) as [
+      number,
+      number,
+      number,
+    ];
   }
 
   static async start(options: BrokerOptions = {}): Promise<Broker> {
