@@ -56,8 +56,8 @@ export interface AnsibleOptions {
   killGraceSeconds: number;
   /** The whole environment of the runs. */
   environment: Record<string, string>;
-  /** What requests may ask for. */
-  policy: Policy;
+  /** What requests may ask for at this moment. */
+  policy(): Policy;
   /** What every run gets. */
   secrets: Secrets;
   /** Where to write what happens. */
@@ -109,8 +109,6 @@ export interface Run {
 export class Ansible implements AsyncDisposable {
   /** The version of ansible-core, such as `2.14.18`. */
   readonly version: string;
-  /** What requests may ask for, from now on. */
-  policy: Policy;
   readonly #options: AnsibleOptions;
   /** Launchers that wait for a task. */
   readonly #idle: Launcher[] = [];
@@ -123,7 +121,6 @@ export class Ansible implements AsyncDisposable {
 
   private constructor(options: AnsibleOptions, version: string) {
     this.#options = options;
-    this.policy = options.policy;
     this.version = version;
   }
 
@@ -171,7 +168,7 @@ export class Ansible implements AsyncDisposable {
   }
 
   #check(request: TaskRequest): Promise<string | Checked> {
-    return check(request, { directories: this.#options, policy: this.policy });
+    return check(request, { directories: this.#options, policy: this.#options.policy() });
   }
 
   /** Starts a run; there must be a slot for it. */
@@ -232,7 +229,7 @@ export class Ansible implements AsyncDisposable {
           argv: argumentsOf(request, {
             checked,
             secrets,
-            forceCheckMode: this.policy.force_check_mode,
+            forceCheckMode: this.#options.policy().force_check_mode,
           }),
           inventory_programs: checked.inventoryPrograms,
           extra_vars: extraVars,

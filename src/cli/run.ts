@@ -41,7 +41,7 @@ export async function run(file: string): Promise<number> {
     );
   }
   // Only now: checking a configuration needs neither MQTT nor Ansible.
-  const { runWorker } = await import("../worker.ts");
+  const { runWorker } = await import("../worker/worker.ts");
   try {
     return await runWorker(config, {
       log,

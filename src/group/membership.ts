@@ -96,13 +96,17 @@ export type Description = Pick<
 
 /** This worker's presence. */
 export class Membership {
-  readonly #channel: Channel;
+  readonly #publish: Channel["publish"];
   readonly #topics: Topics;
   readonly #workerId: string;
   readonly #description: Description;
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
+  /** The group knows of this instance; what stood there before is older. */
+  #announced = false;
+  /** The group has given up on this instance. */
+  #adopted = false;
   /** The instance that had this id before, and is no more. */
   readonly #before: string | null;
   /** What stood on our own topic when we subscribed to it. */
@@ -110,14 +114,14 @@ export class Membership {
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
-    channel: Channel;
+    publish: Channel["publish"];
     topics: Topics;
     workerId: string;
     before: Presence | null;
     description: Description;
   }) {
     this.#before = options.before?.instance ?? null;
-    this.#channel = options.channel;
+    this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
@@ -138,7 +142,8 @@ export class Membership {
     state: "online" | "draining" | "offline" = this.#state,
   ): Promise<void> {
     this.#state = state;
-    return this.#channel.publish({
+    this.#announced = true;
+    return this.#publish({
       topic: this.#topics.presence(this.#workerId),
       payload: JSON.stringify(this.#presence(state)),
       qos: 1,
@@ -153,17 +158,22 @@ export class Membership {
    * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
    * not as we would say it, and stands there until we say it again
    */
-  own(
+  receive(
     presence: Presence | null,
-    retained: boolean,
+    { retained }: { retained: boolean },
   ): "adopted" | "rival" | "wrong" | null {
+    const byAnother = presence !== null && presence.instance !== this.#instance;
+    const adopted = presence?.adopted_by !== undefined;
+    if (this.#announced && (adopted || (retained && byAnother))) {
+      this.#adopted = true;
+    }
     if (retained) {
       this.#standing = presence;
       return null;
     }
     if (!presence) return null;
-    if (presence.adopted_by !== undefined) return "adopted";
-    if (presence.instance === this.#instance) {
+    if (adopted) return "adopted";
+    if (!byAnother) {
       // Our own words, or our will, which a lost connection has set off.
       return presence.state === "offline" && this.#state !== "offline"
         ? "wrong"
@@ -175,21 +185,18 @@ export class Membership {
   }
 
   /**
-   * Whether the group has given up on this worker while it was away, by what
-   * stood on its own topic at the last subscription.
+   * Whether the group has given up on this worker, and it has not taken another
+   * name since: what it holds may be somebody else's.
    */
-  get wasAdopted(): boolean {
-    const standing = this.#standing;
-    return standing !== null &&
-      (standing.adopted_by !== undefined ||
-        standing.instance !== this.#instance);
+  get isAdopted(): boolean {
+    return this.#adopted;
   }
 
   /**
    * Whether a worker that started earlier uses the id, by what stood on its own
    * topic at the last subscription. That happens when two start at once.
    */
-  get isLater(): boolean {
+  get lostToEarlier(): boolean {
     const standing = this.#standing;
     return standing !== null && standing.adopted_by === undefined &&
       standing.state !== "offline" && standing.state !== "adopted" &&
@@ -198,6 +205,7 @@ export class Membership {
 
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
+    this.#adopted = false;
     return this.#instance = crypto.randomUUID();
   }
 

@@ -135,7 +135,7 @@ export class Acceptance {
           path: "",
           message: "a request must not be retained; publish it without retain",
         }],
-      }, opener.keys ? null : responses.to(delivery.properties));
+      }, opener.wantsSignatures ? null : responses.to(delivery.properties));
       return;
     }
     // Opened side by side, and taken on as they came.

@@ -35,24 +35,27 @@ export interface Response {
 
 /** Sends answers. */
 export class Responses {
-  /** Patterns of the topics that are allowed. */
-  patterns: readonly string[];
+  readonly #patterns: () => readonly string[];
   readonly #channel: Channel;
   readonly #group: string;
   readonly #log: Log;
   /** Those that the broker has refused; it would again. */
   readonly #refused = new WeakSet<Response>();
 
-  /** With nothing sent yet. */
+  /**
+   * With nothing sent yet.
+   *
+   * @param options.patterns of the topics that are allowed at this moment
+   */
   constructor(options: {
     channel: Channel;
     topics: Topics;
-    patterns: readonly string[];
+    patterns(): readonly string[];
     log: Log;
   }) {
     this.#channel = options.channel;
     this.#group = options.topics.group;
-    this.patterns = options.patterns;
+    this.#patterns = options.patterns;
     this.#log = options.log;
   }
 
@@ -71,7 +74,7 @@ export class Responses {
       ? `its correlation data has more than ${MOST_BYTES} bytes`
       : refusalOf(responseTopic, {
         group: this.#group,
-        patterns: this.patterns,
+        patterns: this.#patterns(),
       });
     if (reason !== null) {
       this.#log.info(`the response topic is ignored: ${reason}`, {

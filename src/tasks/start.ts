@@ -30,6 +30,16 @@ export type StartStep =
   | "ended"
   | "published";
 
+/** What the configuration says of runs. */
+export interface RunSettings {
+  /** Seconds that a run may take, unless its request says otherwise. */
+  readonly timeoutSeconds: number;
+  /** Least time between two `running` statuses, in seconds. */
+  readonly statusIntervalSeconds: number;
+  /** What is told of runs beside their statuses. */
+  readonly tell: Tell;
+}
+
 /** What a start needs. */
 export interface StartOptions {
   /** The statuses of this worker's tasks. */
@@ -44,12 +54,8 @@ export interface StartOptions {
   observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
-  /** Seconds that the run may take, unless the request says otherwise. */
-  timeoutSeconds: number;
-  /** Least time between two `running` statuses, in seconds. */
-  statusIntervalSeconds: number;
-  /** What is told of runs beside their statuses. */
-  tell: Tell;
+  /** What counts for a run that begins at this moment. */
+  settings(): RunSettings;
   /** Begins to tell of a run. */
   narrate(taskId: string): Narration;
   /** Called after each step. */
@@ -160,7 +166,8 @@ export class ActiveTask {
   async #runToEnd(): Promise<void> {
     const { task } = this;
     const { board, log, runner, onStep } = this.#options;
-    const seconds = task.request.timeout ?? this.#options.timeoutSeconds;
+    const settings = this.#options.settings();
+    const seconds = task.request.timeout ?? settings.timeoutSeconds;
     task.start();
     this.#options.observer?.started(task);
     log.info("the task starts", {
@@ -175,7 +182,7 @@ export class ActiveTask {
     publish();
     const updates = new Throttle(
       publish,
-      this.#options.statusIntervalSeconds * 1000,
+      settings.statusIntervalSeconds * 1000,
     );
     const run = runner.run(task.request, {
       extraVars: task.extraVars,
@@ -183,7 +190,7 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
-      ...this.#narration.listen(this.#options.tell),
+      ...this.#narration.listen(settings.tell),
     });
     this.#run = run;
     onStep?.("started");

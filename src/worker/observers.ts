@@ -5,7 +5,7 @@
  * @module
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
-import { version } from "../cli/version.ts";
+import { version } from "../version.ts";
 import { addressOf, type Config, ConfigError } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
@@ -22,7 +22,7 @@ import type { TaskObserver } from "../tasks/observer.ts";
 import type { Task } from "../tasks/task.ts";
 
 /** Passes on what happens to those who look at the worker. */
-export class Watch
+export class Observers
   implements TaskObserver, GroupObserver, LauncherObserver, AsyncDisposable {
   /** How the worker stands now; to be replaced when there is one. */
   read: () => Readings = () => NOTHING_YET;
@@ -35,11 +35,11 @@ export class Watch
    *
    * @throws {ConfigError} the address for metrics cannot be listened on
    */
-  static async begin(config: Config, log: Log): Promise<Watch> {
-    const watch = new Watch();
+  static async begin(config: Config, log: Log): Promise<Observers> {
+    const observers = new Observers();
     if (isTracing()) {
       const { Traces } = await import("../metrics/traces.ts");
-      watch.#traces = new Traces({
+      observers.#traces = new Traces({
         version,
         workerId: config.worker.worker_id,
         group: config.worker.group_name,
@@ -47,10 +47,10 @@ export class Watch
       log.info("tasks are traced with OpenTelemetry");
     }
     if (config.metrics.listen !== undefined) {
-      await watch.#listen(config.metrics.listen);
+      await observers.#listen(config.metrics.listen);
       log.info(`metrics and health are at ${config.metrics.listen}`);
     }
-    return watch;
+    return observers;
   }
 
   /** Closes the listener. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Whether a promise settles well within a time in milliseconds. */
-export async function within(
+/** Whether a promise is fulfilled within a time in milliseconds. */
+export async function fulfilledWithin(
   ms: number,
   promise: Promise<unknown>,
 ): Promise<boolean> {

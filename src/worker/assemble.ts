@@ -1,0 +1,347 @@
+/**
+ * The parts of one worker, built in the order of their needs, and joined.
+ *
+ * @module
+ */
+import { Adoption, type AdoptionStep } from "../group/adoption.ts";
+import { HandOver, type HandOverStep } from "../group/hand_over.ts";
+import { LoadReport } from "../group/load.ts";
+import { IdInUseError, Membership } from "../group/membership.ts";
+import { originOf } from "../group/moved_task.ts";
+import { Peers } from "../group/peers.ts";
+import type { Log } from "../log.ts";
+import type { Presence } from "../messages/presence.ts";
+import type { Readings } from "../metrics/readings.ts";
+import type { Outgoing } from "../mqtt/mod.ts";
+import { Acceptance } from "../tasks/acceptance.ts";
+import { Cancelling } from "../tasks/cancelling.ts";
+import { RememberedCancels } from "../tasks/cancels.ts";
+import { Claims } from "../tasks/claims.ts";
+import { Dispatcher } from "../tasks/dispatcher.ts";
+import { LogRation } from "../tasks/log_ration.ts";
+import { Narration } from "../tasks/narration.ts";
+import { Narrator } from "../tasks/narrator.ts";
+import { TaskQueue } from "../tasks/queue.ts";
+import { RequestOpener } from "../tasks/request_opener.ts";
+import { Responses } from "../tasks/responses.ts";
+import type { StartStep } from "../tasks/start.ts";
+import { StatusBoard } from "../tasks/status_board.ts";
+import { version } from "../version.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { Link } from "./link.ts";
+import type { Ready } from "./preflight.ts";
+import { Recovery } from "./recovery.ts";
+import { Router } from "./router.ts";
+import type { Stopping } from "./shutdown.ts";
+
+/** Deliveries beyond what fits, so that a full queue can still refuse. */
+const REFUSAL_MARGIN = 32;
+
+/** The most that MQTT can announce (3.1.2.11.3). */
+const MAX_RECEIVE_MAXIMUM = 65_535;
+
+/** A step at which a killing test may stop the process. */
+export type Step = StartStep | HandOverStep | AdoptionStep;
+
+/** A worker that has not begun. */
+export interface Parts extends Stopping {
+  recovery: Recovery;
+  router: Router;
+  /** How it stands at this moment. */
+  readings(): Readings;
+}
+
+/** Builds a worker; what has to be released is put on the stack. */
+export function assemble(
+  ready: Ready,
+  { log, onStep, stack }: {
+    log: Log;
+    onStep: ((step: Step) => void) | undefined;
+    stack: AsyncDisposableStack;
+  },
+): Parts {
+  const { ansible, broker, config, observers, predecessor, settings, topics } =
+    ready;
+  const { worker } = config;
+  const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
+
+  // What goes back, from a part to those that are built after it.
+  const back = {
+    publish: (message: Outgoing) => link.publish(message),
+    poke: () => link.poke(),
+    connected: ({ first }: { first: boolean }) => {
+      // Only now: whoever reads "online" may count on the subscriptions.
+      const announced = announce();
+      dispatcher.poke();
+      load.update({ again: true });
+      handOver.update();
+      if (!first) return;
+      announced.then(() =>
+        log.info(`ready for tasks on ${topics.tasks}`, {
+          worker_id: workerId,
+          version,
+        })
+      );
+    },
+    controlConnected: async (session: { present: boolean }) => {
+      if (membership.lostToEarlier) throw fail(new IdInUseError(workerId));
+      await handOver.reconnected(session);
+      // A worker that is still starting holds nothing yet.
+      if (lifecycle.phase !== "starting") await recovery.reconnected(session);
+    },
+    taskLost: (taskId: string) => dispatcher.lost(taskId),
+    tasksChanged: () => {
+      acceptance.update();
+      load.update();
+      handOver.update();
+      handOver.wake();
+    },
+    presence: (
+      id: string,
+      presence: Presence | null,
+      message: { retained: boolean },
+    ) => {
+      if (id === workerId) return ownPresence(presence, message);
+      peers.presence(id, presence);
+      adoption.presence(id, presence);
+      handOver.update();
+      handOver.wake();
+    },
+  };
+
+  const rationed = new LogRation(log);
+  stack.defer(() => rationed.close());
+  const lifecycle = new Lifecycle({ log, onConnected: back.connected });
+  const linked = () => lifecycle.untilLinked();
+  const membership = new Membership({
+    publish: back.publish,
+    topics,
+    workerId,
+    before: predecessor?.presence ?? null,
+    description: {
+      slots,
+      version,
+      ansible_version: ansible.version,
+      host: workerId,
+    },
+  });
+  const { instance } = membership;
+  const narrator = new Narrator({ outlet: back, connected: linked, log });
+  const fits = worker.max_queue_size + slots;
+  const link = new Link({
+    broker,
+    topics,
+    groupName: worker.group_name,
+    workerId,
+    lifecycle,
+    log,
+    sessionExpiry: config.mqtt.session_expiry,
+    receiveMaximum: Math.min(
+      MAX_RECEIVE_MAXIMUM,
+      worker.when_full === "wait" ? fits : fits + REFUSAL_MARGIN,
+    ),
+    will: membership.will(),
+    source: narrator,
+    onControl: back.controlConnected,
+    onReconnected: (which) => observers.reconnected(which),
+    onDelivery: (delivery) => router.delivery(delivery),
+    onMessage: (message) => router.message(message),
+  });
+  stack.use(link);
+
+  const responses = new Responses({
+    channel: link,
+    topics,
+    patterns: () => settings.now.responseTopics,
+    log,
+  });
+  const common = {
+    channel: link,
+    topics,
+    workerId,
+    responses,
+    log,
+    observer: observers,
+    retentionSeconds: worker.status_retention,
+  };
+  const steps = onStep ? { onStep } : {};
+  const board = new StatusBoard({
+    ...common,
+    instance,
+    connected: linked,
+    windowSeconds: worker.duplicate_window,
+    onGone: back.taskLost,
+  });
+  const claims = new Claims({
+    ...common,
+    instance,
+    topic: topics.running(workerId),
+  });
+  const opener = new RequestOpener({
+    keys: () => settings.now.keys,
+    audience: topics.group,
+  });
+  const queue = new TaskQueue(worker.max_queue_size);
+  const cancels = new RememberedCancels();
+  const dispatcher = new Dispatcher({
+    slots,
+    queue,
+    board,
+    start: {
+      board,
+      claims,
+      runner: ansible,
+      log,
+      observer: observers,
+      connected: () => lifecycle.untilConnected(),
+      settings: () => settings.now.run,
+      narrate: (taskId) => new Narration(taskId, { narrator, topics }),
+      ...steps,
+    },
+    log,
+    mayStart: () => lifecycle.mayStart,
+    onChange: back.tasksChanged,
+    onUsed: ({ signature }) => signature && opener.use(signature),
+  });
+  const peers = new Peers(workerId);
+  const handOver = new HandOver({
+    ...common,
+    peers,
+    queue,
+    dispatcher,
+    board,
+    cancels,
+    connected: () => lifecycle.isConnected,
+    ...steps,
+  });
+  stack.defer(() => handOver.stop());
+  const acceptance = new Acceptance({
+    ...common,
+    rationed,
+    opener,
+    queue,
+    queueCapacity: worker.max_queue_size,
+    waitForRoom: worker.when_full === "wait",
+    dispatcher,
+    board,
+    runner: ansible,
+    cancels,
+    rejectedTopic: topics.rejected,
+    workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
+    offer: (task, peer) => handOver.offer(task, peer),
+  });
+  const cancelling = new Cancelling({
+    opener,
+    dispatcher,
+    remembered: cancels,
+    rationed,
+    report: (...told) => acceptance.report(...told),
+  });
+  const load = new LoadReport({
+    ...common,
+    topic: topics.load(workerId),
+    measure: () => {
+      const works = lifecycle.phase === "working";
+      return {
+        free_slots: works ? dispatcher.freeSlots : 0,
+        queued: queue.size,
+        room: works ? queue.room(dispatcher.emptySlots) : 0,
+      };
+    },
+  });
+  const adoption = new Adoption({
+    ...common,
+    peers,
+    connected: () => lifecycle.isConnected,
+    taskIdOf: (payload) => opener.taskIdOf(payload),
+    openIntake: (id) => link.openIntakeOf(id),
+    endControl: (id) => link.endControlOf(id),
+    ...steps,
+  });
+  stack.defer(() => adoption.stop());
+  const recovery = new Recovery({
+    ...common,
+    membership,
+    board,
+    claims,
+    dispatcher,
+    queue,
+    opener,
+  });
+  const router = new Router({
+    topics,
+    lifecycle,
+    handlers: {
+      request: (delivery, { inbox }) =>
+        void acceptance.accept(delivery, originOf(delivery)).then(() => {
+          if (inbox) load.update({ again: true });
+        }),
+      status: (taskId, message) => board.receive(taskId, message),
+      cancel: (taskId, message) => void cancelling.receive(taskId, message),
+      presence: back.presence,
+      load: (id, load) => {
+        peers.load(id, load);
+        handOver.update();
+      },
+      probe: () => void announce(),
+    },
+  });
+
+  function announce(): Promise<void> {
+    return membership.announce().catch((error) =>
+      log.error("cannot publish the presence", { error })
+    );
+  }
+
+  function fail(error: Error): Error {
+    lifecycle.fail(error);
+    return error;
+  }
+
+  function ownPresence(
+    presence: Presence | null,
+    message: { retained: boolean },
+  ): void {
+    const meaning = membership.receive(presence, message);
+    // What is queued for a worker that starts may be older than its predecessor.
+    if (lifecycle.phase === "starting") return;
+    if (meaning === "rival") fail(new IdInUseError(workerId));
+    // Otherwise it is dealt with on connect.
+    if (!lifecycle.isConnected) return;
+    if (meaning === "wrong") void announce();
+    if (meaning === "adopted") {
+      link.whileInDoubt(() => recovery.reclaim()).catch((error) =>
+        log.error("cannot take the tasks back", { error })
+      );
+    }
+  }
+
+  return {
+    acceptance,
+    adoption,
+    config,
+    dispatcher,
+    handOver,
+    lifecycle,
+    link,
+    load,
+    log,
+    membership,
+    peers,
+    queue,
+    recovery,
+    router,
+    readings: () => ({
+      standing: lifecycle.standing,
+      connected: link.ready,
+      slots,
+      freeSlots: dispatcher.emptySlots,
+      running: slots - dispatcher.emptySlots,
+      queued: queue.waiting,
+      held: link.held,
+      publishQueue: link.unacknowledged,
+      ansibleVersion: ansible.version,
+      problem: ansible.health(),
+    }),
+  };
+}
