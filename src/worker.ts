@@ -9,8 +9,14 @@
  * @module
  */
 import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
-import { version } from "./cli/version.ts";
-import { brokerOf, type Config, ConfigError } from "./config/mod.ts";
+import { version } from "./version.ts";
+import {
+  brokerOf,
+  type Config,
+  ConfigError,
+  runEnvironment,
+  trustedKeysOf,
+} from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
 import { HandOver, type HandOverStep } from "./group/hand_over.ts";
 import { LoadReport } from "./group/load.ts";
@@ -53,11 +59,7 @@ import { RequestOpener } from "./tasks/request_opener.ts";
 import { Responses } from "./tasks/responses.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
 import { StatusBoard } from "./tasks/status_board.ts";
-import {
-  enquireFirst,
-  runEnvironment,
-  trustedKeysOf,
-} from "./worker/before.ts";
+import { enquireFirst } from "./worker/before.ts";
 import { waitingForRestart } from "./worker/changes.ts";
 import { reclaim, recover } from "./worker/coming_back.ts";
 import { Gate } from "./worker/gate.ts";

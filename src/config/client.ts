@@ -7,8 +7,7 @@
  */
 import { dirname, resolve } from "node:path/posix";
 import { z } from "zod";
-import type { Broker } from "../mqtt/mod.ts";
-import { brokerOf } from "./broker.ts";
+import { type Broker, brokerOf } from "./broker.ts";
 import { environmentOf, type Variables } from "./expand.ts";
 import { namedPaths, problemOfPath } from "./files.ts";
 import { completeMqtt, readConfig } from "./load.ts";

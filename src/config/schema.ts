@@ -8,7 +8,7 @@
  * @module
  */
 import { z } from "zod";
-import { isDecoded } from "../ansible/variable_names.ts";
+import { isDecoded } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
 import {
   flag,

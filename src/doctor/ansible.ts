@@ -4,8 +4,7 @@
  * @module
  */
 import { Ansible, AnsibleUnusableError } from "../ansible/mod.ts";
-import { findProgram } from "../config/mod.ts";
-import { runEnvironment } from "../worker/before.ts";
+import { findProgram, runEnvironment } from "../config/mod.ts";
 import { check } from "./check.ts";
 import { failed, ok, warning } from "./finding.ts";
 

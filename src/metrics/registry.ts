@@ -8,7 +8,6 @@
  * @module
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
-import type { GroupObserver } from "../group/observer.ts";
 import { type Rejected, rejectedSchema } from "../messages/rejected.ts";
 import { TASK_STATES } from "../messages/task_status.ts";
 import type { TaskObserver } from "../tasks/observer.ts";
@@ -74,7 +73,7 @@ const REPLACEMENTS: readonly Replacement[] = [
 ];
 
 /** The metrics of one worker. */
-export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
+export class Metrics implements TaskObserver, LauncherObserver {
   readonly #registry = new Registry();
   readonly #ended: Counter;
   readonly #refused: Counter;

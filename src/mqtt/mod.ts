@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type Broker } from "./broker.ts";
+export type { Broker } from "../config/broker.ts";
 export {
   BrokerUnsuitableError,
   ConnectionLostError,

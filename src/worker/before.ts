@@ -1,40 +1,14 @@
 /**
- * What has to be known before a worker connects: its keys, the environment of
- * its runs, and whether its id is free.
+ * What has to be known before a worker connects: whether its id is free.
  *
  * @module
  */
-import { type Config, RUN_VARIABLES } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { enquire, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
-import { TrustedKeys } from "../messages/signed.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
 import type { Signals } from "./signals.ts";
-
-/** What the runs get of our environment; nothing that the configuration uses. */
-export function runEnvironment(): Record<string, string> {
-  const environment: Record<string, string> = {};
-  for (const name of RUN_VARIABLES) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) environment[name] = value;
-  }
-  return environment;
-}
-
-/** The keys that requests must be signed with; null: with none. */
-export async function trustedKeysOf(
-  { security }: Config,
-): Promise<TrustedKeys | null> {
-  if (security.trusted_keys === undefined) return null;
-  return await TrustedKeys.read(
-    await Promise.all(
-      security.trusted_keys.map(async ({ id, file }) =>
-        [id, await Deno.readTextFile(file)] as [string, string]
-      ),
-    ),
-  );
-}
 
 /** Asks, before the first connection of our own, whether the id is free. */
 export async function enquireFirst(

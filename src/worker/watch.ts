@@ -5,7 +5,7 @@
  * @module
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
-import { version } from "../cli/version.ts";
+import { version } from "../version.ts";
 import { addressOf, type Config, ConfigError } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
