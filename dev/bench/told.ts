@@ -94,12 +94,12 @@ export async function told(): Promise<Figure[]> {
   });
   return [
     figure(hand),
-    { ...figure(plain), aim: { most: 1.03 } },
-    ...telling.map((way) => ({ ...figure(way), aim: { most: 1.05 } })),
+    { ...figure(plain), aim: { max: 1.03 } },
+    ...telling.map((way) => ({ ...figure(way), aim: { max: 1.05 } })),
     ...telling.map((way): Figure => ({
       ...figure(way),
       ...against(plain, ({ times }) => times)(way),
-      aim: { most: 1.05 },
+      aim: { max: 1.05 },
     })),
     ...ways.map((way): Figure => ({
       what: `told: the same, ${way.what}, processor`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
@@ -89,7 +89,7 @@ export interface RunOptions {
   /** Its numbers have changed. */
   onProgress(progress: Progress): void;
   /** Set: a play task has started on it, or a host has a result. */
-  onEvent?(event: Happening): void;
+  onEvent?(event: UnnumberedEvent): void;
   /** Set: it has printed something, up to a limit in bytes of UTF-8. */
   output?: { limit: number; onOutput(printed: Printed): void };
 }
@@ -168,7 +168,10 @@ export class Ansible implements AsyncDisposable {
   }
 
   #check(request: TaskRequest): Promise<string | Checked> {
-    return check(request, { directories: this.#options, policy: this.#options.policy() });
+    return check(request, {
+      directories: this.#options,
+      policy: this.#options.policy(),
+    });
   }
 
   /** Starts a run; there must be a slot for it. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
 import type { OutputStream } from "../messages/output.ts";
 
 /** The longest line that is read, in characters; events are far shorter. */
@@ -35,7 +35,7 @@ export interface Printed {
 
 /** What a run says of itself. */
 export type RunEvent =
-  | Happening
+  | UnnumberedEvent
   | {
     event: "progress";
     counts: Record<

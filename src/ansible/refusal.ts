@@ -6,7 +6,7 @@
  */
 import { join, normalize, sep } from "node:path/posix";
 import { matchesGlob } from "node:path";
-import { isAnsibles, isDecoded } from "./variable_names.ts";
+import { isAnsibles, isDecoded } from "../messages/variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */

@@ -40,7 +40,7 @@ export function output(
           }
           const change = view.receive(message);
           if (change?.kind !== "status") return;
-          if (change.status.completed_at !== null) reader.ending();
+          if (change.status.completed_at !== null) reader.taskEnded();
         },
         onLost: (reason) =>
           err(`no connection to the broker: ${reason}; trying again`),
@@ -53,12 +53,12 @@ export function output(
         );
         return 1;
       }
-      const isOver = await Promise.race([
-        reader.over.then(() => true),
+      const isDone = await Promise.race([
+        reader.done.then(() => true),
         interrupts.next(),
       ]);
-      if (!isOver) return EXIT.left;
-      if (reader.count > 0) return reader.isWhole ? 0 : 1;
+      if (!isDone) return EXIT.left;
+      if (reader.count > 0) return reader.isComplete ? 0 : 1;
       err(
         `${taskId} has ended, and ${
           view.tasks.get(taskId)!.worker_id

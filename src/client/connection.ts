@@ -16,7 +16,7 @@ import {
   type Outgoing,
 } from "../mqtt/mod.ts";
 
-/** There is no connection to be had; the message says why. */
+/** The broker cannot be reached, or refuses; the message says why. */
 export class NoConnectionError extends Error {
   /** The kind of error. */
   override name = "NoConnectionError";
@@ -30,8 +30,8 @@ export interface ClientEvents {
   onMessage(message: Incoming): void;
   /** The connection is lost, and tried again. */
   onLost?(reason: string): void;
-  /** It is there again, and everything retained has come again. */
-  onBack?(): void;
+  /** It is back, and everything retained has been received again. */
+  onReconnected?(): void;
 }
 
 /** A client's connection. */
@@ -50,7 +50,7 @@ export class ClientConnection implements AsyncDisposable {
    */
   static async open(
     broker: Broker,
-    { topics, onMessage, onLost, onBack }: ClientEvents,
+    { topics, onMessage, onLost, onReconnected }: ClientEvents,
   ): Promise<ClientConnection> {
     const failed = Promise.withResolvers<never>();
     let opened = false;
@@ -66,7 +66,7 @@ export class ClientConnection implements AsyncDisposable {
         ]));
       },
       onReady: () => {
-        if (opened) onBack?.();
+        if (opened) onReconnected?.();
       },
       onLost: (reason) => {
         if (opened) onLost?.(reason);

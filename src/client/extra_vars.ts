@@ -94,7 +94,9 @@ function fromYaml(text: string, what: string): unknown {
     Scalar(_, node) {
       if (typeof node.value !== "number") return;
       if (!Number.isFinite(node.value)) {
-        throw new ExtraVarsError(`${what} has a number that JSON cannot say`);
+        throw new ExtraVarsError(
+          `${what} has a number that JSON cannot express`,
+        );
       }
       if (node.source !== undefined && JSON_NUMBER.test(node.source)) {
         node.value = exactNumber(node.source);
@@ -103,7 +105,7 @@ function fromYaml(text: string, what: string): unknown {
     Pair(_, { key }) {
       if (isScalar(key) && typeof key.value === "string") return;
       throw new ExtraVarsError(
-        `${what} has a key that is not a text; put it in quotes`,
+        `${what} has a key that is not a string; put it in quotes`,
       );
     },
   });

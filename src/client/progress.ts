@@ -9,7 +9,7 @@ import type { TaskStatus } from "../messages/task_status.ts";
 import { duration } from "./durations.ts";
 
 /** A status, and when it came. */
-export interface Seen {
+export interface ReceivedStatus {
   /** The status. */
   status: TaskStatus;
   /** When it came, in milliseconds of `performance.now()`. */
@@ -46,7 +46,10 @@ export function bar(
  * How long a task has been running, or ran. What the worker says is continued
  * by our own clock, since those of two hosts differ.
  */
-export function elapsed({ status, at }: Seen, now = performance.now()): string {
+export function elapsed(
+  { status, at }: ReceivedStatus,
+  now = performance.now(),
+): string {
   if (status.duration_seconds === null) return "-";
   const since = status.state === "running" ? (now - at) / 1000 : 0;
   return duration(status.duration_seconds + since);

@@ -22,10 +22,11 @@ export {
   type Need,
   needsOf,
   programDirectory,
-  RUN_VARIABLES,
 } from "./permissions.ts";
 export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
 export { addressOf } from "./values.ts";
+export { runEnvironment } from "./run_environment.ts";
 export { openToOthers } from "./secret_files.ts";
+export { trustedKeysOf } from "./trusted_keys.ts";

@@ -5,23 +5,8 @@
  */
 import { dirname, isAbsolute, join, resolve } from "node:path/posix";
 import type { Loaded } from "./load.ts";
+import { RUN_VARIABLES } from "./run_environment.ts";
 import { addressOf } from "./values.ts";
-
-/**
- * The variables of the worker's environment that the runs get, where they are
- * set.
- */
-export const RUN_VARIABLES: readonly string[] = [
-  "ANSIBLE_CONFIG",
-  "HOME",
-  "LANG",
-  "LOGNAME",
-  "PATH",
-  "SSH_AUTH_SOCK",
-  "TMPDIR",
-  "TZ",
-  "USER",
-];
 
 /** The program that the worker runs. */
 const PROGRAM = "ansible-playbook";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Config } from "./schema.ts";
-import type { Source } from "./source.ts";
+import type { ConfigSource } from "./source.ts";
 
 /** A file with a secret in it. */
 export interface SecretFile {
@@ -31,7 +31,7 @@ const ROOT = 0;
  */
 export function secretFiles(
   { mqtt, ansible }: Config,
-  { path, source }: { path: string; source: Pick<Source, "isWritten"> },
+  { path, source }: { path: string; source: Pick<ConfigSource, "isWritten"> },
 ): SecretFile[] {
   const found: SecretFile[] = [];
   const add = (key: string, file: string | undefined) => {

@@ -18,7 +18,7 @@ import {
 import { expand, VariableError, type Variables } from "./expand.ts";
 
 /** Something that is wrong at one place of the text. */
-export interface Finding {
+export interface SourceProblem {
   /** Where, as an offset into the text. */
   offset: number;
   /** The key that it is about, as `section.key`; empty for none. */
@@ -51,9 +51,9 @@ const SYNTAX: Partial<Record<ErrorCode, string>> = {
 };
 
 /** A configuration as it was written. */
-export class Source {
+export class ConfigSource {
   /** What is not YAML, or not what a configuration is made of. */
-  readonly findings: Finding[] = [];
+  readonly problems: SourceProblem[] = [];
   /** Whether the rest makes no sense because the text is not YAML. */
   readonly isBroken: boolean;
   readonly #document: Document;
@@ -70,9 +70,9 @@ export class Source {
     });
     const { errors, warnings } = this.#document;
     for (const { code, pos: [offset] } of [...errors, ...warnings]) {
-      this.findings.push(
+      this.problems.push(
         code === "DUPLICATE_KEY"
-          ? { offset, key: this.#keyAt(offset), message: "is there twice" }
+          ? { offset, key: this.#keyAt(offset), message: "is given twice" }
           : {
             offset,
             key: "",
@@ -90,7 +90,7 @@ export class Source {
   expand(variables: Variables): void {
     visit(this.#document, {
       Alias: (_, { range }, ancestors) => {
-        this.findings.push({
+        this.problems.push({
           offset: range?.[0] ?? 0,
           key: nameOf(ancestors),
           message: "must not be an alias (*name); put a text in quotes",
@@ -106,7 +106,7 @@ export class Source {
           if (node.value !== text) this.#filledIn.add(node);
         } catch (error) {
           if (!(error instanceof VariableError)) throw error;
-          this.findings.push({
+          this.problems.push({
             offset: node.range?.[0] ?? 0,
             key: nameOf(ancestors),
             message: error.message,

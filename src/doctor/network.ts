@@ -5,14 +5,14 @@
  */
 import { brokerOf, ConfigError, hostAndPort } from "../config/mod.ts";
 import type { Broker } from "../mqtt/mod.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome } from "./finding.ts";
 
 /** How long a TCP connection may take, in milliseconds. */
 const CONNECT_MS = 5000;
 
 /** Whether something listens where the broker should be. */
-export const reachable = check({
+export const reachable = defineCheck({
   id: "broker",
   title: "broker",
   needs: ["loaded"],
@@ -22,17 +22,17 @@ export const reachable = check({
       broker = await brokerOf(known.loaded.config.mqtt);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      return failed(error.message, "Mend the configuration first.");
+      return failed(error.message, "Correct the configuration first.");
     }
     const { host, port } = broker;
-    const before = performance.now();
+    const since = performance.now();
     try {
       await connect(host, port);
     } catch (error) {
       return unreachable(error, broker);
     }
     known.broker = broker;
-    const took = Math.round(performance.now() - before);
+    const took = Math.round(performance.now() - since);
     return ok(`${hostAndPort(broker)} accepts connections (${took} ms)`);
   },
 });
@@ -84,7 +84,7 @@ function unreachable(error: unknown, broker: Broker): Outcome {
   const text = error instanceof Error ? error.message : String(error);
   if (/lookup|resolv|name or service|not known/i.test(text)) {
     return failed(
-      `name not found: nothing is known of the host "${host}"`,
+      `name not found: cannot resolve the host "${host}"`,
       "Check mqtt.host, and that this host can resolve the name (getent hosts NAME).",
     );
   }

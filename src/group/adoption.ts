@@ -21,8 +21,8 @@
  * @module
  */
 import {
-  type Claims,
-  claimsSchema,
+  type ClaimList,
+  claimListSchema,
   type Presence,
   readAs,
 } from "../messages/presence.ts";
@@ -304,7 +304,8 @@ export class Adoption {
   ): Promise<void> {
     const { channel, log, responses, retentionSeconds, topics } = this.#options;
     const seen = await session.lookUp(topics.running(dead));
-    const claims: Claims | null = seen && readAs(claimsSchema, seen.payload);
+    const claims: ClaimList | null = seen &&
+      readAs(claimListSchema, seen.payload);
     for (const id of claims?.tasks ?? []) {
       if (moved.has(id)) continue;
       const topic = topics.status(id);

@@ -4,8 +4,8 @@
  * @module
  */
 import {
-  type Claims,
-  claimsSchema,
+  type ClaimList,
+  claimListSchema,
   type Presence,
   presenceSchema,
   readAs,
@@ -50,7 +50,7 @@ export interface Predecessor {
   /** Its presence, which nobody answers for any more. */
   presence: Presence | null;
   /** What it had claimed. */
-  claims: Claims | null;
+  claims: ClaimList | null;
 }
 
 /**
@@ -84,7 +84,7 @@ export async function enquire(
   const list = await enquiry.lookUp(topics.running(workerId));
   return {
     presence: presence ?? null,
-    claims: list && readAs(claimsSchema, list.payload),
+    claims: list && readAs(claimListSchema, list.payload),
   };
 }
 

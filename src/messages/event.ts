@@ -66,7 +66,7 @@ export const eventSchema = z.strictObject({
 export type TaskEvent = z.output<typeof eventSchema>;
 
 /** An event as the run tells it, before it has its number. */
-export type Happening = Omit<TaskEvent, "task_id" | "seq" | "left_out">;
+export type UnnumberedEvent = Omit<TaskEvent, "task_id" | "seq" | "left_out">;
 
 /** An event with its keys in the order of the schema, as JSON. */
 export function encodeEvent(event: TaskEvent): string {

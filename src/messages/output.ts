@@ -18,7 +18,7 @@ export const MAX_OUTPUT_MESSAGE_BYTES = 65_536;
 const OTHER_FIELDS_BYTES = 512;
 
 /** A character of a text takes at most so many bytes in JSON: `\u001b`. */
-const MOST_BYTES_PER_UNIT = 6;
+const MAX_BYTES_PER_UNIT = 6;
 
 /** The schema of a piece; its keys are in the order in which they are sent. */
 export const outputSchema = z.strictObject({
@@ -69,7 +69,7 @@ export function piecesOf(text: string): string[] {
 }
 
 function fits(text: string): boolean {
-  const most = MAX_OUTPUT_MESSAGE_BYTES - OTHER_FIELDS_BYTES;
-  if (text.length * MOST_BYTES_PER_UNIT <= most) return true;
-  return new TextEncoder().encode(JSON.stringify(text)).length <= most;
+  const max = MAX_OUTPUT_MESSAGE_BYTES - OTHER_FIELDS_BYTES;
+  if (text.length * MAX_BYTES_PER_UNIT <= max) return true;
+  return new TextEncoder().encode(JSON.stringify(text)).length <= max;
 }

@@ -143,7 +143,7 @@ export class TrustedKeys {
       payload = verified.payload;
       header = verified.protectedHeader;
     } catch (error) {
-      return refuse("bad_signature", describe(error));
+      return refuse("bad_signature", problemOf(error));
     }
     const read = headerSchema.safeParse(header);
     if (!read.success) {
@@ -258,7 +258,7 @@ export async function readPublicKey(text: string): Promise<CryptoKey> {
 }
 
 /** What is wrong with a signature; nothing of the message gets into it. */
-function describe(error: unknown): string {
+function problemOf(error: unknown): string {
   if (error instanceof KeyError) return error.message;
   if (error instanceof errors.JOSEAlgNotAllowed) {
     return "the field alg of its header must be EdDSA or Ed25519";

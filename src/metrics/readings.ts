@@ -41,7 +41,7 @@ export interface Readings {
 }
 
 /** Before anything has happened. */
-export const NOTHING_YET: Readings = {
+export const INITIAL_READINGS: Readings = {
   standing: "starting",
   connected: { control: false, intake: false },
   slots: 0,

@@ -19,7 +19,8 @@ import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
-import { backoff, type Broker, brokerOptions } from "./broker.ts";
+import type { Broker } from "../config/broker.ts";
+import { backoff, brokerOptions } from "./broker.ts";
 import { type Delivery, HeldDeliveries } from "./held_deliveries.ts";
 import {
   type Incoming,

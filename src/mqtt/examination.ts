@@ -8,7 +8,8 @@ import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
-import { type Broker, brokerOptions } from "./broker.ts";
+import type { Broker } from "../config/broker.ts";
+import { brokerOptions } from "./broker.ts";
 import {
   CHECK_PROPERTY,
   type Incoming,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type Broker } from "./broker.ts";
+export type { Broker } from "../config/broker.ts";
 export {
   BrokerUnsuitableError,
   ConnectionLostError,
@@ -22,6 +22,6 @@ export {
   type MessageProperties,
   type Outgoing,
 } from "./message.ts";
-export { PublishError } from "./outbox.ts";
+export { PublishError, type Source } from "./outbox.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

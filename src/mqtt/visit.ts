@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Broker } from "./broker.ts";
+import type { Broker } from "../config/broker.ts";
 import { MqttConnection } from "./connection.ts";
 import type { Delivery } from "./held_deliveries.ts";
 import type { Incoming, Outgoing } from "./message.ts";

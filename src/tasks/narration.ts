@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { encodeEvent, type Happening } from "../messages/event.ts";
+import { encodeEvent, type UnnumberedEvent } from "../messages/event.ts";
 import { encodeOutput, piecesOf } from "../messages/output.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Narrator, Telling } from "./narrator.ts";
@@ -46,7 +46,7 @@ export class Narration {
 
   /** What a run is to report, so that what is wanted can be told. */
   listen({ events, output, outputLimit }: Tell): {
-    onEvent?(event: Happening): void;
+    onEvent?(event: UnnumberedEvent): void;
     output?: { limit: number; onOutput(printed: Printed): void };
   } {
     return {
@@ -87,7 +87,7 @@ export class Narration {
     this.#output.stop();
   }
 
-  #tellEvent(event: Happening): void {
+  #tellEvent(event: UnnumberedEvent): void {
     const { play, task, host, message } = event;
     const texts = [play, task, host, message];
     this.#events.put({

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
 import type { OutputStream } from "../messages/output.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
@@ -132,7 +132,7 @@ export interface Runner {
       extraVars: string | null;
       onProgress(progress: Progress): void;
       /** Set: events are wanted. */
-      onEvent?(event: Happening): void;
+      onEvent?(event: UnnumberedEvent): void;
       /** Set: what it prints is wanted, up to a limit in bytes. */
       output?: { limit: number; onOutput(printed: Printed): void };
     },

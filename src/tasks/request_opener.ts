@@ -81,7 +81,11 @@ export class RequestOpener {
     let signature: Signature | null = null;
     const keys = this.#keys();
     if (keys) {
-      const opened = await this.#unwrap(message, "ansible-worker-request", keys);
+      const opened = await this.#unwrap(
+        message,
+        "ansible-worker-request",
+        keys,
+      );
       if (!opened.ok) return refuse(opened.reason, opened.message, null);
       ({ payload, signature } = opened);
       const isFirst = !arrival.redelivered && arrival.from === null;
@@ -121,7 +125,11 @@ export class RequestOpener {
   async taskIdOf(message: Uint8Array): Promise<string | null> {
     const keys = this.#keys();
     if (keys) {
-      const opened = await this.#unwrap(message, "ansible-worker-request", keys);
+      const opened = await this.#unwrap(
+        message,
+        "ansible-worker-request",
+        keys,
+      );
       return opened.ok ? opened.signature.taskId : null;
     }
     const request = parseTaskRequest(message);

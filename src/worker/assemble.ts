@@ -67,8 +67,8 @@ export function assemble(
 
   // What goes back, from a part to those that are built after it.
   const back = {
-    publish: (message: Outgoing) => link.publish(message),
-    poke: () => link.poke(),
+    publish: (message: Outgoing): Promise<void> => link.publish(message),
+    poke: (): void => link.poke(),
     connected: ({ first }: { first: boolean }) => {
       // Only now: whoever reads "online" may count on the subscriptions.
       const announced = announce();
@@ -113,7 +113,7 @@ export function assemble(
   stack.defer(() => rationed.close());
   const lifecycle = new Lifecycle({ log, onConnected: back.connected });
   const linked = () => lifecycle.untilLinked();
-  const membership = new Membership({
+  const membership: Membership = new Membership({
     publish: back.publish,
     topics,
     workerId,
@@ -128,7 +128,7 @@ export function assemble(
   const { instance } = membership;
   const narrator = new Narrator({ outlet: back, connected: linked, log });
   const fits = worker.max_queue_size + slots;
-  const link = new Link({
+  const link: Link = new Link({
     broker,
     topics,
     groupName: worker.group_name,

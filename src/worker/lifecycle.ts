@@ -102,15 +102,9 @@ export class Lifecycle {
 
   /** What the worker is to whoever asks for its health. */
   get standing(): Readings["standing"] {
-    switch (this.#phase) {
-      case "starting":
-        return "starting";
-      case "working":
-        return this.isConnected ? "online" : "offline";
-      case "draining":
-      case "stopped":
-        return "draining";
-    }
+    if (this.#phase === "starting") return "starting";
+    if (this.#phase !== "working") return "draining";
+    return this.isConnected ? "online" : "offline";
   }
 
   /** Rejects when something has happened with which no worker can go on. */

@@ -253,7 +253,9 @@ export class Link implements Channel, AsyncDisposable {
     if (which === "control") lifecycle.move("down");
     else if (lifecycle.link === "both") lifecycle.move("control");
     log.warn(
-      `no connection to the broker at ${this.#at(which)}: ${reason}; trying again`,
+      `no connection to the broker at ${
+        this.#at(which)
+      }: ${reason}; trying again`,
     );
   }
 

@@ -10,10 +10,10 @@ import { addressOf, type Config, ConfigError } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
 import type { Rejected } from "../messages/rejected.ts";
-import type { Listener, Page } from "../metrics/listener.ts";
+import type { HttpListener, Page } from "../metrics/listener.ts";
 import {
   type Connection,
-  NOTHING_YET,
+  INITIAL_READINGS,
   type Readings,
 } from "../metrics/readings.ts";
 import type { Metrics } from "../metrics/registry.ts";
@@ -25,10 +25,10 @@ import type { Task } from "../tasks/task.ts";
 export class Observers
   implements TaskObserver, GroupObserver, LauncherObserver, AsyncDisposable {
   /** How the worker stands now; to be replaced when there is one. */
-  read: () => Readings = () => NOTHING_YET;
+  read: () => Readings = () => INITIAL_READINGS;
   #metrics: Metrics | null = null;
   #traces: Traces | null = null;
-  #listener: Listener | null = null;
+  #listener: HttpListener | null = null;
 
   /**
    * Begins with what is switched on.
@@ -110,7 +110,7 @@ export class Observers
   }
 
   async #listen(listen: string): Promise<void> {
-    const [{ Metrics }, { Listener, ListenError }, { healthPage }] =
+    const [{ Metrics }, { HttpListener, ListenError }, { healthPage }] =
       await Promise
         .all([
           import("../metrics/registry.ts"),
@@ -120,7 +120,7 @@ export class Observers
     const read = () => this.read();
     const metrics = new Metrics({ version, read });
     try {
-      this.#listener = await Listener.open(
+      this.#listener = await HttpListener.open(
         // The schema has looked at it.
         addressOf(listen)!,
         new Map<string, Page>([

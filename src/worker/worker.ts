@@ -49,8 +49,7 @@ export async function runWorker(
     if (ready === null) return 0;
     const parts = assemble(ready, { log, onStep, stack });
     ready.observers.read = parts.readings;
-    signals.hangup = () =>
-      void ready.settings.reload({ read: reload, log });
+    signals.hangup = () => void ready.settings.reload({ read: reload, log });
     return await work(parts, { signals, predecessor: ready.predecessor });
   } catch (error) {
     if (
