@@ -33,6 +33,7 @@ import type { Ready } from "./preflight.ts";
 import { Recovery } from "./recovery.ts";
 import { Router } from "./router.ts";
 import type { Stopping } from "./shutdown.ts";
+import type { Timing } from "./timing.ts";
 
 /** Deliveries beyond what fits, so that a full queue can still refuse. */
 const REFUSAL_MARGIN = 32;
@@ -54,9 +55,10 @@ export interface Parts extends Stopping {
 /** Builds a worker; what has to be released is put on the stack. */
 export function assemble(
   ready: Ready,
-  { log, onStep, stack }: {
+  { log, onStep, timing, stack }: {
     log: Log;
     onStep: ((step: Step) => void) | undefined;
+    timing: Timing;
     stack: AsyncDisposableStack;
   },
 ): Parts {
@@ -140,7 +142,10 @@ export function assemble(
       MAX_RECEIVE_MAXIMUM,
       worker.when_full === "wait" ? fits : fits + REFUSAL_MARGIN,
     ),
-    will: membership.will(),
+    will: {
+      payload: membership.will(),
+      delaySeconds: timing.willDelaySeconds,
+    },
     source: narrator,
     onControl: back.controlConnected,
     onReconnected: (which) => observers.reconnected(which),
@@ -252,6 +257,7 @@ export function assemble(
   const adoption = new Adoption({
     ...common,
     peers,
+    timing,
     connected: () => lifecycle.isConnected,
     taskIdOf: (payload) => opener.taskIdOf(payload),
     openIntake: (id) => link.openIntakeOf(id),

@@ -22,9 +22,6 @@ import {
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-/** How long the broker waits before it says that we are gone (3.1.3.2.2). */
-const WILL_DELAY_SECONDS = 30;
-
 /** What the link tells whoever joins the parts. */
 export interface LinkEvents {
   /** The control connection is back, and its subscriptions stand. */
@@ -50,7 +47,7 @@ export interface LinkOptions extends LinkEvents {
   /** Requests that the broker may send unanswered (3.1.2.11.3). */
   receiveMaximum: number;
   /** What the broker publishes as this worker's presence when it vanishes. */
-  will: string;
+  will: { payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
   source: Source;
 }
@@ -72,11 +69,7 @@ export class Link implements Channel, AsyncDisposable {
       broker,
       clientId: control,
       sessionExpiry,
-      will: {
-        topic: topics.presence(workerId),
-        payload: options.will,
-        delaySeconds: WILL_DELAY_SECONDS,
-      },
+      will: { topic: topics.presence(workerId), ...options.will },
       source: options.source,
       onConnect: async (session) => {
         lifecycle.move("control");

@@ -12,6 +12,7 @@ import { assemble, type Parts, type Step } from "./assemble.ts";
 import { type GivenParts, preflight } from "./preflight.ts";
 import { shutDown } from "./shutdown.ts";
 import { Signals, type StopSignals } from "./signals.ts";
+import { TIMING, type Timing } from "./timing.ts";
 
 /** What the worker needs beside its configuration. */
 export interface WorkerOptions {
@@ -22,6 +23,8 @@ export interface WorkerOptions {
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
   onStep?(step: Step): void;
+  /** Other waits than all workers keep to, for a group of a test. */
+  timing?: Partial<Timing>;
   /** Parts that are given from outside, instead of this host's own. */
   parts?: GivenParts;
 }
@@ -34,7 +37,8 @@ export interface WorkerOptions {
  */
 export async function runWorker(
   config: Config,
-  { log, secretFiles, reload, onStep, parts: given = {} }: WorkerOptions,
+  { log, secretFiles, reload, onStep, timing, parts: given = {} }:
+    WorkerOptions,
 ): Promise<number> {
   await using stack = new AsyncDisposableStack();
   try {
@@ -47,7 +51,12 @@ export async function runWorker(
       stack,
     });
     if (ready === null) return 0;
-    const parts = assemble(ready, { log, onStep, stack });
+    const parts = assemble(ready, {
+      log,
+      onStep,
+      timing: { ...TIMING, ...timing },
+      stack,
+    });
     ready.observers.read = parts.readings;
     signals.hangup = () => void ready.settings.reload({ read: reload, log });
     return await work(parts, { signals, predecessor: ready.predecessor });
