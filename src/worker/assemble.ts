@@ -6,11 +6,10 @@
 import { Adoption, type AdoptionStep } from "../group/adoption.ts";
 import { HandOver, type HandOverStep } from "../group/hand_over.ts";
 import { LoadReport } from "../group/load.ts";
-import { IdInUseError, Membership } from "../group/membership.ts";
+import { Membership } from "../group/membership.ts";
 import { originOf } from "../group/moved_task.ts";
 import { Peers } from "../group/peers.ts";
 import type { Log } from "../log.ts";
-import type { Presence } from "../messages/presence.ts";
 import type { Readings } from "../metrics/readings.ts";
 import type { Outgoing } from "../mqtt/mod.ts";
 import { Acceptance } from "../tasks/acceptance.ts";
@@ -29,6 +28,7 @@ import { StatusBoard } from "../tasks/status_board.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
+import { OwnPresence } from "./own_presence.ts";
 import type { Ready } from "./preflight.ts";
 import { Recovery } from "./recovery.ts";
 import { Router } from "./router.ts";
@@ -73,7 +73,7 @@ export function assemble(
     poke: (): void => link.poke(),
     connected: ({ first }: { first: boolean }) => {
       // Only now: whoever reads "online" may count on the subscriptions.
-      const announced = announce();
+      const announced = presence.announce();
       dispatcher.poke();
       load.update({ again: true });
       handOver.update();
@@ -86,7 +86,7 @@ export function assemble(
       );
     },
     controlConnected: async (session: { present: boolean }) => {
-      if (membership.lostToEarlier) throw fail(new IdInUseError(workerId));
+      presence.check();
       await handOver.reconnected(session);
       // A worker that is still starting holds nothing yet.
       if (lifecycle.phase !== "starting") await recovery.reconnected(session);
@@ -95,17 +95,6 @@ export function assemble(
     tasksChanged: () => {
       acceptance.update();
       load.update();
-      handOver.update();
-      handOver.wake();
-    },
-    presence: (
-      id: string,
-      presence: Presence | null,
-      message: { retained: boolean },
-    ) => {
-      if (id === workerId) return ownPresence(presence, message);
-      peers.presence(id, presence);
-      adoption.presence(id, presence);
       handOver.update();
       handOver.wake();
     },
@@ -274,6 +263,13 @@ export function assemble(
     queue,
     opener,
   });
+  const presence = new OwnPresence({
+    workerId,
+    membership,
+    lifecycle,
+    reclaim: () => link.whileInDoubt(() => recovery.reclaim()),
+    log,
+  });
   const router = new Router({
     topics,
     lifecycle,
@@ -284,43 +280,20 @@ export function assemble(
         }),
       status: (taskId, message) => board.receive(taskId, message),
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
-      presence: back.presence,
+      presence: (id, theirs, message) => {
+        if (id === workerId) return presence.receive(theirs, message);
+        peers.presence(id, theirs);
+        adoption.presence(id, theirs);
+        handOver.update();
+        handOver.wake();
+      },
       load: (id, load) => {
         peers.load(id, load);
         handOver.update();
       },
-      probe: () => void announce(),
+      probe: () => void presence.announce(),
     },
   });
-
-  function announce(): Promise<void> {
-    return membership.announce().catch((error) =>
-      log.error("cannot publish the presence", { error })
-    );
-  }
-
-  function fail(error: Error): Error {
-    lifecycle.fail(error);
-    return error;
-  }
-
-  function ownPresence(
-    presence: Presence | null,
-    message: { retained: boolean },
-  ): void {
-    const meaning = membership.receive(presence, message);
-    // What is queued for a worker that starts may be older than its predecessor.
-    if (lifecycle.phase === "starting") return;
-    if (meaning === "rival") fail(new IdInUseError(workerId));
-    // Otherwise it is dealt with on connect.
-    if (!lifecycle.isConnected) return;
-    if (meaning === "wrong") void announce();
-    if (meaning === "adopted") {
-      link.whileInDoubt(() => recovery.reclaim()).catch((error) =>
-        log.error("cannot take the tasks back", { error })
-      );
-    }
-  }
 
   return {
     acceptance,
