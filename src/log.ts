@@ -1,5 +1,5 @@
 /**
- * What the program writes of its doings: one line each, as text or JSON.
+ * The log: one line for each entry, as text or JSON.
  *
  * Much of what is written was sent by somebody else. Whatever a line contains,
  * it stays one line of bounded length, cannot control a terminal, and shows no
@@ -9,10 +9,10 @@
  */
 import { harmless, harmlessJson } from "./harmless.ts";
 
-/** How much is written. */
+/** How severe an entry is; also the lowest level that is written. */
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
-/** What an entry says beside its message. */
+/** Fields of an entry beside its message. */
 export type LogFields = Record<string, unknown>;
 
 const LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARN", "ERROR"];
@@ -179,7 +179,7 @@ function bytes(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** What stands between the quotes. */
+/** A quoted text without its quotes. */
 function inner(quotedText: string): string {
   return quotedText.slice(1, -1);
 }

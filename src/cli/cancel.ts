@@ -7,7 +7,7 @@ import { Cancellation } from "../client/cancellation.ts";
 import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { MessageSigner } from "../client/signer.ts";
-import { withClient } from "./client.ts";
+import { lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 import { isTaskId } from "./task_ids.ts";
@@ -54,8 +54,7 @@ export function cancel(
       await using connection = await connect({
         topics: cancellation.topics,
         onMessage: (message) => cancellation.receive(message),
-        onLost: (reason) =>
-          err(`no connection to the broker: ${reason}; trying again`),
+        onLost: (reason) => err(lostConnection(reason)),
       });
       const allCancelled = await Promise.race([
         cancellation.run(connection),

@@ -108,7 +108,7 @@ publishes it (worker.publish_output). What was printed before is not kept.
 
 ${CLIENT_HELP}
 
-Exit code: 0 done; 1 nothing or not all has come, or no connection; 2 wrong
+Exit code: 0 done; 1 nothing or not all received, or no connection; 2 wrong
   usage; 130 left by Ctrl-C
 
 Example:

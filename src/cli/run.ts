@@ -6,13 +6,11 @@
 import {
   type Config,
   ConfigError,
-  excess,
   load,
   loadConfig,
   type Loaded,
-  missing,
-  needsOf,
   openToOthers,
+  reviewSandbox,
 } from "../config/mod.ts";
 import { Log } from "../log.ts";
 import { print } from "./output.ts";
@@ -69,15 +67,12 @@ async function mayRun(
   loaded: Loaded,
   { file, log }: { file: string; log: Log },
 ): Promise<boolean> {
-  const needs = await needsOf(loaded, { file });
-  // A program that is not there is not allowed either; running it tells which.
-  const denied = await missing(needs.filter(({ kind }) => kind !== "run"));
+  const { denied, unneeded } = await reviewSandbox(loaded, { file });
   for (const { kind, value, why } of denied) {
     log.error(
       `Deno's sandbox does not allow what is needed ${why}; start the worker with --allow-${kind}=${value}`,
     );
   }
-  const unneeded = await excess();
   if (unneeded.length > 0) {
     log.info(
       `the sandbox allows more than is needed; "ansible-worker permissions -c ${file}" prints what is`,

@@ -30,7 +30,7 @@ import { wrap } from "../client/text_width.ts";
 import type { TaskView } from "../client/views.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
-import { type Client, withClient } from "./client.ts";
+import { type Client, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 
@@ -81,8 +81,7 @@ async function submitTo(
   await using connection = await client.connect({
     topics: submission.topics,
     onMessage: (message) => submission.receive(message),
-    onLost: (reason) =>
-      view?.note(`no connection to the broker: ${reason}; trying again`),
+    onLost: (reason) => view?.note(lostConnection(reason)),
     onReconnected: () => view?.note(null),
   });
   if (!options.json && !options.detach) {

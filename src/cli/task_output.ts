@@ -8,7 +8,7 @@ import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { OutputReader } from "../client/output_reader.ts";
 import { harmlessLines } from "../harmless.ts";
-import { withClient } from "./client.ts";
+import { lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 import { print } from "./output.ts";
@@ -42,8 +42,7 @@ export function output(
           if (change?.kind !== "status") return;
           if (change.status.completed_at !== null) reader.taskEnded();
         },
-        onLost: (reason) =>
-          err(`no connection to the broker: ${reason}; trying again`),
+        onLost: (reason) => err(lostConnection(reason)),
       });
       const status = view.tasks.get(taskId);
       if (!status) err(`${taskId} is not known yet; waiting for it`);

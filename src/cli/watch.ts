@@ -10,7 +10,7 @@ import { jsonLine } from "../client/json_view.ts";
 import { counts, elapsed, share, situation } from "../client/progress.ts";
 import { harmless } from "../harmless.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
-import { complain, withClient } from "./client.ts";
+import { complain, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { isTaskId } from "./task_ids.ts";
 
@@ -73,7 +73,7 @@ export function watch(
           if (isNamed && isOver) ended.resolve();
         },
         onLost: (reason) => {
-          const text = `no connection to the broker: ${reason}; trying again`;
+          const text = lostConnection(reason);
           if (board) board.note(text);
           else complain(harmless(text));
         },

@@ -45,7 +45,7 @@ export class ClientConnection implements AsyncDisposable {
   /**
    * Connects, once; later losses are tried again for ever.
    *
-   * @returns when everything retained on the topics has come
+   * @returns when everything retained on the topics was received
    * @throws {NoConnectionError} the broker cannot be reached, or refuses
    */
   static async open(
@@ -61,7 +61,7 @@ export class ClientConnection implements AsyncDisposable {
       onConnect: async () => {
         await Promise.all(topics.flatMap((topic) => [
           connection.subscribe(topic, { qos: 0 }),
-          // Answered after what is retained has come.
+          // Answered after all retained messages were sent.
           connection.subscribe(topic, { qos: 1, retained: false }),
         ]));
       },

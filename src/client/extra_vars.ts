@@ -129,7 +129,7 @@ function fromPairs(text: string): Record<string, string> {
   return all;
 }
 
-/** What stands between spaces that are not in quotes. */
+/** The words of a text, split at spaces that are not in quotes. */
 function words(text: string): string[] {
   const found = text.match(/(?:"[^"]*"|'[^']*'|\S)+/g);
   if (!found) {

@@ -22,7 +22,7 @@ export class OutputReader {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #hasTaskEnded = false;
 
-  /** Nothing has come at first. */
+  /** Expects the first piece. */
   constructor(options: {
     onPiece(piece: TaskOutput): void;
     onGap(text: string): void;
@@ -31,7 +31,7 @@ export class OutputReader {
     this.#onGap = options.onGap;
   }
 
-  /** How many pieces have come. */
+  /** The number of pieces received. */
   get count(): number {
     return this.#count;
   }
@@ -41,7 +41,7 @@ export class OutputReader {
     return this.#isComplete;
   }
 
-  /** Settles when everything has come. */
+  /** Settles when all pieces were received, or none follows any more. */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -73,7 +73,7 @@ export class OutputReader {
     if (this.#hasTaskEnded) this.taskEnded();
   }
 
-  /** The task has ended: what does not come soon does not come. */
+  /** The task has ended: waits a moment for pieces that are late. */
   taskEnded(): void {
     this.#hasTaskEnded = true;
     if (this.#timer !== null) clearTimeout(this.#timer);

@@ -181,7 +181,7 @@ export class Submission {
       this.#events.onWaiting(`no answer yet from ${online.join(", ")}`);
     } else {
       this.#giveUp(
-        `${online.join(", ")}: online, but no answer has come. ` +
+        `${online.join(", ")}: online, but no answer was received. ` +
           `Look at the worker's log, and whether the broker lets this user write ${this.#topics.tasks} and read ${
             this.#topics.status(this.#taskId)
           }.`,

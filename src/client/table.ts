@@ -12,7 +12,7 @@ import { fill, fit, widthOf } from "./text_width.ts";
 export interface Column<T> {
   /** Its head. */
   title: string;
-  /** What stands in a row; it need not be harmless. */
+  /** Its text in a row; it need not be harmless. */
   text(row: T): string;
   /** In which colour. */
   colour?(row: T): Colour | null;
@@ -22,7 +22,7 @@ export interface Column<T> {
   drop?: number;
 }
 
-/** What stands between two columns. */
+/** The space between two columns. */
 const GAP = "  ";
 
 /** The rows as lines, the heads first. */

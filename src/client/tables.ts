@@ -55,7 +55,7 @@ export const WATCH_COLUMNS: readonly Column<ReceivedStatus>[] = TASK_COLUMNS
     { title },
   ) => title !== "CREATED");
 
-/** A worker, by what it says of itself. */
+/** A worker, by its presence and its load. */
 export interface WorkerRow {
   /** Its presence. */
   presence: Presence;

@@ -1,6 +1,6 @@
 /**
  * From a file to a configuration: YAML, then `${…}`, then the schema, then the
- * files that it names. All problems are told at once, each with its place.
+ * files that it names. All problems are reported at once, each with its place.
  *
  * @module
  */
@@ -36,7 +36,7 @@ export interface Loaded {
   variables: string[];
   /** The files that have to be there, beside itself. */
   files: string[];
-  /** Files with secrets in them; itself, if a password stands in it. */
+  /** Files with secrets in them; itself, if a password is written in it. */
   secretFiles: SecretFile[];
 }
 

@@ -15,13 +15,12 @@ export {
   type Loaded,
 } from "./load.ts";
 export {
-  excess,
   findProgram,
   hostAndPort,
-  missing,
   type Need,
   needsOf,
   programDirectory,
+  reviewSandbox,
 } from "./permissions.ts";
 export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { z } from "zod";
-import { isDecoded } from "../messages/variable_names.ts";
+import { isDecoderKey } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
 import {
   flag,
@@ -161,7 +161,7 @@ const policy = z.strictObject({
   ),
   extra_vars_allow: z.array(
     variableName().refine(
-      (name) => !isDecoded(name),
+      (name) => !isDecoderKey(name),
       "cannot be allowed: Ansible would take what is in it for something else than data",
     ),
     "must be a list of names of variables",

@@ -1,5 +1,5 @@
 /**
- * The text of a configuration as YAML nodes, which know where they stand.
+ * The text of a configuration as YAML nodes, which know their places.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const MISSING =
   "something is missing here, such as the `: ` after a key, or a quote or bracket that closes";
 
 /**
- * What is said of text that is not YAML. The parser's own messages quote the
+ * The messages for text that is not YAML. The parser's own messages quote the
  * text, which may be a password.
  */
 const SYNTAX: Partial<Record<ErrorCode, string>> = {
@@ -136,7 +136,7 @@ export class ConfigSource {
     return this.#document.toJS() ?? {};
   }
 
-  /** Whether a value stands in the text itself, and not in a variable. */
+  /** Whether a value is written in the text itself, and not in a variable. */
   isWritten(path: readonly string[]): boolean {
     const node = this.#document.getIn(path, true);
     return isScalar(node) && typeof node.value === "string" &&
@@ -151,7 +151,7 @@ export class ConfigSource {
   }
 
   /**
-   * Where a value stands; where there is none, its section, since that is where
+   * The place of a value; where there is none, its section, since that is where
    * to write it.
    *
    * @param options.key the place of the key instead of its value

@@ -1,5 +1,5 @@
 /**
- * The kinds of values that a configuration has, and what is said of others.
+ * The kinds of values that a configuration has, and the messages for what does not fit.
  *
  * @module
  */

@@ -165,7 +165,7 @@ async function tryOnce(
  * Reports of rejected messages are written, and read by controllers, which would
  * wonder about one from us. So it is published only as far as the broker's
  * PUBREC, if the broker keeps what it has not been told to release: that is tried
- * on a topic of nobody's.
+ * on a topic that belongs to nobody.
  */
 function rejected(topics: Topics): Check {
   const properties = (mark: string) => ({ user: { [CHECK_PROPERTY]: mark } });

@@ -1,8 +1,8 @@
 /**
  * Connecting once, as the worker would, and why it fails.
  *
- * What the broker says of it is often nothing: it closes the connection. Who is
- * there is then found out by greeting it in the other ways that are possible.
+ * Often the broker gives no reason, and closes the connection. What listens there
+ * is then found out by trying the other ways to connect.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export async function tryToConnect(broker: Broker): Promise<Attempt> {
   }
 }
 
-/** The broker has said no; the numbers below 0x80 are those of MQTT 3.1.1. */
+/** The broker has refused; the codes below 0x80 are those of MQTT 3.1.1. */
 function refused(code: number, broker: Broker): Attempt {
   switch (code) {
     case 1:

@@ -31,8 +31,8 @@ export const clock = defineCheck({
 /**
  * Judges a clock.
  *
- * MQTT carries no time. But what another worker has said in the past cannot have
- * been said later than now.
+ * MQTT carries no time. But no other worker can have published a time that is
+ * later than now.
  *
  * @param options.now in milliseconds since 1970
  * @param options.self whose word proves nothing
@@ -67,9 +67,10 @@ export function judgeClock(
   }
   const ahead = Math.round((latest.at - now) / 1000);
   if (ahead > CLOCK_TOLERANCE_SECONDS) {
-    const message = `clocks differ: worker ${latest.worker_id} has said ${
-      new Date(latest.at).toISOString()
-    }, which is ${ahead} s after what this host says now`;
+    const message =
+      `clocks differ: worker ${latest.worker_id} has published the time ${
+        new Date(latest.at).toISOString()
+      }, which is ${ahead} s after what this host says now`;
     return signed ? failed(message, ...advice) : warning(message, ...advice);
   }
   return ok(

@@ -3,13 +3,7 @@
  *
  * @module
  */
-import {
-  ConfigError,
-  excess,
-  inspect,
-  missing,
-  needsOf,
-} from "../config/mod.ts";
+import { ConfigError, inspect, reviewSandbox } from "../config/mod.ts";
 import { Topics } from "../messages/topics.ts";
 import { defineCheck } from "./check.ts";
 import { failed, ok } from "./finding.ts";
@@ -49,10 +43,7 @@ export const sandbox = defineCheck({
   title: "permissions",
   needs: ["loaded"],
   async run({ loaded, file }) {
-    const needs = await needsOf(loaded, { file });
-    // A program that is not there is not allowed either; starting it tells.
-    const denied = await missing(needs.filter(({ kind }) => kind !== "run"));
-    const unneeded = await excess();
+    const { denied, unneeded } = await reviewSandbox(loaded, { file });
     const command = `"ansible-worker permissions -c ${file}"`;
     const notes = unneeded.length === 0 ? [] : [
       `Not needed: ${unneeded.join(" ")}; ${command} prints what is.`,

@@ -7,7 +7,7 @@ import { matchesGlob } from "node:path";
 import { join } from "node:path/posix";
 import { problemOfPath } from "../config/mod.ts";
 import { defineCheck } from "./check.ts";
-import { failed, ok, warning } from "./finding.ts";
+import { failed, ok, type Outcome, warning } from "./finding.ts";
 
 /** Directories in which no playbook stands by itself. */
 const NOT_PLAYBOOKS = /^(\..*|roles|collections|group_vars|host_vars|tasks)$/;
@@ -31,16 +31,8 @@ export const playbooks = defineCheck({
   async run(known) {
     const { policy, worker } = known.loaded.config;
     const directory = worker.playbook_directory;
-    const problem = await problemOfPath(directory, {
-      kind: "directory",
-      directory: "/",
-    });
-    if (problem) {
-      return failed(
-        problem,
-        "Set worker.playbook_directory, or let the worker's user read and enter it.",
-      );
-    }
+    const closed = await notReadable(directory, "worker.playbook_directory");
+    if (closed) return closed;
     known.playbooks = directory;
     const found: string[] = [];
     const unreadable: string[] = [];
@@ -93,16 +85,11 @@ export const inventories = defineCheck({
   needs: ["loaded"],
   async run({ loaded }) {
     const { inventory_directory, playbook_directory } = loaded.config.worker;
-    const problem = await problemOfPath(inventory_directory, {
-      kind: "directory",
-      directory: "/",
-    });
-    if (problem) {
-      return failed(
-        problem,
-        "Set worker.inventory_directory, or let the worker's user read and enter it.",
-      );
-    }
+    const closed = await notReadable(
+      inventory_directory,
+      "worker.inventory_directory",
+    );
+    if (closed) return closed;
     return ok(
       inventory_directory === playbook_directory
         ? "in the playbook directory"
@@ -153,6 +140,21 @@ export const secrets = defineCheck({
     );
   },
 });
+
+/** What is wrong with a directory that a key names; null if it can be read. */
+async function notReadable(
+  directory: string,
+  key: string,
+): Promise<Outcome | null> {
+  const problem = await problemOfPath(directory, {
+    kind: "directory",
+    directory: "/",
+  });
+  return problem === null ? null : failed(
+    problem,
+    `Set ${key}, or let the worker's user read and enter it.`,
+  );
+}
 
 /** Paths of files, relative to the directory. */
 async function* filesBelow(

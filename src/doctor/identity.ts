@@ -19,7 +19,7 @@ export const identity = defineCheck({
     const { broker, examination, loaded, topics } = known;
     const workerId = loaded.config.worker.worker_id;
     await examination.subscribe(topics.allPresences, { qos: 0 });
-    // Answered after the retained messages have come.
+    // Answered after the retained messages were sent.
     await examination.unsubscribe(topics.allPresences);
     known.presences = examination.arrivals((topic) =>
       topics.parse(topic)?.kind === "presence"

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { encodeInOrder } from "./encode.ts";
 
 /** The streams of a program. */
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
@@ -51,8 +52,7 @@ export type TaskOutput = z.output<typeof outputSchema>;
 
 /** A piece with its keys in the order of the schema, as JSON. */
 export function encodeOutput(output: TaskOutput): string {
-  const { task_id, seq, stream, text, truncated, left_out } = output;
-  return JSON.stringify({ task_id, seq, stream, text, truncated, left_out });
+  return encodeInOrder(outputSchema, output);
 }
 
 /** Cuts a text, between characters, into pieces that fit into a message each. */

@@ -1,5 +1,5 @@
 /**
- * How a worker stands at one moment: what gauges and health are read from.
+ * A worker at one moment: what gauges and health are read from.
  *
  * @module
  */

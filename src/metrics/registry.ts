@@ -90,7 +90,7 @@ export class Metrics implements TaskObserver, LauncherObserver {
   /**
    * With nothing counted yet.
    *
-   * @param options.read how the worker stands now
+   * @param options.read the worker's readings at this moment
    */
   constructor(options: { version: string; read(): Readings }) {
     this.#ended = this.#counter(
@@ -216,7 +216,7 @@ export class Metrics implements TaskObserver, LauncherObserver {
       ["tasks_queued", "Tasks that wait for a slot.", (now) => now.queued],
       [
         "held_deliveries",
-        "Messages that have come and that the broker still owns.",
+        "Messages received that the broker still owns.",
         (now) => now.held,
       ],
       [

@@ -1,11 +1,11 @@
 /**
- * The trace that a request belongs to, as its publisher has said it: the user
+ * The trace that a request belongs to, as its publisher has named it: the user
  * properties `traceparent` and `tracestate` (W3C Trace Context).
  *
  * @module
  */
 
-/** What a publisher has said of its trace. */
+/** A publisher's trace and span. */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   traceId: string;
