@@ -31,13 +31,12 @@ import {
 import { taskIdSchema } from "./messages/task_request.ts";
 import type { TrustedKeys } from "./messages/signed.ts";
 import { cancelReason } from "./messages/cancel.ts";
+import type { Delivery, Incoming } from "./messages/packets.ts";
 import { Topics } from "./messages/topics.ts";
 import type { Connection, Readings } from "./metrics/readings.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
-  type Delivery,
-  type Incoming,
   MqttConnection,
   Visit,
 } from "./mqtt/mod.ts";

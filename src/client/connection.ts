@@ -8,12 +8,11 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
-  type Incoming,
   MqttConnection,
-  type Outgoing,
 } from "../mqtt/mod.ts";
 
 /** There is no connection to be had; the message says why. */

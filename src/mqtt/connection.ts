@@ -14,17 +14,16 @@
  *
  * @module
  */
+import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
 import { backoff, type Broker, brokerOptions } from "./broker.ts";
-import { type Delivery, HeldDeliveries } from "./held_deliveries.ts";
+import { HeldDeliveries } from "./held_deliveries.ts";
 import {
-  type Incoming,
   isCheck,
-  type Outgoing,
   packetProperties,
   payloadOf,
   propertiesOf,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
@@ -11,8 +12,6 @@ import type { IConnackPacket, Packet } from "mqtt-packet";
 import { type Broker, brokerOptions } from "./broker.ts";
 import {
   CHECK_PROPERTY,
-  type Incoming,
-  type Outgoing,
   packetProperties,
   payloadOf,
   propertiesOf,
