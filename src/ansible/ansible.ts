@@ -5,10 +5,10 @@
  * @module
  */
 import type { UnnumberedEvent } from "../messages/event.ts";
+import type { Printed } from "../messages/output.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
-import type { Printed } from "./frames.ts";
 import { Launcher, LauncherError, StaleLauncherError } from "./launcher.ts";
 import { check, type Checked, type Policy } from "./refusal.ts";
 import { RunReport } from "./report.ts";

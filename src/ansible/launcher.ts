@@ -9,12 +9,8 @@
  *
  * @module
  */
-import {
-  type Frame,
-  type Printed,
-  readFrames,
-  type RunEvent,
-} from "./frames.ts";
+import type { Printed } from "../messages/output.ts";
+import { type Frame, readFrames, type RunEvent } from "./frames.ts";
 import { pythonDirectory, pythonMissing } from "./python_files.ts";
 
 /** How long a launcher may take to be ready, in milliseconds. */

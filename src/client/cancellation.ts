@@ -4,6 +4,7 @@
  * @module
  */
 import { harmless } from "../harmless.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import {
   excerpt,
@@ -12,7 +13,6 @@ import {
 } from "../messages/rejected.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Incoming, Outgoing } from "../mqtt/mod.ts";
 import { GroupView } from "./group_view.ts";
 import { ending } from "./progress.ts";
 

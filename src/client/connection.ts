@@ -8,12 +8,11 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
-  type Incoming,
   MqttConnection,
-  type Outgoing,
 } from "../mqtt/mod.ts";
 
 /** The broker cannot be reached, or refuses; the message says why. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { eventSchema, type TaskEvent } from "../messages/event.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import {
   excerpt,
@@ -16,7 +17,6 @@ import {
 } from "../messages/rejected.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Incoming, Outgoing } from "../mqtt/mod.ts";
 import { GroupView } from "./group_view.ts";
 
 /** How long a worker may take to answer before its group is looked at, in ms. */

@@ -20,6 +20,11 @@
  *
  * @module
  */
+import type {
+  Delivery,
+  Incoming,
+  MessageProperties,
+} from "../messages/packets.ts";
 import {
   type ClaimList,
   claimListSchema,
@@ -27,15 +32,10 @@ import {
   readAs,
 } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type {
-  Channel,
-  Delivery,
-  Log,
-  MessageProperties,
-  Seen,
-} from "../tasks/ports.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
 import type { Responses } from "../tasks/responses.ts";
-import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
+import { type PublishedStatus, readStatus } from "../tasks/published_status.ts";
+import { endOfLeftBehind } from "./left_behind.ts";
 import { movedProperties, originOf } from "./moved_task.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
@@ -56,7 +56,7 @@ export interface DeadSession {
   /** Ends a subscription of the session. */
   unsubscribe(topic: string): Promise<void>;
   /** The retained message on a topic. */
-  lookUp(topic: string): Promise<Seen | null>;
+  lookUp(topic: string): Promise<Incoming | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
   /** Closes it. */
@@ -246,7 +246,9 @@ export class Adoption {
   ): Promise<string | null> {
     const { channel, log, topics, onStep } = this.#options;
     const id = await this.#options.taskIdOf(delivery.payload);
-    const found = id ? standing(await session.lookUp(topics.status(id))) : null;
+    const found = id
+      ? readStatus(await session.lookUp(topics.status(id)))
+      : null;
     const properties = this.#moves(dead, delivery, found);
     if (properties) {
       await channel.publish({
@@ -270,7 +272,7 @@ export class Adoption {
   #moves(
     dead: string,
     delivery: Delivery,
-    found: Standing | null,
+    found: PublishedStatus | null,
   ): MessageProperties | null {
     const { properties, redelivered } = delivery;
     // One that a peer had offered and the dead worker had not taken is still
@@ -305,7 +307,7 @@ export class Adoption {
     for (const id of claims?.tasks ?? []) {
       if (moved.has(id)) continue;
       const topic = topics.status(id);
-      const end = endOfLeftBehind(standing(await session.lookUp(topic)), {
+      const end = endOfLeftBehind(readStatus(await session.lookUp(topic)), {
         workerId: dead,
         topic,
         retentionSeconds,

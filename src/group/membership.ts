@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import {
   type ClaimList,
   claimListSchema,
@@ -11,7 +12,7 @@ import {
   readAs,
 } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Publication, Seen } from "../tasks/ports.ts";
+import type { Channel } from "../tasks/ports.ts";
 
 /** How long a worker has to answer that it uses an id, in milliseconds. */
 const PROBE_MS = 2000;
@@ -33,13 +34,13 @@ export class IdInUseError extends Error {
 /** A connection under a client id of its own, to ask before one connects. */
 export interface Enquiry {
   /** The retained message on a topic; null if there is none. */
-  lookUp(topic: string): Promise<Seen | null>;
+  lookUp(topic: string): Promise<Incoming | null>;
   /** Publishes a question, and waits for an answer in time. */
   ask(
-    question: Publication,
+    question: Outgoing,
     answer: {
       topic: string;
-      fits(message: Seen): boolean;
+      fits(message: Incoming): boolean;
       withinMs: number;
     },
   ): Promise<boolean>;

@@ -73,3 +73,12 @@ function fits(text: string): boolean {
   if (text.length * MAX_BYTES_PER_UNIT <= max) return true;
   return new TextEncoder().encode(JSON.stringify(text)).length <= max;
 }
+
+/** What a run has printed, before it is cut into pieces. */
+export interface Printed {
+  stream: OutputStream;
+  /** What was printed there, one character whole after the other. */
+  text: string;
+  /** Set on the last one, which has no text: the rest is beyond the limit. */
+  truncated?: boolean;
+}

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
@@ -21,11 +22,9 @@ import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
-import { type Delivery, HeldDeliveries } from "./held_deliveries.ts";
+import { HeldDeliveries } from "./held_deliveries.ts";
 import {
-  type Incoming,
   isCheck,
-  type Outgoing,
   packetProperties,
   payloadOf,
   propertiesOf,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
@@ -12,8 +13,6 @@ import type { Broker } from "../config/broker.ts";
 import { brokerOptions } from "./broker.ts";
 import {
   CHECK_PROPERTY,
-  type Incoming,
-  type Outgoing,
   packetProperties,
   payloadOf,
   propertiesOf,

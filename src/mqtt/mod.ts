@@ -15,13 +15,7 @@ export {
   Examination,
   type Offer,
 } from "./examination.ts";
-export { type Delivery } from "./held_deliveries.ts";
-export {
-  CHECK_PROPERTY,
-  type Incoming,
-  type MessageProperties,
-  type Outgoing,
-} from "./message.ts";
+export { CHECK_PROPERTY } from "./message.ts";
 export { PublishError, type Source } from "./outbox.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

@@ -5,9 +5,8 @@
  * @module
  */
 import type { Broker } from "../config/broker.ts";
+import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import { MqttConnection } from "./connection.ts";
-import type { Delivery } from "./held_deliveries.ts";
-import type { Incoming, Outgoing } from "./message.ts";
 
 /** No one subscribes to this; see `Visit.deliveries()`. */
 const NOWHERE = "ansible-worker/nowhere";

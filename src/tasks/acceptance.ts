@@ -7,14 +7,16 @@
  *
  * @module
  */
+import type { Delivery } from "../messages/packets.ts";
 import type { Rejected } from "../messages/rejected.ts";
 import { excerpt } from "../messages/rejected.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
-import { type Arrival, type Sighting } from "./duplicates.ts";
+import type { Arrival } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Channel, Delivery, Log, Runner } from "./ports.ts";
+import type { Channel, Log, Runner } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
@@ -274,7 +276,7 @@ export class Acceptance {
   }
 
   /** Applies a cancel that came before the task did. */
-  #cancelIfAsked(task: Task, seen: Sighting | null): void {
+  #cancelIfAsked(task: Task, seen: PublishedStatus | null): void {
     const reason = this.#options.cancels.take(task.id);
     // A final status that stood there was the answer to the cancel.
     if (reason === null || seen?.status.completed_at) return;

@@ -5,12 +5,12 @@
  * @module
  */
 import { cancelReason } from "../messages/cancel.ts";
+import type { Incoming } from "../messages/packets.ts";
 import { taskIdSchema } from "../messages/task_request.ts";
 import type { Acceptance } from "./acceptance.ts";
 import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
-import type { Seen } from "./ports.ts";
 import type { RequestOpener } from "./request_opener.ts";
 
 /** Takes care of cancels. */
@@ -35,7 +35,7 @@ export class Cancelling {
   }
 
   /** A message on the cancel topic of a task. */
-  async receive(taskId: string, message: Seen): Promise<void> {
+  async receive(taskId: string, message: Incoming): Promise<void> {
     const { dispatcher, opener, rationed, remembered, report } = this.#options;
     if (message.retained) {
       rationed.warn("a retained cancel is ignored", { task_id: taskId });

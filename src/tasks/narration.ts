@@ -6,9 +6,9 @@
  */
 import { encodeEvent, type UnnumberedEvent } from "../messages/event.ts";
 import { encodeOutput, piecesOf } from "../messages/output.ts";
+import type { Printed } from "../messages/output.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Narrator, Telling } from "./narrator.ts";
-import type { Printed } from "./ports.ts";
 
 /**
  * How long a final status waits for the acknowledgement of what was told, in

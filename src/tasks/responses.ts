@@ -12,9 +12,10 @@
  *
  * @module
  */
+import type { MessageProperties, Outgoing } from "../messages/packets.ts";
 import { matchesGlob } from "node:path";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Log, MessageProperties, Publication } from "./ports.ts";
+import type { Channel, Log } from "./ports.ts";
 
 /**
  * The longest response topic, and the longest correlation data, in bytes. Each
@@ -124,7 +125,7 @@ export class Responses {
    * Sends a status also where its properties say, as they do on the status topic
    * of a task whose requester wants answers.
    */
-  follow({ payload, properties = {} }: Publication, taskId: string): void {
+  follow({ payload, properties = {} }: Outgoing, taskId: string): void {
     const response = this.to(properties, { task_id: taskId });
     if (response) this.send(response, { payload, about: taskId });
   }

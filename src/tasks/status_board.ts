@@ -31,25 +31,21 @@
  *
  * @module
  */
-import { readAs } from "../messages/presence.ts";
-import { encodeTaskStatus, taskStatusSchema } from "../messages/task_status.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
+import { encodeTaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import {
-  type Arrival,
-  judge,
-  type Judgement,
-  type Sighting,
-} from "./duplicates.ts";
+import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import { isFinal } from "./states.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Channel, Log, Publication, Seen } from "./ports.ts";
+import { type PublishedStatus, readStatus } from "./published_status.ts";
+import type { Channel, Log } from "./ports.ts";
 import { responseProperties, type Responses } from "./responses.ts";
 import type { Task } from "./task.ts";
 
 interface Watch {
   state: "looking" | "judged" | "taking" | "held" | "gone";
   /** What was last seen on the topic from somebody else. */
-  last: (Sighting & { publication: Publication }) | null;
+  last: (PublishedStatus & { publication: Outgoing }) | null;
   token: string;
   /** The token that we take the task over from. */
   from: string | null;
@@ -62,7 +58,7 @@ interface Watch {
   seq: number;
   seenSeq: number;
   /** What we published last. */
-  newest: Publication | null;
+  newest: Outgoing | null;
   onGone: ((to: string) => void) | null;
 }
 
@@ -71,7 +67,7 @@ export interface Look {
   /** What to do with the request. */
   judgement: Judgement;
   /** What stood there. */
-  seen: Sighting | null;
+  seen: PublishedStatus | null;
 }
 
 /** The statuses of this worker's tasks. */
@@ -217,7 +213,7 @@ export class StatusBoard {
   }
 
   /** A task's status as it is now. */
-  #statusOf(task: Task): Publication {
+  #statusOf(task: Task): Outgoing {
     const watch = this.#watches.get(task.id);
     const user: Record<string, string> = {};
     if (watch) {
@@ -225,7 +221,7 @@ export class StatusBoard {
       user.seq = String(++watch.seq);
       if (watch.from) user.from = watch.from;
     }
-    const publication: Publication = {
+    const publication: Outgoing = {
       topic: this.#topics.status(task.id),
       payload: encodeTaskStatus(task.status(this.#workerId)),
       qos: 1,
@@ -248,7 +244,7 @@ export class StatusBoard {
     return publication;
   }
 
-  #respond(task: Task, { payload, replaceable = false }: Publication): void {
+  #respond(task: Task, { payload, replaceable = false }: Outgoing): void {
     if (!task.response) return;
     this.#responses.send(task.response, {
       payload,
@@ -298,23 +294,16 @@ export class StatusBoard {
   }
 
   /** A message on the status topic of a task. */
-  receive(taskId: string, message: Seen): void {
+  receive(taskId: string, message: Incoming): void {
     const watch = this.#watches.get(taskId);
     if (!watch) return;
-    const status = readAs(taskStatusSchema, message.payload);
-    if (!status) return;
-    const user = message.properties.user ?? {};
-    const token = user.token ?? null;
+    const sighting = readStatus(message);
+    if (!sighting) return;
+    const { status, token } = sighting;
     if (token !== null && token === watch.token) {
-      this.#seenOurs(taskId, watch, Number(user.seq));
+      this.#seenOurs(taskId, watch, Number(message.properties.user?.seq));
       return;
     }
-    const sighting = {
-      status,
-      token,
-      from: user.from ?? null,
-      properties: message.properties,
-    };
     const taking = watch.state === "judged" || watch.state === "taking";
     if (taking && token !== null && token === watch.from) {
       // The holder that we take it over from: it waits for our answer, and has

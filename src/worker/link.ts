@@ -8,14 +8,12 @@
  *
  * @module
  */
+import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
 import {
   type Broker,
-  type Delivery,
-  type Incoming,
   MqttConnection,
-  type Outgoing,
   type Source,
   Visit,
 } from "../mqtt/mod.ts";

@@ -7,10 +7,11 @@
 import { endOfLeftBehind } from "../group/left_behind.ts";
 import type { Membership } from "../group/membership.ts";
 import type { GroupObserver } from "../group/observer.ts";
+import type { Delivery } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Claims } from "../tasks/claims.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
-import type { Channel, Delivery, Log } from "../tasks/ports.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { RequestOpener } from "../tasks/request_opener.ts";
 import type { Responses } from "../tasks/responses.ts";

@@ -4,10 +4,10 @@
  *
  * @module
  */
+import type { Delivery, Incoming } from "../messages/packets.ts";
 import { loadSchema, presenceSchema, readAs } from "../messages/presence.ts";
 import type { Load, Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Delivery, Incoming } from "../mqtt/mod.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** Who gets what, by the kind of its topic. */

@@ -2,8 +2,9 @@
  * What the worker relies on in the library and the broker: a release of either
  * that changes it fails here first.
  */
+import type { Delivery } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import { type Delivery, MqttConnection, Visit } from "../../src/mqtt/mod.ts";
+import { MqttConnection, Visit } from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
 import { until, within } from "../harness/waiting.ts";

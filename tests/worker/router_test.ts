@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Topics } from "../../src/messages/topics.ts";
-import type { Delivery, Incoming } from "../../src/mqtt/mod.ts";
+import type { Delivery, Incoming } from "../../src/messages/packets.ts";
 import { Lifecycle } from "../../src/worker/lifecycle.ts";
 import { Router } from "../../src/worker/router.ts";
 
