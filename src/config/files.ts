@@ -17,6 +17,7 @@ export interface NamedPath {
 }
 
 const FILES = [
+  ["mqtt", "password_file"],
   ["mqtt", "tls_ca_cert"],
   ["mqtt", "tls_client_cert"],
   ["mqtt", "tls_client_key"],
@@ -113,6 +114,16 @@ export async function problemOfPath(
     }
     return `cannot read "${absolute}": ${(error as Error).message}`;
   }
+}
+
+/**
+ * The password in a file: all of it, but for the end of its last line.
+ *
+ * @returns empty where there is none, or where it cannot be read
+ */
+export async function passwordIn(path: string): Promise<string> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.replace(/\r?\n$/, "");
 }
 
 /** What is wrong with the file of a trusted key; null if it can be used. */

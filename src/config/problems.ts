@@ -46,6 +46,17 @@ export class Problems {
       }
       return;
     }
+    if (issue.code === "invalid_key") {
+      // What is wrong is the key itself, and the schema of keys says what.
+      for (const { message } of issue.issues) {
+        this.#found.push({
+          offset: this.#source.offsetOf(issue.path, { key: true }),
+          key: issue.path.map((part) => showKey(String(part))).join("."),
+          message,
+        });
+      }
+      return;
+    }
     const wantsMapping = issue.code === "invalid_type" &&
       issue.expected === "object";
     const isMissing = issue.code === "invalid_type" &&
