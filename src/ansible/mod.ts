@@ -13,4 +13,5 @@ export {
   type Run,
   type RunOutcome,
 } from "./ansible.ts";
+export { pythonDirectory } from "./python_files.ts";
 export { type Policy } from "./refusal.ts";

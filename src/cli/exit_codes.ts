@@ -1,10 +1,16 @@
 /**
- * The exit codes of `submit`; see there.
+ * Exit codes that mean more than done or not.
  *
  * @module
  */
 
-/** By what they mean. */
+/**
+ * Of the worker: its configuration is wrong, or the sandbox does not allow what
+ * it needs. To start it again is of no use (EX_CONFIG of sysexits.h).
+ */
+export const EXIT_CONFIGURATION = 78;
+
+/** Of `submit`, by what they mean; see there. */
 export const EXIT = {
   success: 0,
   maxOfAnsible: 99,

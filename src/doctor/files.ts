@@ -5,7 +5,7 @@
  */
 import { matchesGlob } from "node:path";
 import { join } from "node:path/posix";
-import { problemOfPath } from "../config/mod.ts";
+import { ownHome, problemOfPath } from "../config/mod.ts";
 import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome, warning } from "./finding.ts";
 
@@ -78,6 +78,25 @@ export const playbooks = defineCheck({
   },
 });
 
+/** Whether ssh and Ansible have one home, and can use it. */
+export const home = defineCheck({
+  id: "home",
+  title: "home",
+  needs: [],
+  async run() {
+    const found = await ownHome();
+    if (found === null) {
+      return ok("not told by /etc/passwd, or that is hidden by the sandbox");
+    }
+    return found.problem === null
+      ? ok(`"${found.path}", for ssh and for Ansible`)
+      : failed(
+        found.problem,
+        `Let HOME be the home of ${found.user} (sudo --login; no Environment=HOME in a unit), or give the user a home that the service may use: usermod --home.`,
+      );
+  },
+});
+
 /** Whether the inventories can be read. */
 export const inventories = defineCheck({
   id: "inventories",
@@ -90,13 +109,41 @@ export const inventories = defineCheck({
       "worker.inventory_directory",
     );
     if (closed) return closed;
+    const isShared = inventory_directory === playbook_directory;
+    const unreadable = await unreadableBelow(inventory_directory);
+    if (unreadable.length > 0) {
+      const [first] = unreadable;
+      // Among playbooks there is much that is no inventory.
+      return (isShared ? warning : failed)(
+        `cannot be read by the user that this runs as: "${first}"${
+          unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : ""
+        }`,
+        "Let the worker's user read the inventories (chmod, chgrp).",
+      );
+    }
     return ok(
-      inventory_directory === playbook_directory
+      isShared
         ? "in the playbook directory"
         : `"${inventory_directory}" can be read`,
     );
   },
 });
+
+/** Absolute paths below a directory that may not be read, as far as is looked. */
+async function unreadableBelow(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  let looked = 0;
+  const closed = (path: string) => found.push(join(directory, path));
+  for await (const path of filesBelow(directory, { closed })) {
+    if (++looked > MAX_FILES) break;
+    try {
+      (await Deno.open(join(directory, path))).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) closed(path);
+    }
+  }
+  return found;
+}
 
 /** Whether what opens vaults and hosts can be read. */
 export const secrets = defineCheck({
@@ -156,24 +203,35 @@ async function notReadable(
   );
 }
 
-/** Paths of files, relative to the directory. */
+/**
+ * Paths of files, relative to the directory.
+ *
+ * @param options.closed is told of directories that may not be read
+ */
 async function* filesBelow(
   directory: string,
-  below = "",
-  level = 0,
+  { below = "", level = 0, closed }: {
+    below?: string;
+    level?: number;
+    closed?: (path: string) => void;
+  } = {},
 ): AsyncGenerator<string> {
   let entries: Deno.DirEntry[];
   try {
     entries = await Array.fromAsync(Deno.readDir(join(directory, below)));
-  } catch {
-    // Not ours to look into; what is asked for from it will fail, and say so.
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) closed?.(below);
     return;
   }
   for (const { name, isDirectory } of entries) {
     const path = below === "" ? name : `${below}/${name}`;
     if (!isDirectory) yield path;
     else if (level < MAX_LEVELS && !NOT_PLAYBOOKS.test(name)) {
-      yield* filesBelow(directory, path, level + 1);
+      yield* filesBelow(directory, {
+        below: path,
+        level: level + 1,
+        ...closed && { closed },
+      });
     }
   }
 }

@@ -62,8 +62,8 @@ export function assemble(
     stack: AsyncDisposableStack;
   },
 ): Parts {
-  const { ansible, broker, config, observers, predecessor, settings, topics } =
-    ready;
+  const { ansible, broker, config, manager, observers, predecessor } = ready;
+  const { settings, topics } = ready;
   const { worker } = config;
   const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
 
@@ -77,6 +77,7 @@ export function assemble(
       dispatcher.poke();
       load.update({ again: true });
       handOver.update();
+      manager.ready(`ready for tasks on ${topics.tasks}`);
       if (!first) return;
       announced.then(() =>
         log.info(`ready for tasks on ${topics.tasks}`, {
@@ -138,6 +139,7 @@ export function assemble(
     source: narrator,
     onControl: back.controlConnected,
     onReconnected: (which) => observers.reconnected(which),
+    onLost: (problem) => manager.ready(problem),
     onDelivery: (delivery) => router.delivery(delivery),
     onMessage: (message) => router.message(message),
   });

@@ -26,6 +26,8 @@ export interface LinkEvents {
   onControl(session: { present: boolean }): Promise<void>;
   /** A connection that was lost is ready again. */
   onReconnected(which: Connection): void;
+  /** A connection could not be made, or is lost: what is to be said of it. */
+  onLost(problem: string): void;
   /** A request, which is the broker's until it is released. */
   onDelivery(delivery: Delivery): void;
   /** Any other message. */
@@ -243,11 +245,11 @@ export class Link implements Channel, AsyncDisposable {
     const { lifecycle, log } = this.#options;
     if (which === "control") lifecycle.move("down");
     else if (lifecycle.link === "both") lifecycle.move("control");
-    log.warn(
-      `no connection to the broker at ${
-        this.#at(which)
-      }: ${reason}; trying again`,
-    );
+    const problem = `no connection to the broker at ${
+      this.#at(which)
+    }: ${reason}; trying again`;
+    log.warn(problem);
+    this.#options.onLost(problem);
   }
 
   #settle(): void {

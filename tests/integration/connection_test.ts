@@ -142,7 +142,7 @@ Deno.test({
         ),
     });
     const { code } = await within(20, "its end", worker.exited);
-    assert.equal(code, 1);
+    assert.equal(code, 78);
     await worker.logged(`--allow-net=127.0.0.1:${broker.port}`);
   },
 });

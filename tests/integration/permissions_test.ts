@@ -161,7 +161,7 @@ Deno.test({
               return values.length === 0 ? [] : [`${flag}=${values}`];
             }),
         });
-        assert.equal((await worker.exited).code, 1);
+        assert.equal((await worker.exited).code, 78);
         await worker.ended();
         assert.ok(
           worker.log.includes(

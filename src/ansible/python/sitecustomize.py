@@ -1,4 +1,5 @@
-"""Turns an ``ansible-playbook`` that the worker has started into a launcher.
+"""Turns an ``ansible-playbook`` that the worker has started into a launcher,
+or into what carries its notifications.
 
 Python imports ``sitecustomize`` from PYTHONPATH before the program's own main
 runs. Everybody else who gets to see this file (a module, a lookup) is left
@@ -10,6 +11,7 @@ import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _IS_LAUNCHER = os.environ.pop("ANSIBLE_WORKER_LAUNCHER", None) == "1"
+_IS_NOTIFIER = os.environ.pop("ANSIBLE_WORKER_NOTIFIER", None) == "1"
 
 
 def _leave_python_path():
@@ -36,6 +38,11 @@ def _import_hidden():
     spec.loader.exec_module(module)
 
 
+if _IS_NOTIFIER:
+    from ansible_worker_notify import main
+
+    # Does not come back.
+    main()
 _leave_python_path()
 _import_hidden()
 if _IS_LAUNCHER:
