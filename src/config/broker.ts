@@ -43,6 +43,9 @@ export async function brokerOf(mqtt: Config["mqtt"]): Promise<Broker> {
   };
   if (mqtt.username !== undefined) broker.username = mqtt.username;
   if (mqtt.password !== undefined) broker.password = mqtt.password;
+  else if (mqtt.password_file !== undefined) {
+    throw new ConfigError(`Cannot read "${mqtt.password_file}"`);
+  }
   if (mqtt.websocket_path !== undefined) {
     broker.websocketPath = mqtt.websocket_path;
   }

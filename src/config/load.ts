@@ -212,12 +212,13 @@ export async function completeMqtt(
   directory: string,
 ): Promise<Config["mqtt"]> {
   const file = mqtt.password_file && resolve(directory, mqtt.password_file);
+  const password = file === undefined ? null : await passwordIn(file);
   const absolute = (path: string) => resolve(directory, path);
   return {
     ...mqtt,
     port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
-    ...(file !== undefined &&
-      { password_file: file, password: await passwordIn(file) }),
+    ...(file !== undefined && { password_file: file }),
+    ...(password !== null && { password }),
     ...(mqtt.tls_ca_cert !== undefined &&
       { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
     ...(mqtt.tls_client_cert !== undefined &&
