@@ -46,7 +46,10 @@ if _IS_NOTIFIER:
 _leave_python_path()
 _import_hidden()
 if _IS_LAUNCHER:
+    from ansible_worker_leftovers import remove
     from ansible_worker_launcher.launcher import launch
+
+    remove()
 
     sys.path[:] = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
     # Comes back only in the process that is to be ansible-playbook.
