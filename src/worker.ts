@@ -349,7 +349,7 @@ class Worker {
       connected: () => this.#connected.isOpen,
       taskIdOf: (payload) => this.#opener.taskIdOf(payload),
       openIntake: (id) => this.#openIntake(id),
-      endControl: (id) => this.#endControl(id),
+      endControlSession: (id) => this.#endControlSession(id),
       ...(options.onStep && { onStep: options.onStep }),
     });
 
@@ -408,10 +408,13 @@ class Worker {
       throw error;
     } finally {
       connecting.catch(() => {});
-      this.#adoption.stop();
+      this.#adoption[Symbol.dispose]();
       this.#handOver.stop();
-      await Promise.all([this.#control.end(), this.#intake.end()]);
-      this.#rationed.close();
+      await Promise.all([
+        this.#control[Symbol.asyncDispose](),
+        this.#intake[Symbol.asyncDispose](),
+      ]);
+      this.#rationed[Symbol.dispose]();
     }
   }
 
@@ -684,12 +687,11 @@ class Worker {
     });
   }
 
-  async #endControl(workerId: string): Promise<void> {
-    const visit = await Visit.open(this.#broker, {
+  async #endControlSession(workerId: string): Promise<void> {
+    await using _visit = await Visit.open(this.#broker, {
       clientId: this.#controlClientId(workerId),
       sessionExpiry: 0,
     });
-    await visit.end();
   }
 
   // ---- stopping, and changing
@@ -697,7 +699,7 @@ class Worker {
   async #shutDown(signals: Signals): Promise<void> {
     this.#log.info("stopping: no further task is started");
     this.#draining = true;
-    this.#adoption.stop();
+    this.#adoption[Symbol.dispose]();
     this.#load.update();
     await shutDown(signals, {
       config: this.#config,

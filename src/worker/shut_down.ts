@@ -18,7 +18,7 @@ import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { Signals } from "./signals.ts";
-import { within } from "./within.ts";
+import { fulfilledWithin } from "../deadline.ts";
 
 /** How long the last acknowledgements may take, in milliseconds. */
 const LAST_WORDS_MS = 10_000;
@@ -75,8 +75,8 @@ export async function shutDown(
   await Promise.race([runs, signals.next(grace)]);
   endActive(dispatcher, { immediately: signals.count > 1 });
   void signals.next().then(() => endActive(dispatcher, { immediately: true }));
-  await within(worker.kill_grace * 1000 + RUN_END_MS, runs);
-  if (signals.count === 1) await within(HAND_OVER_MS, givenAway);
+  await fulfilledWithin(worker.kill_grace * 1000 + RUN_END_MS, runs);
+  if (signals.count === 1) await fulfilledWithin(HAND_OVER_MS, givenAway);
   enough.abort();
   if (mqtt.session_expiry === 0) {
     // Nobody would deliver these again.
@@ -87,7 +87,7 @@ export async function shutDown(
       });
     }
   }
-  const acknowledged = await within(
+  const acknowledged = await fulfilledWithin(
     LAST_WORDS_MS,
     dispatcher.idle().then(() => parts.allAcknowledged()),
   );
@@ -96,9 +96,9 @@ export async function shutDown(
   }
   // With nobody else there, the broker keeps for us what comes meanwhile.
   if (parts.peers.online().length === 0) {
-    await within(1000, parts.subscribe());
+    await fulfilledWithin(1000, parts.subscribe());
   }
-  await within(1000, membership.announce("offline"));
+  await fulfilledWithin(1000, membership.announce("offline"));
 }
 
 function endActive(

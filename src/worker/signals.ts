@@ -4,6 +4,8 @@
  * @module
  */
 
+import { fulfilledWithin } from "../deadline.ts";
+
 /** Counts the signals that ask the process to stop. */
 export class Signals {
   /** How many have come. */
@@ -28,13 +30,8 @@ export class Signals {
   /** Settles at the next signal, or after a time in milliseconds. */
   async next(withinMs?: number): Promise<void> {
     const { promise } = this.#arrived;
-    if (withinMs === undefined) return await promise;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const time = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([promise, time]);
-    clearTimeout(timer);
+    if (withinMs === undefined) await promise;
+    else await fulfilledWithin(withinMs, promise);
   }
 
   /** Listens no more. */
