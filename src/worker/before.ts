@@ -7,9 +7,10 @@
 import { type Config, RUN_VARIABLES } from "../config/mod.ts";
 import { enquire, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import { TrustedKeys } from "../messages/signed.ts";
 import type { Topics } from "../messages/topics.ts";
-import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
+import { type Broker, Visit } from "../mqtt/mod.ts";
 import type { Signals } from "./signals.ts";
 
 /** What the runs get of our environment; nothing that the configuration uses. */
