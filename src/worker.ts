@@ -28,9 +28,7 @@ import {
   presenceSchema,
   readAs,
 } from "./messages/presence.ts";
-import { taskIdSchema } from "./messages/task_request.ts";
 import type { TrustedKeys } from "./messages/signed.ts";
-import { cancelReason } from "./messages/cancel.ts";
 import type { Delivery, Incoming } from "./messages/packets.ts";
 import { Topics } from "./messages/topics.ts";
 import type { Connection, Readings } from "./metrics/readings.ts";
@@ -41,13 +39,14 @@ import {
   Visit,
 } from "./mqtt/mod.ts";
 import { Acceptance } from "./tasks/acceptance.ts";
-import { RememberedCancels } from "./tasks/cancels.ts";
+import { Cancelling } from "./tasks/cancelling.ts";
 import { Claims } from "./tasks/claims.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
 import { LogRation } from "./tasks/log_ration.ts";
 import { Narration, type Tell } from "./tasks/narration.ts";
 import { Narrator } from "./tasks/narrator.ts";
 import { TaskQueue } from "./tasks/queue.ts";
+import { Rejections } from "./tasks/rejections.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
 import { Responses } from "./tasks/responses.ts";
 import type { StartOptions, StartStep } from "./tasks/start.ts";
@@ -170,7 +169,7 @@ class Worker {
   readonly #load: LoadReport;
   readonly #board: StatusBoard;
   readonly #claims: Claims;
-  readonly #cancels = new RememberedCancels();
+  readonly #cancelling: Cancelling;
   readonly #queue: TaskQueue;
   readonly #dispatcher: Dispatcher;
   readonly #opener: RequestOpener;
@@ -301,19 +300,30 @@ class Worker {
       onChange: () => this.#changed(),
       onUsed: ({ signature }) => signature && this.#opener.use(signature),
     });
+    this.#opener = new RequestOpener({
+      keys: options.keys,
+      audience: topics.group,
+    });
+    const rejections = new Rejections({
+      ...common,
+      topic: topics.rejected,
+      rationed: this.#rationed,
+    });
+    this.#cancelling = new Cancelling({
+      opener: this.#opener,
+      dispatcher: this.#dispatcher,
+      rejections,
+      rationed: this.#rationed,
+    });
     this.#handOver = new HandOver({
       ...common,
       peers: this.#peers,
       queue: this.#queue,
       dispatcher: this.#dispatcher,
       board: this.#board,
-      cancels: this.#cancels,
+      cancelling: this.#cancelling,
       connected: () => this.#connected.isOpen,
       ...(options.onStep && { onStep: options.onStep }),
-    });
-    this.#opener = new RequestOpener({
-      keys: options.keys,
-      audience: topics.group,
     });
     this.#acceptance = new Acceptance({
       ...common,
@@ -325,8 +335,8 @@ class Worker {
       dispatcher: this.#dispatcher,
       board: this.#board,
       runner: ansible,
-      cancels: this.#cancels,
-      rejectedTopic: topics.rejected,
+      cancelling: this.#cancelling,
+      rejections,
       workerWithRoom: (task, reserve) =>
         this.#handOver.workerWithRoom(task, reserve),
       offer: (task, peer) => this.#handOver.offer(task, peer),
@@ -552,7 +562,7 @@ class Worker {
       case "status":
         return this.#board.receive(topic.taskId, message);
       case "cancel":
-        return void this.#onCancel(topic.taskId, message);
+        return void this.#cancelling.receive(topic.taskId, message);
       case "presence":
         return this.#onPresence(topic.workerId, message);
       case "load":
@@ -570,31 +580,6 @@ class Worker {
     return this.#membership.announce().catch((error) =>
       this.#log.error("cannot publish the presence", { error })
     );
-  }
-
-  async #onCancel(taskId: string, message: Incoming): Promise<void> {
-    if (message.retained) {
-      this.#rationed.warn("a retained cancel is ignored", { task_id: taskId });
-      return;
-    }
-    if (!taskIdSchema.safeParse(taskId).success) return;
-    const opened = await this.#opener.openCancel(message.payload, taskId);
-    if (!opened.ok) {
-      // Every worker gets it; the one that it is about reports it.
-      if (this.#dispatcher.find(taskId)) {
-        await this.#acceptance.report(message.payload, {
-          task_id: taskId,
-          reason: opened.reason,
-          errors: [{ path: "cancel", message: opened.message }],
-        });
-      }
-      return;
-    }
-    const reason = cancelReason(opened.payload);
-    this.#rationed.info("a cancel has come", { task_id: taskId, reason });
-    if (!this.#dispatcher.cancel(taskId, reason)) {
-      this.#cancels.add(taskId, reason);
-    }
   }
 
   #onPresence(workerId: string, message: Incoming): void {
