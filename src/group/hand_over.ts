@@ -17,7 +17,7 @@
  */
 import { fulfilledWithin } from "../deadline.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { RememberedCancels } from "../tasks/cancels.ts";
+import type { Cancelling } from "../tasks/cancelling.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
@@ -65,8 +65,8 @@ export interface HandOverOptions {
   dispatcher: Dispatcher;
   /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** Cancels that came before their tasks. */
-  cancels: RememberedCancels;
+  /** Has cancels that came while their tasks were on their way. */
+  cancelling: Pick<Cancelling, "applyRemembered">;
   /** Where to write what happens. */
   log: Log;
   /** Is told of tasks that peers have taken. */
@@ -269,14 +269,13 @@ export class HandOver {
   }
 
   async #handOver(task: Task, peer: string): Promise<void> {
-    const { cancels, dispatcher } = this.#options;
+    const { cancelling, dispatcher } = this.#options;
     if (await this.offer(task, peer)) {
       dispatcher.drop(task);
       return;
     }
     dispatcher.stay(task);
-    const reason = cancels.take(task.id);
-    if (reason !== null) dispatcher.cancel(task.id, reason);
+    cancelling.applyRemembered(task.id);
   }
 
   #watch(needed: boolean): void {

@@ -14,7 +14,12 @@
  *
  * @module
  */
-import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  type Delivery,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
@@ -64,12 +69,6 @@ const GOODBYE_MS = 1000;
 export class BrokerUnsuitableError extends Error {
   /** The kind of error. */
   override name = "BrokerUnsuitableError";
-}
-
-/** The connection was lost before the broker answered. */
-export class ConnectionLostError extends Error {
-  /** The kind of error. */
-  override name = "ConnectionLostError";
 }
 
 /** What the connection tells its owner. */

@@ -3,7 +3,7 @@
  * which a crash at any point loses nothing and runs nothing twice.
  *
  * Before the first step the task is this worker's by its status topic (see
- * `status_board.ts`), and its message still belongs to the broker.
+ * `topic_lock.ts`), and its message still belongs to the broker.
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
@@ -176,6 +176,7 @@ export class ActiveTask {
       playbook: task.request.playbook,
     });
     const publish = () => {
+      if (this.#abandoned) return;
       board.publish(task).catch((error) =>
         log.warn("cannot publish a status", { task_id: task.id, error })
       );
