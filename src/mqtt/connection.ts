@@ -490,7 +490,13 @@ export class MqttConnection implements AsyncDisposable {
       new ConnectionLostError(`Cannot ${what}: there is no connection`, {
         cause,
       });
-    if (!client?.connected || this.#closed) return Promise.reject(lost());
+    // Not one of those after which one tries again.
+    if (this.#closed) {
+      return Promise.reject(
+        new Error(`Cannot ${what}: the connection was closed here`),
+      );
+    }
+    if (!client?.connected) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
     send(client, (error) => {
