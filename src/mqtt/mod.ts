@@ -4,11 +4,7 @@
  * @module
  */
 export type { Broker } from "../config/broker.ts";
-export {
-  BrokerUnsuitableError,
-  ConnectionLostError,
-  MqttConnection,
-} from "./connection.ts";
+export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
 export {
   answersMqtt,
   AttemptError,

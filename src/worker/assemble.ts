@@ -14,7 +14,6 @@ import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
 import { Acceptance } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
-import { RememberedCancels } from "../tasks/cancels.ts";
 import { Claims } from "../tasks/claims.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LogRation } from "../tasks/log_ration.ts";
@@ -22,6 +21,7 @@ import { Narration } from "../tasks/narration.ts";
 import { Narrator } from "../tasks/narrator.ts";
 import { TaskQueue } from "../tasks/queue.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
+import { Rejections } from "../tasks/rejections.ts";
 import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
@@ -101,8 +101,7 @@ export function assemble(
     },
   };
 
-  const rationed = new LogRation(log);
-  stack.defer(() => rationed.close());
+  const rationed = stack.use(new LogRation(log));
   const lifecycle = new Lifecycle({ log, onConnected: back.connected });
   const linked = () => lifecycle.untilLinked();
   const membership: Membership = new Membership({
@@ -178,7 +177,6 @@ export function assemble(
     audience: topics.group,
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const cancels = new RememberedCancels();
   const dispatcher = new Dispatcher({
     slots,
     queue,
@@ -199,6 +197,17 @@ export function assemble(
     onChange: back.tasksChanged,
     onUsed: ({ signature }) => signature && opener.use(signature),
   });
+  const rejections = new Rejections({
+    ...common,
+    topic: topics.rejected,
+    rationed,
+  });
+  const cancelling = new Cancelling({
+    opener,
+    dispatcher,
+    rejections,
+    rationed,
+  });
   const peers = new Peers(workerId);
   const handOver = new HandOver({
     ...common,
@@ -206,7 +215,7 @@ export function assemble(
     queue,
     dispatcher,
     board,
-    cancels,
+    cancelling,
     connected: () => lifecycle.isConnected,
     ...steps,
   });
@@ -221,17 +230,10 @@ export function assemble(
     dispatcher,
     board,
     runner: ansible,
-    cancels,
-    rejectedTopic: topics.rejected,
+    cancelling,
+    rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
     offer: (task, peer) => handOver.offer(task, peer),
-  });
-  const cancelling = new Cancelling({
-    opener,
-    dispatcher,
-    remembered: cancels,
-    rationed,
-    report: (...told) => acceptance.report(...told),
   });
   const load = new LoadReport({
     ...common,
@@ -245,17 +247,18 @@ export function assemble(
       };
     },
   });
-  const adoption = new Adoption({
-    ...common,
-    peers,
-    timing,
-    connected: () => lifecycle.isConnected,
-    taskIdOf: (payload) => opener.taskIdOf(payload),
-    openIntake: (id) => link.openIntakeOf(id),
-    endControl: (id) => link.endControlOf(id),
-    ...steps,
-  });
-  stack.defer(() => adoption.stop());
+  const adoption = stack.use(
+    new Adoption({
+      ...common,
+      peers,
+      timing,
+      connected: () => lifecycle.isConnected,
+      taskIdOf: (payload) => opener.taskIdOf(payload),
+      openIntake: (id) => link.openIntakeOf(id),
+      endControlSession: (id) => link.endControlSessionOf(id),
+      ...steps,
+    }),
+  );
   const recovery = new Recovery({
     ...common,
     membership,

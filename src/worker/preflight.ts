@@ -8,8 +8,9 @@ import { Ansible } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
 import { enquire, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import { Topics } from "../messages/topics.ts";
-import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
+import { type Broker, Visit } from "../mqtt/mod.ts";
 import type { Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
@@ -127,15 +128,11 @@ async function whoHadTheId(
 ): Promise<Predecessor | null> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
-      const visit = await Visit.open(broker, {
+      await using visit = await Visit.open(broker, {
         clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
         sessionExpiry: 0,
       });
-      try {
-        return await enquire(visit, { topics, workerId });
-      } finally {
-        await visit.end();
-      }
+      return await enquire(visit, { topics, workerId });
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       const problem =
