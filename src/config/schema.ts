@@ -136,7 +136,7 @@ const worker = z.strictObject({
     "How many tasks run at once.",
   ),
   duplicate_window: seconds(0, MAX_SECONDS).default(3600).describe(
-    "How long after its start, or its cancel, a task id counts as the same request, in seconds. 0: only while it is queued or running.",
+    "How long after it was accepted the id of a task that has started, or was cancelled, counts as the same request, in seconds. 0: only while it is queued or running.",
   ),
   task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600).describe(
     "Time limit of a task that does not ask for another one, in seconds.",

@@ -12,7 +12,7 @@ import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
-import type { Arrival } from "./duplicates.ts";
+import { type Arrival, duplicateOf } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
@@ -38,6 +38,8 @@ export interface AcceptanceOptions {
   queue: TaskQueue;
   /** How many tasks may wait. */
   queueCapacity: number;
+  /** How long an id means the same task, in seconds. */
+  windowSeconds: number;
   /** What does not fit is left with the broker until there is room. */
   waitForRoom: boolean;
   /** The queue and the slots. */
@@ -174,10 +176,11 @@ export class Acceptance {
         here = dispatcher.find(task.id);
       }
       if (here) {
-        await this.#duplicate(task, origin, {
-          state: here.state,
-          worker_id: this.#options.workerId,
-        });
+        await this.#duplicate(
+          task,
+          origin,
+          `this task is already ${here.state} (worker ${this.#options.workerId})`,
+        );
         return;
       }
       const { judgement, seen } = await board.look(task.id, {
@@ -185,7 +188,11 @@ export class Acceptance {
         signedAt: task.signature?.issuedAt ?? null,
       });
       if (judgement !== "take") {
-        await this.#duplicate(task, origin, seen!.status);
+        await this.#duplicate(
+          task,
+          origin,
+          duplicateOf(seen!.status, this.#options),
+        );
         return;
       }
       const refusal = await runner.refusal(task.request);
@@ -212,7 +219,11 @@ export class Acceptance {
         log.info("another worker was quicker to take the task", {
           task_id: task.id,
         });
-        await this.#duplicate(task, origin, null);
+        await this.#duplicate(
+          task,
+          origin,
+          "another worker has taken this task at the same moment",
+        );
         return;
       }
       if (!reserved) {
@@ -258,7 +269,7 @@ export class Acceptance {
   async #duplicate(
     task: Task,
     origin: Origin,
-    present: { state: string; worker_id: string } | null,
+    message: string,
   ): Promise<void> {
     if (origin.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
@@ -270,12 +281,7 @@ export class Acceptance {
     await this.#reject(task.delivery, {
       task_id: task.id,
       reason: "duplicate",
-      errors: [{
-        path: "task_id",
-        message: present
-          ? `this task is already ${present.state} (worker ${present.worker_id})`
-          : "another worker has taken this task at the same moment",
-      }],
+      errors: [{ path: "task_id", message }],
     }, task.response);
   }
 

@@ -226,6 +226,7 @@ export function assemble(
     opener,
     queue,
     queueCapacity: worker.max_queue_size,
+    windowSeconds: worker.duplicate_window,
     waitForRoom: worker.when_full === "wait",
     dispatcher,
     board,
