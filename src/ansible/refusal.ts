@@ -8,6 +8,7 @@ import { join, normalize, sep } from "node:path/posix";
 import { matchesGlob } from "node:path";
 import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
+import { nearestFile } from "./nearest_file.ts";
 
 /** The deepest nesting of extra variables. */
 const MOST_LEVELS = 32;
@@ -79,7 +80,12 @@ export async function check(
   const playbook = await find(
     "playbook",
     request.playbook,
-    { root: directories.playbookDirectory, ...directories },
+    {
+      root: directories.playbookDirectory,
+      ...directories,
+      isAllowed: (path) =>
+        /\.ya?ml$/.test(path) && !outside(path, policy.playbooks),
+    },
   );
   if (playbook.refusal !== undefined) return playbook.refusal;
   if (!playbook.isFile) {
@@ -96,7 +102,11 @@ export async function check(
   const inventory = await find(
     "inventory",
     request.inventory,
-    { root: directories.inventoryDirectory, ...directories },
+    {
+      root: directories.inventoryDirectory,
+      ...directories,
+      isAllowed: (path) => !outside(path, policy.inventories),
+    },
   );
   if (inventory.refusal !== undefined) return inventory.refusal;
   // Any program in the directory could be run by naming it as an inventory, so
@@ -125,9 +135,6 @@ function refusedValue(request: TaskRequest, policy: Policy): string | null {
 
 /** What is valid, and more than the policy allows. */
 function refusedAsk(request: TaskRequest, policy: Policy): string | null {
-  const outside = (path: string, patterns: readonly string[] | undefined) =>
-    patterns !== undefined &&
-    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
   if (outside(request.playbook, policy.playbooks)) {
     return `policy.playbooks does not allow the playbook ${
       quote(request.playbook)
@@ -157,6 +164,14 @@ function refusedAsk(request: TaskRequest, policy: Policy): string | null {
     }
   }
   return null;
+}
+
+function outside(
+  path: string,
+  patterns: readonly string[] | undefined,
+): boolean {
+  return patterns !== undefined &&
+    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
 }
 
 function refusedPath(field: string, path: string): string | null {
@@ -262,9 +277,11 @@ function refusedValueWithin(value: unknown, level: number): string | null {
 async function find(
   field: string,
   path: string,
-  { root: directory, secretFiles }: {
+  { root: directory, secretFiles, isAllowed }: {
     root: string;
     secretFiles: readonly string[];
+    /** Whether a file may be asked for, and so be named in its place. */
+    isAllowed(path: string): boolean;
   },
 ): Promise<
   { refusal: string } | {
@@ -274,9 +291,6 @@ async function find(
     isProgram: boolean;
   }
 > {
-  const missing = {
-    refusal: `${field} ${quote(path)} was not found in the ${field} directory`,
-  };
   try {
     const root = await Deno.realPath(directory);
     const real = await Deno.realPath(join(root, path));
@@ -317,7 +331,20 @@ async function find(
     if (
       error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory
-    ) return missing;
+    ) {
+      const near = await nearestFile(directory, {
+        path,
+        isAllowed: (other) =>
+          isAllowed(other) && !secretFiles.includes(join(directory, other)),
+      });
+      return {
+        refusal: `${field} ${
+          quote(path)
+        } was not found in the ${field} directory${
+          near === null ? "" : `; did you mean ${quote(near)}?`
+        }`,
+      };
+    }
     return {
       refusal: `${field} ${quote(path)} cannot be read: ${
         error instanceof Error ? error.message : error

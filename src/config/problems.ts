@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import { distance, isNear } from "../nearest.ts";
 import { configSchema, sections } from "./schema.ts";
 import { type ConfigSource, showKey } from "./source.ts";
 
@@ -115,23 +116,6 @@ function nearest(name: string, section: string): string | null {
   });
   const [here] = candidates.filter(({ isHere }) => isHere)
     .sort((a, b) => a.far - b.far);
-  if (here && here.far <= Math.max(2, name.length / 3)) return here.key;
+  if (here && isNear(here.far, name)) return here.key;
   return candidates.find(({ far }) => far === 0)?.key ?? null;
-}
-
-/** How many letters have to be changed, added or taken away. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(
-        row[j]! + 1,
-        next[j - 1]! + 1,
-        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -450,6 +450,42 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
   }
 });
 
+test("SIGTERM and SIGHUP leave; with --cancel-on-signal they cancel", async ({ client, project, port }) => {
+  await using left = new Piped([
+    ...work(project, "left", { seconds: 60 }),
+    ...at(port),
+  ]);
+  await left.shows(/running/);
+  await using hungUp = new Piped([...work(project, "hung-up"), ...at(port)]);
+  await hungUp.shows(/queued on w1/);
+  for (
+    const [command, signal, id] of [
+      [hungUp, "SIGHUP", "hung-up"],
+      [left, "SIGTERM", "left"],
+    ] as const
+  ) {
+    command.signal(signal);
+    assert.equal(await command.exited, 130);
+    assert.equal(
+      command.stderr,
+      `left; the task goes on. To see it: ansible-worker watch ${id}\n`,
+    );
+  }
+  await client.cancel("left");
+  assert.equal((await client.final("hung-up")).state, "success");
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    await using command = new Piped([
+      ...work(project, signal, { seconds: 60 }),
+      "--cancel-on-signal",
+      ...at(port),
+    ]);
+    await command.shows(/running/);
+    command.signal(signal);
+    assert.equal(await command.exited, 101);
+    assert.match(command.stdout, /cancelled: by its submitter/);
+  }
+});
+
 test("the broker comes back: it goes on following", async ({ broker, project, port, client }) => {
   await using command = new Piped([
     ...work(project, "lost", { seconds: 60 }),
