@@ -12,14 +12,16 @@ import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
 import { version } from "./cli/version.ts";
 import { brokerOf, type Config, ConfigError } from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
-import { HandOver, type HandOverStep } from "./group/hand_over.ts";
+import { HandOver } from "./group/hand_over.ts";
 import { LoadReport } from "./group/load.ts";
+import { LoadWatch } from "./group/load_watch.ts";
 import {
   IdInUseError,
   Membership,
   type Predecessor,
 } from "./group/membership.ts";
 import { originOf } from "./group/moved_task.ts";
+import { type HandOverStep, Offering } from "./group/offering.ts";
 import { Peers } from "./group/peers.ts";
 import type { Log } from "./log.ts";
 import {
@@ -166,6 +168,8 @@ class Worker {
   readonly #peers: Peers;
   readonly #adoption: Adoption;
   readonly #handOver: HandOver;
+  readonly #loads: LoadWatch;
+  readonly #offering: Offering;
   readonly #load: LoadReport;
   readonly #board: StatusBoard;
   readonly #claims: Claims;
@@ -315,15 +319,22 @@ class Worker {
       rejections,
       rationed: this.#rationed,
     });
+    this.#loads = new LoadWatch({ ...common, peers: this.#peers });
+    this.#offering = new Offering({
+      ...common,
+      peers: this.#peers,
+      board: this.#board,
+      ...(options.onStep && { onStep: options.onStep }),
+    });
     this.#handOver = new HandOver({
       ...common,
       peers: this.#peers,
+      loads: this.#loads,
+      offering: this.#offering,
       queue: this.#queue,
       dispatcher: this.#dispatcher,
-      board: this.#board,
       cancelling: this.#cancelling,
       connected: () => this.#connected.isOpen,
-      ...(options.onStep && { onStep: options.onStep }),
     });
     this.#acceptance = new Acceptance({
       ...common,
@@ -339,7 +350,7 @@ class Worker {
       rejections,
       workerWithRoom: (task, reserve) =>
         this.#handOver.workerWithRoom(task, reserve),
-      offer: (task, peer) => this.#handOver.offer(task, peer),
+      offer: (task, peer) => this.#offering.offer(task, peer),
     });
     this.#load = new LoadReport({
       ...common,
@@ -419,7 +430,8 @@ class Worker {
     } finally {
       connecting.catch(() => {});
       this.#adoption[Symbol.dispose]();
-      this.#handOver.stop();
+      this.#handOver[Symbol.dispose]();
+      this.#loads[Symbol.dispose]();
       await Promise.all([
         this.#control[Symbol.asyncDispose](),
         this.#intake[Symbol.asyncDispose](),
@@ -473,7 +485,7 @@ class Worker {
       this.#control.subscribe(allPresences, { qos: 1, retained: false }),
     ]);
     if (this.#membership.isLater) throw this.#rival();
-    await this.#handOver.reconnected(session);
+    await this.#loads.reconnected(session);
     if (!this.#firstConnect) {
       if (this.#membership.wasAdopted || this.#adoptedMeanwhile) {
         await this.#reclaim();

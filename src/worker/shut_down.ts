@@ -121,5 +121,5 @@ async function giveAway(
   if (peers.online().length === 0) return;
   await unsubscribe();
   await acceptance.settled();
-  await handOver.everything(signal);
+  await handOver.drain(signal);
 }
