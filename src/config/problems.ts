@@ -73,16 +73,6 @@ export class Problems {
     return [...new Set(told)];
   }
 
-  /**
-   * Ends the loading if there is a problem.
-   *
-   * @throws {ConfigError} with all of them, in the order of the lines
-   */
-  throwIfAny(): void {
-    const told = this.told();
-    if (told.length > 0) throw new ConfigError(told.join("\n"));
-  }
-
   #all() {
     return [...this.#source.findings, ...this.#found];
   }

@@ -32,11 +32,6 @@ export class Claims {
     this.#log = options.log;
   }
 
-  /** How many are claimed. */
-  get size(): number {
-    return this.#ids.size;
-  }
-
   /** Claims a task; settles when the broker has the list with it. */
   add(taskId: string): Promise<void> {
     this.#ids.add(taskId);

@@ -78,17 +78,7 @@ export class Dispatcher {
   /** Takes an accepted task, for which a place in the queue is reserved. */
   put(task: Task): void {
     this.#options.queue.put(task);
-    if (task.expiresAt) {
-      this.#expiries.set(
-        task.id,
-        setTimeout(
-          () => this.#expire(task),
-          Math.min(task.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
-        ),
-      );
-    }
-    this.poke();
-    this.#options.onChange();
+    this.#enterQueue(task);
   }
 
   /** Starts what can be started. */
@@ -109,8 +99,8 @@ export class Dispatcher {
           error,
         });
         await pause(RETRY_MS);
-        queue.reserve(Infinity);
-        this.put(task);
+        queue.putBack(task);
+        this.#enterQueue(task);
       }).finally(() => {
         this.#active.delete(task.id);
         this.#leaving.delete(task.id);
@@ -212,6 +202,20 @@ export class Dispatcher {
       log.info("another worker has taken the task over", { task_id: taskId });
       this.drop(task);
     }
+  }
+
+  #enterQueue(task: Task): void {
+    if (task.expiresAt) {
+      this.#expiries.set(
+        task.id,
+        setTimeout(
+          () => this.#expire(task),
+          Math.min(task.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
+        ),
+      );
+    }
+    this.poke();
+    this.#options.onChange();
   }
 
   #leaveQueue(task: Task): void {

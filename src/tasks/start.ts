@@ -146,9 +146,7 @@ export class ActiveTask {
       );
       log.info(`the task ended: ${task.state}`, {
         task_id: task.id,
-        ...(task.status("").error_message && {
-          error_message: task.status("").error_message,
-        }),
+        ...(task.errorMessage && { error_message: task.errorMessage }),
       });
     }
     onStep?.("published");

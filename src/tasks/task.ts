@@ -114,6 +114,11 @@ export class Task {
     return this.#completedAt;
   }
 
+  /** Why it failed, or ended before its time; null if it did not, or has not. */
+  get errorMessage(): string | null {
+    return this.#error;
+  }
+
   /** Whether it has its final state. */
   get final(): boolean {
     return isFinal(this.#state);
