@@ -18,7 +18,7 @@ export type LogFields = Record<string, unknown>;
 const LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
 /** The longest line, in bytes. */
-const MOST_BYTES = 8192;
+const MAX_LINE_BYTES = 8192;
 
 /** The most of a line that its message may take, and each of its fields. */
 const MESSAGE_BYTES = 4096;
@@ -92,13 +92,13 @@ export class Log {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.level)) return;
     const time = new Date().toISOString();
     const isJson = this.#format === "json";
-    let room = MOST_BYTES - SPARE_BYTES;
+    let room = MAX_LINE_BYTES - SPARE_BYTES;
     const fit = (
       text: string,
-      most: number,
+      limit: number,
       encode: (text: string) => string,
     ) => {
-      const encoded = cut(this.#hide(text), Math.min(most, room), encode);
+      const encoded = cut(this.#hide(text), Math.min(limit, room), encode);
       room -= bytes(encoded);
       return encoded;
     };
@@ -155,15 +155,15 @@ function asJson(text: string): string {
 /** Encodes as much of a text as has room, whole characters only. */
 function cut(
   text: string,
-  most: number,
+  limit: number,
   encode: (text: string) => string,
 ): string {
   // No character is shorter than a byte, so what lies beyond is cut anyway.
-  const start = text.slice(0, most + 1);
+  const start = text.slice(0, limit + 1);
   const whole = encode(start);
-  if (start.length === text.length && bytes(whole) <= most) return whole;
+  if (start.length === text.length && bytes(whole) <= limit) return whole;
   const kept: string[] = [];
-  let room = most - bytes("…");
+  let room = limit - bytes("…");
   for (const character of start) {
     const encoded = encode(character);
     room -= bytes(encoded);

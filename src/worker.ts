@@ -42,11 +42,11 @@ import {
 } from "./mqtt/mod.ts";
 import { Acceptance } from "./tasks/acceptance.ts";
 import { Cancelling } from "./tasks/cancelling.ts";
-import { Claims } from "./tasks/claims.ts";
+import { ClaimList } from "./tasks/claim_list.ts";
 import { Dispatcher } from "./tasks/dispatcher.ts";
 import { LogRation } from "./tasks/log_ration.ts";
-import { Narration, type Tell } from "./tasks/narration.ts";
-import { Narrator } from "./tasks/narrator.ts";
+import { type FeedOptions, RunFeed } from "./tasks/run_feed.ts";
+import { FeedQueue } from "./tasks/feed_queue.ts";
 import { TaskQueue } from "./tasks/queue.ts";
 import { Rejections } from "./tasks/rejections.ts";
 import { RequestOpener } from "./tasks/request_opener.ts";
@@ -172,7 +172,7 @@ class Worker {
   readonly #offering: Offering;
   readonly #load: LoadReport;
   readonly #board: StatusBoard;
-  readonly #claims: Claims;
+  readonly #claims: ClaimList;
   readonly #cancelling: Cancelling;
   readonly #queue: TaskQueue;
   readonly #dispatcher: Dispatcher;
@@ -267,14 +267,14 @@ class Worker {
       windowSeconds: worker.duplicate_window,
       onGone: (taskId) => this.#dispatcher.lost(taskId),
     });
-    this.#claims = new Claims({
+    this.#claims = new ClaimList({
       ...common,
       instance,
       topic: topics.running(workerId),
     });
-    const narrator = new Narrator({
+    const feeds = new FeedQueue({
       outlet: {
-        poke: () => this.#control.poke(),
+        bulkReady: () => this.#control.bulkReady(),
         publish: channel.publish,
       },
       connected: () => this.#linked.wait(),
@@ -289,8 +289,8 @@ class Worker {
       connected: () => this.#connected.wait(),
       timeoutSeconds: worker.task_timeout,
       statusIntervalSeconds: worker.status_interval,
-      tell: toTell(config),
-      narrate: (taskId) => new Narration(taskId, { narrator, topics }),
+      feed: feedOptions(config),
+      openFeed: (taskId) => new RunFeed(taskId, { queue: feeds, topics }),
       ...(options.onStep && { onStep: options.onStep }),
     };
     this.#queue = new TaskQueue(worker.max_queue_size);
@@ -385,7 +385,7 @@ class Worker {
         payload: this.#membership.will(),
         delaySeconds: WILL_DELAY_SECONDS,
       },
-      source: narrator,
+      bulk: feeds,
       onConnect: (session) => this.#onControlConnect(session),
       onReady: () => this.#onReady("control"),
       onLost: (reason) => this.#onLost("control", reason),
@@ -484,7 +484,7 @@ class Worker {
       // Answered after the retained presences have come, our own among them.
       this.#control.subscribe(allPresences, { qos: 1, retained: false }),
     ]);
-    if (this.#membership.isLater) throw this.#rival();
+    if (this.#membership.isIdTaken) throw this.#rival();
     await this.#loads.reconnected(session);
     if (!this.#firstConnect) {
       if (this.#membership.wasAdopted || this.#adoptedMeanwhile) {
@@ -541,7 +541,7 @@ class Worker {
         version,
       });
     });
-    this.#dispatcher.poke();
+    this.#dispatcher.startNext();
     this.#load.update({ again: true });
     this.#handOver.update();
   }
@@ -608,7 +608,7 @@ class Worker {
   }
 
   #onOwnPresence(presence: Presence | null, retained: boolean): void {
-    const meaning = this.#membership.own(presence, retained);
+    const meaning = this.#membership.receiveOwn(presence, retained);
     if (this.#firstConnect) return;
     if (meaning === "rival") this.#rival();
     else if (meaning === "wrong") {
@@ -732,7 +732,7 @@ class Worker {
     log.level = config.log_level;
     this.#limits.timeoutSeconds = config.worker.task_timeout;
     this.#limits.statusIntervalSeconds = config.worker.status_interval;
-    this.#limits.tell = toTell(config);
+    this.#limits.feed = feedOptions(config);
     this.#ansible.policy = config.policy;
     this.#responses.patterns = config.policy.response_topics;
     const waiting = waitingForRestart(this.#config, config);
@@ -742,8 +742,8 @@ class Worker {
   }
 }
 
-/** What is told of runs beside their statuses. */
-function toTell({ worker }: Config): Tell {
+/** What is published of runs beside their statuses. */
+function feedOptions({ worker }: Config): FeedOptions {
   return {
     events: worker.publish_events,
     output: worker.publish_output,

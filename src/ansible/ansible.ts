@@ -14,10 +14,10 @@ import { check, type Checked, type Policy } from "./refusal.ts";
 import { RunReport } from "./report.ts";
 
 /** A launcher is replaced after so many tasks, whatever it may have gathered. */
-const MOST_TASKS = 500;
+const MAX_TASKS = 500;
 
 /** How long after a launcher that did not start another one is tried. */
-const AGAIN_MS = 5000;
+const RETRY_MS = 5000;
 
 /** Why nothing is started any more. */
 const CLOSED = "the worker is leaving: the playbook was not started";
@@ -137,7 +137,7 @@ export class Ansible implements AsyncDisposable {
   static async start(options: AnsibleOptions): Promise<Ansible> {
     let first: Launcher;
     try {
-      first = await started(options);
+      first = await startLauncher(options);
     } catch (error) {
       throw new AnsibleUnusableError(unusable(error, options), {
         cause: error,
@@ -159,7 +159,7 @@ export class Ansible implements AsyncDisposable {
     if (this.#closed) return CLOSED;
     const isDue = this.#problem === null
       ? this.#all.size === 0
-      : performance.now() - this.#failedAt > AGAIN_MS;
+      : performance.now() - this.#failedAt > RETRY_MS;
     if (isDue && this.#starting === 0) this.#prepare();
     return this.#problem;
   }
@@ -277,7 +277,7 @@ export class Ansible implements AsyncDisposable {
   async #take(): Promise<Launcher> {
     if (this.#closed) throw new LauncherError(CLOSED);
     const waiting = this.#idle.shift();
-    if (waiting && waiting.tasks < MOST_TASKS) {
+    if (waiting && waiting.tasks < MAX_TASKS) {
       const alive = await waiting.idle.then(() => true, () => false);
       if (alive) return waiting;
       this.#options.log.debug("a launcher has died: it is replaced");
@@ -320,7 +320,7 @@ export class Ansible implements AsyncDisposable {
   async #start(): Promise<Launcher> {
     this.#starting++;
     try {
-      const launcher = await started(this.#options);
+      const launcher = await startLauncher(this.#options);
       this.#problem = null;
       return launcher;
     } catch (error) {
@@ -363,7 +363,7 @@ interface RunState {
 }
 
 /** A launcher that is ready. */
-async function started(options: AnsibleOptions): Promise<Launcher> {
+async function startLauncher(options: AnsibleOptions): Promise<Launcher> {
   const before = performance.now();
   const launcher = new Launcher(options);
   await launcher.ready;

@@ -10,7 +10,7 @@ import { isAnsibles, isDecoded } from "./variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
-const MOST_LEVELS = 32;
+const MAX_NESTING = 32;
 
 /**
  * What a text encrypted with ansible-vault begins with. The copy module decrypts
@@ -19,7 +19,7 @@ const MOST_LEVELS = 32;
 const ENCRYPTED = "$ANSIBLE_VAULT";
 
 /** The most hosts that a list of hosts may stand for; ranges are short. */
-const MOST_HOSTS = 10_000;
+const MAX_HOSTS = 10_000;
 
 /** Where playbooks and inventories are. */
 export interface Directories {
@@ -74,7 +74,7 @@ export async function check(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const bad = refusedValue(request, policy) ?? refusedAsk(request, policy);
+  const bad = refusedValue(request, policy) ?? refusedByPolicy(request, policy);
   if (bad) return bad;
   const playbook = await find(
     "playbook",
@@ -124,7 +124,7 @@ function refusedValue(request: TaskRequest, policy: Policy): string | null {
 }
 
 /** What is valid, and more than the policy allows. */
-function refusedAsk(request: TaskRequest, policy: Policy): string | null {
+function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
   const outside = (path: string, patterns: readonly string[] | undefined) =>
     patterns !== undefined &&
     !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
@@ -184,8 +184,8 @@ function refusedHosts(inventory: string): string | null {
     !hosts.every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
   ) return `inventory ${quote(inventory)} must be a list of host names`;
   const count = hosts.reduce((sum, host) => sum + hostsIn(host), 0);
-  return count > MOST_HOSTS
-    ? `inventory ${quote(inventory)} must not be more than ${MOST_HOSTS} hosts`
+  return count > MAX_HOSTS
+    ? `inventory ${quote(inventory)} must not be more than ${MAX_HOSTS} hosts`
     : null;
 }
 
@@ -246,8 +246,8 @@ function refusedValueWithin(value: unknown, level: number): string | null {
     return "must not be an encrypted text: a play task that writes it into a file would decrypt it; keep it in a file of the playbook";
   }
   if (typeof value !== "object" || value === null) return null;
-  if (level > MOST_LEVELS) {
-    return `must not be nested deeper than ${MOST_LEVELS} levels`;
+  if (level > MAX_NESTING) {
+    return `must not be nested deeper than ${MAX_NESTING} levels`;
   }
   for (const [key, inner] of Object.entries(value)) {
     if (!Array.isArray(value) && isDecoded(key)) {

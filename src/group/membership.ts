@@ -90,7 +90,7 @@ export async function enquire(
 }
 
 /** What a presence says beside the state. */
-export type Description = Pick<
+export type WorkerDescription = Pick<
   Presence,
   "slots" | "version" | "ansible_version" | "host"
 >;
@@ -100,14 +100,14 @@ export class Membership {
   readonly #channel: Channel;
   readonly #topics: Topics;
   readonly #workerId: string;
-  readonly #description: Description;
+  readonly #description: WorkerDescription;
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
   /** The instance that had this id before, and is no more. */
   readonly #before: string | null;
   /** What stood on our own topic when we subscribed to it. */
-  #standing: Presence | null = null;
+  #retainedOwn: Presence | null = null;
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
@@ -115,7 +115,7 @@ export class Membership {
     topics: Topics;
     workerId: string;
     before: Presence | null;
-    description: Description;
+    description: WorkerDescription;
   }) {
     this.#before = options.before?.instance ?? null;
     this.#channel = options.channel;
@@ -154,12 +154,12 @@ export class Membership {
    * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
    * not as we would say it, and stands there until we say it again
    */
-  own(
+  receiveOwn(
     presence: Presence | null,
     retained: boolean,
   ): "adopted" | "rival" | "wrong" | null {
     if (retained) {
-      this.#standing = presence;
+      this.#retainedOwn = presence;
       return null;
     }
     if (!presence) return null;
@@ -180,21 +180,21 @@ export class Membership {
    * stood on its own topic at the last subscription.
    */
   get wasAdopted(): boolean {
-    const standing = this.#standing;
-    return standing !== null &&
-      (standing.adopted_by !== undefined ||
-        standing.instance !== this.#instance);
+    const own = this.#retainedOwn;
+    return own !== null &&
+      (own.adopted_by !== undefined ||
+        own.instance !== this.#instance);
   }
 
   /**
    * Whether a worker that started earlier uses the id, by what stood on its own
    * topic at the last subscription. That happens when two start at once.
    */
-  get isLater(): boolean {
-    const standing = this.#standing;
-    return standing !== null && standing.adopted_by === undefined &&
-      standing.state !== "offline" && standing.state !== "adopted" &&
-      this.#isEarlier(standing);
+  get isIdTaken(): boolean {
+    const own = this.#retainedOwn;
+    return own !== null && own.adopted_by === undefined &&
+      own.state !== "offline" && own.state !== "adopted" &&
+      this.#isEarlier(own);
   }
 
   /** From now on this process is another one, as far as the group can see. */

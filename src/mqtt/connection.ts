@@ -35,8 +35,8 @@ import {
   propertiesOf,
   sizeOf,
 } from "./message.ts";
-import { Outbox, PublishError, type Source } from "./outbox.ts";
-import { closedUnanswered, describe, reasonText } from "./refused.ts";
+import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
+import { closedUnanswered, errorText, reasonText } from "./refused.ts";
 
 /** Answers of the broker that call for none of ours. */
 const ANSWERS: ReadonlySet<string> = new Set([
@@ -102,7 +102,7 @@ export interface ConnectionOptions extends ConnectionEvents {
   /** The retained QoS 1 message that the broker publishes if we vanish. */
   will?: { topic: string; payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
-  source?: Source;
+  bulk?: BulkSource;
   /** Whether a lost connection is tried again; true unless said otherwise. */
   reconnect?: boolean;
 }
@@ -125,7 +125,7 @@ export class MqttConnection implements AsyncDisposable {
   #unanswered = 0;
   #nudging = false;
   /** Identifiers of publications of which the broker has said that nobody is there. */
-  readonly #unheard = new Set<number>();
+  readonly #unmatched = new Set<number>();
   /** PINGRESPs that have come with nothing else in between. */
   #pings = 0;
 
@@ -134,7 +134,7 @@ export class MqttConnection implements AsyncDisposable {
     this.#options = options;
     this.#outbox = new Outbox(
       (message) => this.#send(message),
-      options.source,
+      options.bulk,
     );
   }
 
@@ -202,7 +202,7 @@ export class MqttConnection implements AsyncDisposable {
       }`;
     });
     client.on("error", (error) => {
-      this.#reason = describe(error, { broker, answered: this.#answered });
+      this.#reason = errorText(error, { broker, answered: this.#answered });
       const code = (error as { code?: unknown }).code;
       // 0x84 and, from brokers that answer in the older form, 1.
       if (code === 0x84 || code === 1) {
@@ -295,9 +295,9 @@ export class MqttConnection implements AsyncDisposable {
     return this.#outbox.put(message);
   }
 
-  /** The source of messages that give way has something again. */
-  poke(): void {
-    this.#outbox.poke();
+  /** The source of bulk messages has something again. */
+  bulkReady(): void {
+    this.#outbox.bulkReady();
   }
 
   /**
@@ -398,7 +398,7 @@ export class MqttConnection implements AsyncDisposable {
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
-      this.#unheard.add(packet.messageId!);
+      this.#unmatched.add(packet.messageId!);
     } else if (packet.cmd === "pubrel") {
       this.#held.pubrel(packet.messageId!);
     } else if (packet.cmd === "connack" && !packet.sessionPresent) {
@@ -464,7 +464,9 @@ export class MqttConnection implements AsyncDisposable {
       (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
         const id = packet?.messageId;
-        if (id !== undefined && this.#unheard.delete(id)) message.onNobody?.();
+        if (id !== undefined && this.#unmatched.delete(id)) {
+          message.onNobody?.();
+        }
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));

@@ -16,7 +16,7 @@ import type { Arrival } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
-import type { Problem, Rejections } from "./rejections.ts";
+import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
@@ -170,7 +170,7 @@ export class Acceptance {
       let here = dispatcher.find(task.id);
       if (!here || here.final) {
         // Its end can be read before the broker has acknowledged it to us.
-        await dispatcher.left(task.id);
+        await dispatcher.cleared(task.id);
         here = dispatcher.find(task.id);
       }
       if (here) {
@@ -281,10 +281,14 @@ export class Acceptance {
 
   async #reject(
     delivery: Delivery,
-    problem: Problem,
+    rejection: Rejection,
     response: Response | null,
   ): Promise<void> {
-    await this.#options.rejections.report(delivery.payload, problem, response);
+    await this.#options.rejections.report(
+      delivery.payload,
+      rejection,
+      response,
+    );
     await delivery.release();
   }
 }

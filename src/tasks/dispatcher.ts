@@ -41,7 +41,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #active = new Map<string, ActiveTask>();
   /** Tasks in slots, and others that have ended, until nothing of them is here. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #clearing = new Map<string, Promise<void>>();
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
   #idle: PromiseWithResolvers<void> | null = null;
 
@@ -71,8 +71,8 @@ export class Dispatcher {
   }
 
   /** Settles when a task that has ended has nothing left to do here. */
-  async left(taskId: string): Promise<void> {
-    await this.#leaving.get(taskId);
+  async cleared(taskId: string): Promise<void> {
+    await this.#clearing.get(taskId);
   }
 
   /** Takes an accepted task, for which a place in the queue is reserved. */
@@ -82,7 +82,7 @@ export class Dispatcher {
   }
 
   /** Starts what can be started. */
-  poke(): void {
+  startNext(): void {
     const { queue, mayStart, start, log } = this.#options;
     while (this.emptySlots > 0 && mayStart()) {
       const task = queue.oldest();
@@ -93,7 +93,7 @@ export class Dispatcher {
       this.#options.onUsed(task);
       const active = new ActiveTask(task, start);
       this.#active.set(task.id, active);
-      const left = active.finished.catch(async (error) => {
+      const cleared = active.finished.catch(async (error) => {
         log.error("cannot start the task; it will be tried again", {
           task_id: task.id,
           error,
@@ -103,12 +103,12 @@ export class Dispatcher {
         this.#enterQueue(task);
       }).finally(() => {
         this.#active.delete(task.id);
-        this.#leaving.delete(task.id);
+        this.#clearing.delete(task.id);
         if (this.#active.size === 0) this.#idle?.resolve();
-        this.poke();
+        this.startNext();
         this.#options.onChange();
       });
-      this.#leaving.set(task.id, left);
+      this.#clearing.set(task.id, cleared);
     }
   }
 
@@ -144,11 +144,11 @@ export class Dispatcher {
    * @returns settles when its message is released
    */
   endWaiting(task: Task, ending: Ending): Promise<void> {
-    const left = this.#endWaiting(task, ending).finally(() =>
-      this.#leaving.delete(task.id)
+    const cleared = this.#endWaiting(task, ending).finally(() =>
+      this.#clearing.delete(task.id)
     );
-    this.#leaving.set(task.id, left);
-    return left;
+    this.#clearing.set(task.id, cleared);
+    return cleared;
   }
 
   async #endWaiting(task: Task, ending: Ending): Promise<void> {
@@ -184,7 +184,7 @@ export class Dispatcher {
   stay(task: Task): void {
     this.#options.queue.stay(task);
     this.#expire(task);
-    this.poke();
+    this.startNext();
     this.#options.onChange();
   }
 
@@ -214,7 +214,7 @@ export class Dispatcher {
         ),
       );
     }
-    this.poke();
+    this.startNext();
     this.#options.onChange();
   }
 

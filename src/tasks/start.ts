@@ -16,8 +16,8 @@
  * @module
  */
 import { fulfilledWithin } from "../deadline.ts";
-import type { Claims } from "./claims.ts";
-import type { Narration, Tell } from "./narration.ts";
+import type { ClaimList } from "./claim_list.ts";
+import type { FeedOptions, RunFeed } from "./run_feed.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -36,7 +36,7 @@ export interface StartOptions {
   /** The statuses of this worker's tasks. */
   board: StatusBoard;
   /** What this worker has claimed. */
-  claims: Claims;
+  claims: ClaimList;
   /** What runs playbooks. */
   runner: Runner;
   /** Where to write what happens. */
@@ -49,10 +49,10 @@ export interface StartOptions {
   timeoutSeconds: number;
   /** Least time between two `running` statuses, in seconds. */
   statusIntervalSeconds: number;
-  /** What is told of runs beside their statuses. */
-  tell: Tell;
-  /** Begins to tell of a run. */
-  narrate(taskId: string): Narration;
+  /** What is published of runs beside their statuses. */
+  feed: FeedOptions;
+  /** Begins the live feed of a run. */
+  openFeed(taskId: string): RunFeed;
   /** Called after each step. */
   onStep?(step: StartStep): void;
 }
@@ -65,7 +65,7 @@ export class ActiveTask {
   readonly finished: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
   readonly #options: StartOptions;
-  readonly #narration: Narration;
+  readonly #feed: RunFeed;
   #run: Run | null = null;
   /** Why it is to end before its time, if it is. */
   #ending: Ending | null = null;
@@ -76,7 +76,7 @@ export class ActiveTask {
   constructor(task: Task, options: StartOptions) {
     this.task = task;
     this.#options = options;
-    this.#narration = options.narrate(task.id);
+    this.#feed = options.openFeed(task.id);
     this.finished = this.#start().finally(() => this.#ended.resolve());
   }
 
@@ -99,7 +99,7 @@ export class ActiveTask {
   /** Ends it and publishes nothing: its final status is somebody else's. */
   abandon(): void {
     this.#abandoned = true;
-    this.#narration.stop();
+    this.#feed.discard();
     this.end({ state: "cancelled" }, { immediately: true });
   }
 
@@ -136,7 +136,7 @@ export class ActiveTask {
     // 5. The final status, acknowledged: before that the claim must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
-    if (!this.#abandoned) await this.#narration.finish();
+    if (!this.#abandoned) await this.#feed.finish();
     if (!this.#abandoned) {
       await board.publish(task).catch((error) =>
         log.error("cannot publish the final status", {
@@ -183,7 +183,7 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
-      ...this.#narration.listen(this.#options.tell),
+      ...this.#feed.callbacks(this.#options.feed),
     });
     this.#run = run;
     onStep?.("started");

@@ -5,11 +5,11 @@
  *
  * @module
  */
-import type { Claims as ClaimList } from "../messages/presence.ts";
+import type { Claims } from "../messages/presence.ts";
 import type { Channel, Log } from "./ports.ts";
 
 /** What this worker has claimed. */
-export class Claims {
+export class ClaimList {
   readonly #ids = new Set<string>();
   readonly #channel: Channel;
   readonly #topic: string;
@@ -48,7 +48,7 @@ export class Claims {
 
   /** Publishes the list as it is. */
   publish(): Promise<void> {
-    const list: ClaimList = {
+    const list: Claims = {
       worker_id: this.#workerId,
       instance: this.#instance,
       tasks: [...this.#ids],
