@@ -46,29 +46,22 @@ export interface LauncherObserver {
 export interface AnsibleOptions {
   /** Also the working directory of every run. */
   playbookDirectory: string;
-  /** Where inventories are. */
   inventoryDirectory: string;
   /** Files with secrets in them, which no request may name. */
   secretFiles: readonly string[];
-  /** How many runs there may be at once. */
   slots: number;
   /** Seconds between asking a run to end and killing it. */
   killGraceSeconds: number;
   /** The whole environment of the runs. */
   environment: Record<string, string>;
-  /** What requests may ask for. */
   policy: Policy;
-  /** What every run gets. */
   secrets: Secrets;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of launchers. */
   observer?: LauncherObserver;
 }
 
 /** `ansible-playbook` is missing, or cannot be used as a launcher. */
 export class AnsibleUnusableError extends Error {
-  /** The kind of error. */
   override name = "AnsibleUnusableError";
 }
 
@@ -78,7 +71,6 @@ export interface RunOutcome {
   return_code: number | null;
   /** Why it failed; null if it returned 0. */
   error_message: string | null;
-  /** The numbers of its run. */
   progress: Progress;
 }
 

@@ -52,7 +52,6 @@ export type RunEvent =
 
 /** The launcher has said something that is not of the protocol. */
 export class ProtocolError extends Error {
-  /** The kind of error. */
   override name = "ProtocolError";
 }
 

@@ -25,13 +25,11 @@ const LEAVE_MS = 1000;
 
 /** The launcher is gone; the message says why. */
 export class LauncherError extends Error {
-  /** The kind of error. */
   override name = "LauncherError";
 }
 
 /** The launcher has left without running the job: another one has to. */
 export class StaleLauncherError extends Error {
-  /** The kind of error. */
   override name = "StaleLauncherError";
 }
 
@@ -119,7 +117,6 @@ export class Launcher implements AsyncDisposable {
     this.gone = this.#serve();
   }
 
-  /** How many tasks it has run. */
   get tasks(): number {
     return this.#tasks;
   }

@@ -25,7 +25,6 @@ const MAX_HOSTS = 10_000;
 export interface Directories {
   /** Where playbooks are; also the working directory of every run. */
   playbookDirectory: string;
-  /** Where inventories are. */
   inventoryDirectory: string;
   /**
    * Files of the worker's own, with secrets in them. They may lie in these
@@ -46,9 +45,7 @@ export interface Policy {
   readonly extra_vars_allow: readonly string[];
   /** The longest time limit, in seconds. */
   readonly max_timeout: number;
-  /** The most forks. */
   readonly max_forks: number;
-  /** The highest verbosity. */
   readonly max_verbosity: number;
   /** Whether every run is a run in check mode. */
   readonly force_check_mode: boolean;

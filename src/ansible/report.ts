@@ -15,7 +15,6 @@ export class RunReport {
   #failed = 0;
   #progress: Progress = NO_PROGRESS;
 
-  /** The numbers so far. */
   get progress(): Progress {
     return this.#progress;
   }

@@ -69,19 +69,12 @@ export interface DeadSession extends AsyncDisposable {
 
 /** What adopting needs. */
 export interface AdoptionOptions {
-  /** This worker. */
   workerId: string;
-  /** The topics of the group. */
   topics: Topics;
-  /** The control connection. */
   channel: Channel;
-  /** The other workers of the group. */
   peers: Peers;
-  /** Answers where requesters want them. */
   responses: Pick<Responses, "follow">;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of adoptions, and of tasks that end by them. */
   observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;

@@ -55,7 +55,6 @@ export class HandOver implements Disposable {
   #underWay = 0;
   #changed: PromiseWithResolvers<void> | null = null;
 
-  /** Hands nothing over before `update()`. */
   constructor(options: HandOverOptions) {
     this.#options = options;
   }

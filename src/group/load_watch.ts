@@ -13,7 +13,6 @@ const LINGER_MS = 10_000;
 /** What watching loads needs. */
 export interface LoadWatchOptions {
   topics: Topics;
-  /** The control connection. */
   channel: Channel;
   /** Forgets the loads when they are no longer watched. */
   peers: Pick<Peers, "forgetLoads">;
@@ -28,7 +27,6 @@ export class LoadWatch implements Disposable {
   #begun: Promise<void> = Promise.resolve();
   #end: ReturnType<typeof setTimeout> | undefined;
 
-  /** Watches nothing yet. */
   constructor(options: LoadWatchOptions) {
     this.#options = options;
   }

@@ -19,10 +19,8 @@ const PROBE_MS = 2000;
 
 /** The id is in use by a worker that is alive. */
 export class IdInUseError extends Error {
-  /** The kind of error. */
   override name = "IdInUseError";
 
-  /** Says which id is in use, and what to do. */
   constructor(workerId: string) {
     super(
       `the worker id "${workerId}" is in use by another worker of the group; ` +

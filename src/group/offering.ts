@@ -33,12 +33,10 @@ export type HandOverStep = "offered" | "taken";
 export interface OfferingOptions {
   workerId: string;
   topics: Topics;
-  /** The control connection. */
   channel: Channel;
   peers: Peers;
   board: StatusBoard;
   log: Log;
-  /** Is told of tasks that peers have taken. */
   observer?: GroupObserver;
   /** Called after each step. */
   onStep?(step: HandOverStep): void;
@@ -48,7 +46,6 @@ export interface OfferingOptions {
 export class Offering {
   readonly #options: OfferingOptions;
 
-  /** With nothing offered. */
   constructor(options: OfferingOptions) {
     this.#options = options;
   }

@@ -8,9 +8,7 @@ import type { IClientOptions } from "mqtt";
 
 /** The broker, with its files already read. Times are in seconds. */
 export interface Broker {
-  /** Its name or address. */
   host: string;
-  /** Its TCP port. */
   port: number;
   /** The user name, with a password. */
   username?: string;

@@ -66,7 +66,6 @@ const GOODBYE_MS = 1000;
 
 /** The broker cannot serve this worker; the message says what is missing. */
 export class BrokerUnsuitableError extends Error {
-  /** The kind of error. */
   override name = "BrokerUnsuitableError";
 }
 
@@ -91,9 +90,7 @@ export interface ConnectionEvents {
 
 /** What a connection needs. */
 export interface ConnectionOptions extends ConnectionEvents {
-  /** The broker. */
   broker: Broker;
-  /** Names the session. */
   clientId: string;
   /** Seconds that the broker keeps the session without us; 0: a clean one. */
   sessionExpiry: number;
@@ -129,7 +126,6 @@ export class MqttConnection implements AsyncDisposable {
   /** PINGRESPs that have come with nothing else in between. */
   #pings = 0;
 
-  /** Prepares it; `connect()` connects. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#outbox = new Outbox(

@@ -34,19 +34,14 @@ export interface Offer {
   receiveMaximum: number;
   /** The largest packet that it takes, in bytes. */
   maximumPacketSize?: number;
-  /** The highest QoS that it takes. */
   maximumQos: number;
-  /** Whether it keeps retained messages. */
   retain: boolean;
-  /** Whether it takes wildcards in subscriptions. */
   wildcards: boolean;
-  /** Whether it takes shared subscriptions. */
   shared: boolean;
 }
 
 /** An attempt to connect has failed. */
 export class AttemptError extends Error {
-  /** The kind of error. */
   override name = "AttemptError";
   /**
    * The broker's reason code (a number), the code of the socket's or TLS's
@@ -54,7 +49,6 @@ export class AttemptError extends Error {
    */
   readonly code: number | string | null;
 
-  /** Says what has come. */
   constructor(message: string, code: number | string | null) {
     super(message);
     this.code = code;
@@ -63,7 +57,6 @@ export class AttemptError extends Error {
 
 /** A connection for looking. */
 export class Examination implements AsyncDisposable {
-  /** What the broker offers. */
   readonly offer: Offer;
   readonly #client: MqttClient;
   /** Messages that have come, newest last. */

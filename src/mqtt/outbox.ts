@@ -21,12 +21,9 @@ import type { BulkMessage, Outgoing } from "../messages/packets.ts";
 
 /** What the broker refused; `code` is the reason code of its answer. */
 export class PublishError extends Error {
-  /** The kind of error. */
   override name = "PublishError";
-  /** The reason code (2.4). */
   readonly code: number;
 
-  /** Says what was refused, and why. */
   constructor(topic: string, code: number, reason: string) {
     super(`Cannot publish on "${topic}": ${reason}`);
     this.code = code;

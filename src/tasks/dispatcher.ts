@@ -18,15 +18,10 @@ const RETRY_MS = 5000;
 
 /** What the dispatcher needs. */
 export interface DispatcherOptions {
-  /** How many tasks may run at once. */
   slots: number;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What a start needs. */
   start: StartOptions;
-  /** Where to write what happens. */
   log: Log;
   /** Whether tasks may be started now. */
   mayStart(): boolean;
@@ -45,7 +40,6 @@ export class Dispatcher {
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
   #idle: PromiseWithResolvers<void> | null = null;
 
-  /** With all slots empty. */
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
@@ -60,7 +54,6 @@ export class Dispatcher {
     return Math.max(0, this.emptySlots - this.#options.queue.size);
   }
 
-  /** Tasks in slots. */
   get active(): IterableIterator<ActiveTask> {
     return this.#active.values();
   }

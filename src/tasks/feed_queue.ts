@@ -23,7 +23,6 @@ const OVERHEAD_BYTES = 256;
 
 /** Something to be published, before it has its number. */
 export interface FeedItem {
-  /** The size of its text. */
   size: number;
   /** How much is missing if it is left out: 1 event, or its bytes. */
   amount(): number;
@@ -39,7 +38,6 @@ interface Waiting {
 
 /** What is published on one topic. */
 export class FeedTopic {
-  /** The topic. */
   readonly topic: string;
   readonly #queue: FeedQueue;
   readonly #waiting: Waiting[] = [];
@@ -50,18 +48,15 @@ export class FeedTopic {
   #warned = false;
   #settled: PromiseWithResolvers<void> | null = null;
 
-  /** Nothing yet. */
   constructor(topic: string, queue: FeedQueue) {
     this.topic = topic;
     this.#queue = queue;
   }
 
-  /** How many messages wait. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** How many bytes wait. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
@@ -160,16 +155,13 @@ export class FeedTopic {
 
 /** The feeds of all the runs of this worker. */
 export class FeedQueue {
-  /** The control connection. */
   readonly outlet: Outlet;
-  /** Settles when there is a connection. */
   readonly connected: () => Promise<void>;
   readonly log: Log;
   /** Topics on which something waits; the first one has waited longest. */
   readonly #topics = new Set<FeedTopic>();
   #bytes = 0;
 
-  /** With nothing in it. */
   constructor(
     options: { outlet: Outlet; connected: () => Promise<void>; log: Log },
   ) {

@@ -26,7 +26,6 @@ export type Rejection = Pick<Rejected, "task_id" | "reason" | "errors">;
 /** What reporting needs. */
 export interface RejectionsOptions {
   channel: Channel;
-  /** Where the group is told. */
   topic: string;
   workerId: string;
   responses: Pick<Responses, "send">;
@@ -42,7 +41,6 @@ export class Rejections {
   /** Bytes of messages whose reports are under way. */
   #reportedBytes = 0;
 
-  /** With nothing reported yet. */
   constructor(options: RejectionsOptions) {
     this.#options = options;
   }

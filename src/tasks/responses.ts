@@ -44,7 +44,6 @@ export class Responses {
   /** Those that the broker has refused; it would again. */
   readonly #refused = new WeakSet<Response>();
 
-  /** With nothing sent yet. */
   constructor(options: {
     channel: Channel;
     topics: Topics;

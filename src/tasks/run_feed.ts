@@ -32,7 +32,6 @@ export class RunFeed {
   readonly #events: FeedTopic;
   readonly #output: FeedTopic;
 
-  /** With nothing in it. */
   constructor(
     taskId: string,
     { queue, topics }: { queue: FeedQueue; topics: Topics },

@@ -33,15 +33,10 @@ export type StartStep =
 
 /** What a start needs. */
 export interface StartOptions {
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What this worker has claimed. */
   claims: ClaimList;
-  /** What runs playbooks. */
   runner: Runner;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of its start. */
   observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
@@ -59,7 +54,6 @@ export interface StartOptions {
 
 /** A task in a slot. */
 export class ActiveTask {
-  /** The task. */
   readonly task: Task;
   /** Settles when its slot is free again. */
   readonly finished: Promise<void>;

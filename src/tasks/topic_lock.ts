@@ -115,7 +115,6 @@ export class TopicLock {
   #seenSeq = -1;
   #newest: Outgoing | null = null;
 
-  /** Nothing is subscribed to yet. */
   constructor(options: TopicLockOptions) {
     this.#options = options;
   }
