@@ -8,24 +8,22 @@
  *   lost.
  * - **closed**: it was disposed of; nothing happens any more.
  *
- * QoS 2 messages are held (see `held_deliveries.ts`): the library would answer
- * them on arrival, so each is taken out of its hands before its own handler
- * sees it.
+ * QoS 2 messages are held (see `held_deliveries.ts`).
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import mqtt from "mqtt";
+import type { MqttClient } from "mqtt";
+import type { IConnackPacket, Packet } from "mqtt-packet";
+import { writeToStream } from "mqtt-packet";
+import { fulfilledWithin } from "../deadline.ts";
 import {
   ConnectionLostError,
   type Delivery,
   type Incoming,
   type Outgoing,
 } from "../messages/packets.ts";
-import { Buffer } from "node:buffer";
-import mqtt from "mqtt";
-import type { IClientOptions, MqttClient } from "mqtt";
-import type { IConnackPacket, Packet } from "mqtt-packet";
-import { writeToStream } from "mqtt-packet";
-import { fulfilledWithin } from "../deadline.ts";
 import { backoff, type Broker, brokerOptions } from "./broker.ts";
 import { HeldDeliveries } from "./held_deliveries.ts";
 import {
@@ -35,28 +33,17 @@ import {
   propertiesOf,
   sizeOf,
 } from "./message.ts";
+import { Nudge } from "./nudge.ts";
+import { missingFeature, offerOf } from "./offer.ts";
 import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
 import { closedUnanswered, errorText, reasonText } from "./refused.ts";
-
-/** Answers of the broker that call for none of ours. */
-const ANSWERS: ReadonlySet<string> = new Set([
-  "puback",
-  "pubcomp",
-  "suback",
-  "unsuback",
-]);
+import { type Session, sessionOptions } from "./session.ts";
 
 /** Nobody is subscribed to the topic of what was published (MQTT 5, 2.4). */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 
 /** At most so many publications are under way, whatever the broker allows. */
 const MAX_UNDER_WAY = 100;
-
-/**
- * The largest packet that we take, in bytes: a request of 1 MiB, signed, with
- * all its properties. A broker does not deliver what is larger (3.1.2.11.4).
- */
-const MAX_PACKET_BYTES = 2 * 1024 * 1024;
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -89,15 +76,8 @@ export interface ConnectionEvents {
 }
 
 /** What a connection needs. */
-export interface ConnectionOptions extends ConnectionEvents {
+export interface ConnectionOptions extends ConnectionEvents, Session {
   broker: Broker;
-  clientId: string;
-  /** Seconds that the broker keeps the session without us; 0: a clean one. */
-  sessionExpiry: number;
-  /** QoS 1 and 2 messages that the broker may send unanswered (3.1.2.11.3). */
-  receiveMaximum?: number;
-  /** The retained QoS 1 message that the broker publishes if we vanish. */
-  will?: { topic: string; payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
   bulk?: BulkSource;
   /** Whether a lost connection is tried again; true unless said otherwise. */
@@ -118,13 +98,11 @@ export class MqttConnection implements AsyncDisposable {
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
-  /** Requests and publications that the broker has not answered. */
-  #unanswered = 0;
-  #nudging = false;
   /** Identifiers of publications of which the broker has said that nobody is there. */
   readonly #unmatched = new Set<number>();
-  /** PINGRESPs that have come with nothing else in between. */
-  #pings = 0;
+  readonly #nudge = new Nudge(() => {
+    if (this.#client?.connected) this.#client.sendPing();
+  });
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -162,7 +140,9 @@ export class MqttConnection implements AsyncDisposable {
     const { broker } = this.#options;
     const client = mqtt.connect({
       ...brokerOptions(broker),
-      ...this.#sessionOptions(),
+      ...sessionOptions(this.#options),
+      reconnectOnConnackError: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: this.#options.reconnect === false
         ? 0
         : backoff(broker, 0),
@@ -320,42 +300,12 @@ export class MqttConnection implements AsyncDisposable {
     client.removeAllListeners("close");
   }
 
-  #sessionOptions(): IClientOptions {
-    const { clientId, sessionExpiry, receiveMaximum, will } = this.#options;
-    const options: IClientOptions = {
-      clientId,
-      clean: sessionExpiry === 0,
-      properties: {
-        sessionExpiryInterval: sessionExpiry,
-        maximumPacketSize: MAX_PACKET_BYTES,
-      },
-      // The broker forgets shared subscriptions sooner than sessions, so
-      // `onConnect` subscribes every time; the library need not.
-      resubscribe: false,
-      reconnectOnConnackError: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-    };
-    if (receiveMaximum !== undefined) {
-      options.properties!.receiveMaximum = receiveMaximum;
-    }
-    if (will) {
-      options.will = {
-        topic: will.topic,
-        payload: Buffer.from(will.payload),
-        qos: 1,
-        retain: true,
-        properties: { willDelayInterval: will.delaySeconds },
-      };
-    }
-    return options;
-  }
-
   async #connected(
     client: MqttClient,
     connack: IConnackPacket,
   ): Promise<void> {
-    const server = connack.properties ?? {};
-    const lacks = missingFeature(server);
+    const offer = offerOf(connack);
+    const lacks = missingFeature(offer);
     if (lacks) {
       const { host, port } = this.#options.broker;
       throw new BrokerUnsuitableError(
@@ -365,11 +315,9 @@ export class MqttConnection implements AsyncDisposable {
     // Small packets that wait for each other's TCP acknowledgements would add
     // 40 ms to every exchange.
     (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
-    this.#maximumPacketSize = server.maximumPacketSize ?? Infinity;
-    this.#outbox.open(
-      Math.min(server.receiveMaximum ?? MAX_UNDER_WAY, MAX_UNDER_WAY),
-    );
-    await this.#options.onConnect({ present: connack.sessionPresent });
+    this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
+    this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
+    await this.#options.onConnect({ present: offer.sessionPresent });
     if (!client.connected) {
       throw new ConnectionLostError("the connection was lost again");
     }
@@ -381,52 +329,15 @@ export class MqttConnection implements AsyncDisposable {
 
   #intercept(packet: Packet): void {
     this.#answered = true;
-    this.#nudge(packet);
-    if (packet.cmd === "publish" && packet.qos === 2) {
-      const publish = { ...packet };
-      // A command that the library does not know is passed over by it, so that
-      // no PUBREC goes out before we say so.
-      (packet as { cmd: string }).cmd = "held";
-      if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
-      const delivery = this.#held.receive(publish);
-      if (delivery) this.#options.onDelivery?.(delivery);
-    } else if (
+    this.#nudge.received(packet);
+    const delivery = this.#held.intercept(packet);
+    if (delivery) this.#options.onDelivery?.(delivery);
+    if (
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
       this.#unmatched.add(packet.messageId!);
-    } else if (packet.cmd === "pubrel") {
-      this.#held.pubrel(packet.messageId!);
-    } else if (packet.cmd === "connack" && !packet.sessionPresent) {
-      // Here and not in `#connected`, which runs when the first deliveries may
-      // have come already.
-      this.#held.sessionLost();
     }
-  }
-
-  /**
-   * Sends something at once when an answer has come that we do not answer, and
-   * more answers are awaited. A broker that uses Nagle's algorithm (mosquitto,
-   * unless told otherwise) holds back the second of two small answers until the
-   * first is acknowledged by TCP, which our kernel puts off for 40 ms unless
-   * there is something to send. A PINGREQ (3.12) is the smallest something.
-   */
-  #nudge(packet: Packet): void {
-    const awaited = this.#unanswered - (ANSWERS.has(packet.cmd) ? 1 : 0);
-    if (packet.cmd === "pingresp") {
-      // The answer to a PINGREQ is one more that nothing of ours follows. A
-      // broker that only answers pings is busy, not waiting for us.
-      if (awaited < 1 || ++this.#pings > 3) return;
-    } else {
-      this.#pings = 0;
-      if (awaited < 1 || !ANSWERS.has(packet.cmd)) return;
-    }
-    if (this.#nudging) return;
-    this.#nudging = true;
-    queueMicrotask(() => {
-      this.#nudging = false;
-      if (this.#client?.connected) this.#client.sendPing();
-    });
   }
 
   #sendPubrec(messageId: number): void {
@@ -446,7 +357,6 @@ export class MqttConnection implements AsyncDisposable {
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     this.#client!.publish(
       message.topic,
       typeof message.payload === "string"
@@ -469,7 +379,7 @@ export class MqttConnection implements AsyncDisposable {
         } else reject(error);
       },
     );
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
 
   #ask(
@@ -486,26 +396,11 @@ export class MqttConnection implements AsyncDisposable {
       });
     if (!client?.connected || this.#closed) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     send(client, (error) => {
       if (!error) resolve();
       else if (error instanceof BrokerUnsuitableError) reject(error);
       else reject(lost(error));
     });
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
-}
-
-/** What of MQTT 5 the broker says it does not have (3.2.2.3), if any. */
-function missingFeature(
-  server: NonNullable<IConnackPacket["properties"]>,
-): string | null {
-  const flag = (value: unknown) => value === false || value === 0;
-  if (flag(server.sharedSubscriptionAvailable)) return "shared subscriptions";
-  if (flag(server.retainAvailable)) return "retained messages";
-  if (flag(server.wildcardSubscriptionAvailable)) {
-    return "wildcard subscriptions";
-  }
-  if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
-  return null;
 }

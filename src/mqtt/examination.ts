@@ -17,28 +17,13 @@ import {
   payloadOf,
   propertiesOf,
 } from "./message.ts";
+import { type Offer, offerOf } from "./offer.ts";
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** How long the broker may take to answer anything, in milliseconds. */
 const ANSWER_MS = 5000;
-
-/** A broker's CONNACK, as far as it says what it offers (MQTT 5, 3.2.2.3). */
-export interface Offer {
-  /** Whether it had a session of this client id. */
-  sessionPresent: boolean;
-  /** Seconds that it will really keep the session, where it says so. */
-  sessionExpiry?: number;
-  /** QoS 1 and 2 messages that it takes unanswered. */
-  receiveMaximum: number;
-  /** The largest packet that it takes, in bytes. */
-  maximumPacketSize?: number;
-  maximumQos: number;
-  retain: boolean;
-  wildcards: boolean;
-  shared: boolean;
-}
 
 /** An attempt to connect has failed. */
 export class AttemptError extends Error {
@@ -297,24 +282,6 @@ async function attempt(
 async function close(client: MqttClient): Promise<void> {
   await client.endAsync(true).catch(() => {});
   client.stream?.destroy();
-}
-
-function offerOf({ properties, sessionPresent }: IConnackPacket): Offer {
-  const given = properties ?? {};
-  // Some brokers say it with a byte, which the codec makes a boolean.
-  const has = (value: unknown) => value !== false && value !== 0;
-  return {
-    sessionPresent,
-    ...(given.sessionExpiryInterval !== undefined &&
-      { sessionExpiry: given.sessionExpiryInterval }),
-    receiveMaximum: given.receiveMaximum ?? 65_535,
-    ...(given.maximumPacketSize !== undefined &&
-      { maximumPacketSize: given.maximumPacketSize }),
-    maximumQos: given.maximumQoS ?? 2,
-    retain: has(given.retainAvailable),
-    wildcards: has(given.wildcardSubscriptionAvailable),
-    shared: has(given.sharedSubscriptionAvailable),
-  };
 }
 
 /** What the broker answers, or an error when it does not. */

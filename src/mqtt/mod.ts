@@ -5,12 +5,8 @@
  */
 export { type Broker } from "./broker.ts";
 export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
-export {
-  answersMqtt,
-  AttemptError,
-  Examination,
-  type Offer,
-} from "./examination.ts";
+export { answersMqtt, AttemptError, Examination } from "./examination.ts";
+export { type Offer } from "./offer.ts";
 export { CHECK_PROPERTY } from "./message.ts";
 export { PublishError } from "./outbox.ts";
 export { reasonText } from "./refused.ts";
