@@ -12,6 +12,7 @@ import { Ansible, AnsibleUnusableError } from "./ansible/mod.ts";
 import { version } from "./cli/version.ts";
 import { brokerOf, type Config, ConfigError } from "./config/mod.ts";
 import { Adoption, type AdoptionStep } from "./group/adoption.ts";
+import { AdoptionRing } from "./group/adoption_ring.ts";
 import { HandOver } from "./group/hand_over.ts";
 import { LoadReport } from "./group/load.ts";
 import { LoadWatch } from "./group/load_watch.ts";
@@ -166,7 +167,7 @@ class Worker {
   readonly #intake: MqttConnection;
   readonly #membership: Membership;
   readonly #peers: Peers;
-  readonly #adoption: Adoption;
+  readonly #ring: AdoptionRing;
   readonly #handOver: HandOver;
   readonly #loads: LoadWatch;
   readonly #offering: Offering;
@@ -363,15 +364,20 @@ class Worker {
           : this.#queue.room(this.#dispatcher.emptySlots),
       }),
     });
-    this.#adoption = new Adoption({
+    const adoption = new Adoption({
       ...common,
       peers: this.#peers,
       retentionSeconds: worker.status_retention,
-      connected: () => this.#connected.isOpen,
       taskIdOf: (payload) => this.#opener.taskIdOf(payload),
       openIntake: (id) => this.#openIntake(id),
       endControlSession: (id) => this.#endControlSession(id),
       ...(options.onStep && { onStep: options.onStep }),
+    });
+    this.#ring = new AdoptionRing({
+      ...common,
+      peers: this.#peers,
+      connected: () => this.#connected.isOpen,
+      adopt: (dead) => adoption.adopt(dead),
     });
 
     const { session_expiry } = config.mqtt;
@@ -429,7 +435,7 @@ class Worker {
       throw error;
     } finally {
       connecting.catch(() => {});
-      this.#adoption[Symbol.dispose]();
+      this.#ring[Symbol.dispose]();
       this.#handOver[Symbol.dispose]();
       this.#loads[Symbol.dispose]();
       await Promise.all([
@@ -602,7 +608,7 @@ class Worker {
       return;
     }
     this.#peers.presence(workerId, presence);
-    this.#adoption.presence(workerId, presence);
+    this.#ring.presence(workerId, presence);
     this.#handOver.update();
     this.#handOver.wake();
   }
@@ -696,7 +702,7 @@ class Worker {
   async #shutDown(signals: Signals): Promise<void> {
     this.#log.info("stopping: no further task is started");
     this.#draining = true;
-    this.#adoption[Symbol.dispose]();
+    this.#ring[Symbol.dispose]();
     this.#load.update();
     await shutDown(signals, {
       config: this.#config,
