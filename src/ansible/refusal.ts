@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { join, normalize, sep } from "node:path/posix";
+import { normalize } from "node:path/posix";
 import { matchesGlob } from "node:path";
+import { locate, quote } from "./named_file.ts";
 import { isAnsibles, isDecoded } from "./variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
@@ -67,13 +68,13 @@ export interface Checked {
  *
  * @returns why it is refused, in one sentence, or what it may run with
  */
-export async function check(
+export async function checkRequest(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
   const bad = refusedValue(request, policy) ?? refusedByPolicy(request, policy);
   if (bad) return bad;
-  const playbook = await find(
+  const playbook = await locate(
     "playbook",
     request.playbook,
     { root: directories.playbookDirectory, ...directories },
@@ -90,7 +91,7 @@ export async function check(
       inventoryPrograms: false,
     };
   }
-  const inventory = await find(
+  const inventory = await locate(
     "inventory",
     request.inventory,
     { root: directories.inventoryDirectory, ...directories },
@@ -254,75 +255,4 @@ function refusedValueWithin(value: unknown, level: number): string | null {
     if (deep) return deep;
   }
   return null;
-}
-
-async function find(
-  field: string,
-  path: string,
-  { root: directory, secretFiles }: {
-    root: string;
-    secretFiles: readonly string[];
-  },
-): Promise<
-  { refusal: string } | {
-    refusal?: undefined;
-    path: string;
-    isFile: boolean;
-    isProgram: boolean;
-  }
-> {
-  const missing = {
-    refusal: `${field} ${quote(path)} was not found in the ${field} directory`,
-  };
-  try {
-    const root = await Deno.realPath(directory);
-    const real = await Deno.realPath(join(root, path));
-    if (real !== root && !real.startsWith(root + sep)) {
-      return {
-        refusal: `${field} ${quote(path)} is outside the ${field} directory`,
-      };
-    }
-    const stat = await Deno.stat(real);
-    if (!stat.isFile && !stat.isDirectory) {
-      return { refusal: `${field} ${quote(path)} is not a file` };
-    }
-    for (const file of secretFiles) {
-      const secret = await Deno.realPath(file).catch(() => file);
-      if (secret === real) {
-        return {
-          refusal: `${field} ${
-            quote(path)
-          } is a file of the worker's own, with secrets in it`,
-        };
-      }
-      if (secret.startsWith(real + sep)) {
-        return {
-          refusal: `${field} ${
-            quote(path)
-          } has a file of the worker's own in it, with secrets; keep that elsewhere`,
-        };
-      }
-    }
-    // The path as it was given: Ansible looks for variables and roles beside
-    // it, not beside what a link points to.
-    return {
-      path: join(root, path),
-      isFile: stat.isFile,
-      isProgram: stat.isFile && ((stat.mode ?? 0) & 0o111) !== 0,
-    };
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory
-    ) return missing;
-    return {
-      refusal: `${field} ${quote(path)} cannot be read: ${
-        error instanceof Error ? error.message : error
-      }`,
-    };
-  }
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }
