@@ -20,7 +20,6 @@ export function movedProperties(
     from: string;
     createdAt: string | null;
     hops: number;
-    /** When the message expires. */
     expiresAt: Date | null;
   },
 ): MessageProperties {

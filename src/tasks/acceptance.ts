@@ -16,7 +16,7 @@ import type { Arrival } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
-import type { Problem, Rejections } from "./rejections.ts";
+import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
@@ -32,31 +32,20 @@ export interface Origin extends Arrival {
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
-  /** This worker. */
   workerId: string;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** How many tasks may wait. */
   queueCapacity: number;
   /** What does not fit is left with the broker until there is room. */
   waitForRoom: boolean;
-  /** The queue and the slots. */
   dispatcher: Dispatcher;
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What runs playbooks. */
   runner: Runner;
   /** Has cancels that came before their tasks. */
   cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
-  /** Opens requests. */
   opener: RequestOpener;
-  /** Answers where requesters want them. */
   responses: Responses;
-  /** Reports what is discarded. */
   rejections: Pick<Rejections, "report">;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told what is refused or rejected. */
   observer?: TaskObserver;
   /** Where to write what strangers have caused. */
   rationed: LogRation;
@@ -78,7 +67,6 @@ export class Acceptance {
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
 
-  /** Accepts nothing by itself. */
   constructor(options: AcceptanceOptions) {
     this.#options = options;
   }
@@ -170,7 +158,7 @@ export class Acceptance {
       let here = dispatcher.find(task.id);
       if (!here || here.final) {
         // Its end can be read before the broker has acknowledged it to us.
-        await dispatcher.left(task.id);
+        await dispatcher.cleared(task.id);
         here = dispatcher.find(task.id);
       }
       if (here) {
@@ -281,10 +269,14 @@ export class Acceptance {
 
   async #reject(
     delivery: Delivery,
-    problem: Problem,
+    rejection: Rejection,
     response: Response | null,
   ): Promise<void> {
-    await this.#options.rejections.report(delivery.payload, problem, response);
+    await this.#options.rejections.report(
+      delivery.payload,
+      rejection,
+      response,
+    );
     await delivery.release();
   }
 }

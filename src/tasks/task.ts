@@ -19,7 +19,6 @@ import { isFinal, mayMove } from "./states.ts";
 
 /** How a task ended. */
 export interface Ending {
-  /** The final state. */
   state: TaskState;
   /** Why it failed, if it did. */
   error?: string | null;
@@ -49,7 +48,6 @@ export class Task {
   readonly arrivedAt = Date.now();
   /** How often it has been handed over. */
   readonly hops: number;
-  /** The numbers of its run. */
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
   #startedAt: Date | null = null;
@@ -94,12 +92,10 @@ export class Task {
     this.expiresAt = this.expires === "signature" ? bySignature : byMessage;
   }
 
-  /** Its id. */
   get id(): string {
     return this.request.task_id;
   }
 
-  /** Where it stands. */
   get state(): TaskState | "new" {
     return this.#state;
   }
@@ -114,7 +110,11 @@ export class Task {
     return this.#completedAt;
   }
 
-  /** Whether it has its final state. */
+  /** Why it failed, or ended before its time; null if it did not, or has not. */
+  get errorMessage(): string | null {
+    return this.#error;
+  }
+
   get final(): boolean {
     return isFinal(this.#state);
   }

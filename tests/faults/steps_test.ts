@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AdoptionStep } from "../../src/group/adoption.ts";
-import type { HandOverStep } from "../../src/group/hand_over.ts";
+import type { HandOverStep } from "../../src/group/offering.ts";
 import type { StartStep } from "../../src/tasks/start.ts";
 import { ROOT } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
