@@ -63,10 +63,8 @@ import { reclaim, recover } from "./worker/coming_back.ts";
 import { Gate } from "./worker/gate.ts";
 import { shutDown } from "./worker/shut_down.ts";
 import { Signals } from "./worker/signals.ts";
+import { TIMING, type Timing } from "./worker/timing.ts";
 import { Watch } from "./worker/watch.ts";
-
-/** How long the broker waits before it says that we are gone (3.1.3.2.2). */
-const WILL_DELAY_SECONDS = 30;
 
 /** Deliveries beyond what fits, so that a full queue can still refuse. */
 const REFUSAL_MARGIN = 32;
@@ -84,6 +82,8 @@ export interface WorkerOptions {
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
   onStep?(step: Step): void;
+  /** Other waits than all workers keep to, for a group of a test. */
+  timing?: Partial<Timing>;
 }
 
 /**
@@ -210,6 +210,7 @@ class Worker {
     const { config, broker, topics, ansible, log, watch } = options;
     const { worker } = config;
     const workerId = worker.worker_id;
+    const timing = { ...TIMING, ...options.timing };
     this.#config = config;
     this.#options = options;
     this.#log = log;
@@ -347,6 +348,7 @@ class Worker {
       ...common,
       peers: this.#peers,
       retentionSeconds: worker.status_retention,
+      timing,
       connected: () => this.#connected.isOpen,
       taskIdOf: (payload) => this.#opener.taskIdOf(payload),
       openIntake: (id) => this.#openIntake(id),
@@ -363,7 +365,7 @@ class Worker {
       will: {
         topic: topics.presence(workerId),
         payload: this.#membership.will(),
-        delaySeconds: WILL_DELAY_SECONDS,
+        delaySeconds: timing.willDelaySeconds,
       },
       source: narrator,
       onConnect: (session) => this.#onControlConnect(session),

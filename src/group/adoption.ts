@@ -40,12 +40,6 @@ import { movedProperties, originOf } from "./moved_task.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
-/** How long a worker that is gone has to come back, in milliseconds. */
-const RETURN_MS = 10_000;
-
-/** How long each worker of the ring has to adopt, in milliseconds. */
-const TURN_MS = 20_000;
-
 /** Where a killing test may stop the process. */
 export type AdoptionStep =
   | "marked"
@@ -87,6 +81,8 @@ export interface AdoptionOptions {
   observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
+  /** How long a worker that is gone, and each of the ring, has; milliseconds. */
+  timing: { returnMs: number; turnMs: number };
   /** Whether both connections are there. */
   connected(): boolean;
   /** The task that a message asks for; null if it cannot be told. */
@@ -131,12 +127,12 @@ export class Adoption {
   }
 
   #schedule(dead: string): void {
-    const { peers, workerId, log } = this.#options;
+    const { peers, workerId, log, timing } = this.#options;
     const ring = [...peers.online(), workerId].sort();
     const first = ring.findIndex((id) => id > dead);
     const start = first === -1 ? 0 : first;
     const place = (ring.indexOf(workerId) - start + ring.length) % ring.length;
-    const wait = RETURN_MS + place * TURN_MS;
+    const wait = timing.returnMs + place * timing.turnMs;
     log.debug(`worker ${dead} is offline; adopting it in ${wait / 1000} s`);
     this.#timers.set(
       dead,
