@@ -2,23 +2,18 @@ import assert from "node:assert/strict";
 import type { AdoptionStep } from "../../src/group/adoption.ts";
 import type { HandOverStep } from "../../src/group/hand_over.ts";
 import type { StartStep } from "../../src/tasks/start.ts";
-import { ROOT } from "../../dev/programs.ts";
+import type { Step } from "../../src/worker.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
-import { Worker, type WorkerOptions } from "../harness/worker.ts";
+import { IMPATIENT, Worker, type WorkerOptions } from "../harness/worker.ts";
 
 /** Starts a worker that stops dead after a step. */
-function stepping(step: string, options: WorkerOptions): Promise<Worker> {
+function stepping(step: Step, options: WorkerOptions): Promise<Worker> {
   return Worker.start({
     ...options,
-    arguments: (args) =>
-      args.flatMap((one) =>
-        one.endsWith("src/main.ts")
-          ? [`${ROOT}tests/faults/step_worker.ts`, step]
-          : [one]
-      ),
+    inner: { ...options.inner, lastStep: step },
   });
 }
 
@@ -35,7 +30,8 @@ const STARTS: Record<StartStep, { first: string; ran: boolean }> = {
   published: { first: "success", ran: true },
 };
 
-for (const [step, { first, ran }] of Object.entries(STARTS)) {
+for (const step of Object.keys(STARTS) as StartStep[]) {
+  const { first, ran } = STARTS[step];
   Deno.test({
     name: `killed in a start, after "${step}": nothing is lost or run twice`,
     sanitizeOps: true,
@@ -145,6 +141,7 @@ async function adoption(step: AdoptionStep, broker: Broker): Promise<void> {
     port: broker.port,
     id,
     worker: { group_name: group },
+    inner: IMPATIENT,
   });
   const ids = ["t-0", "t-1", "t-2"];
   await using dead = await Worker.start(options("w1"));
