@@ -71,7 +71,6 @@ for (
             ...(end === "limit" ? { timeout: LIMIT } : {}),
           });
           await until(
-            20,
             "the run",
             () => Deno.stat(here).then(() => true, () => false),
           );
@@ -116,7 +115,7 @@ for (
               "nothing is left when the final status is there",
             );
           }
-          await project.quiet(GRACE + 2);
+          await project.quiet();
           const took = (performance.now() - asked) / 1000;
           assert.ok(took < GRACE + 2, `it took ${took} s`);
           console.log(
@@ -168,6 +167,6 @@ Deno.test({
     assert.ok(left.length >= 1, "the daemon is alive");
     for (const { pid } of left) Deno.kill(pid, "SIGKILL");
     assert.equal(await worker.stop(), 0);
-    await project.quiet(3);
+    await project.quiet();
   },
 });

@@ -77,7 +77,7 @@ Deno.test({
     // The intake connection is slower to come than the control connection.
     await using gate = new IntakeGate(broker.port);
     await using worker = await Worker.spawn({ project, port: gate.port });
-    await until(30, "the intake's CONNECT", () => gate.isWaiting);
+    await until("the intake's CONNECT", () => gate.isWaiting);
     const online = client.message(
       "presence",
       ({ topic, text }) =>
@@ -89,7 +89,7 @@ Deno.test({
     // whoever reads it must not be lost in either case.
     const early = await Promise.race([
       online.then(() => true),
-      until(2, "nothing", () => false).catch(() => false),
+      until("nothing", () => false).catch(() => false),
     ]);
     if (early) await client.submit(project.work("at-once"));
     gate.open();
