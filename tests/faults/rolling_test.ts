@@ -10,7 +10,7 @@ import { Worker } from "../harness/worker.ts";
  * How many tasks wait or run at most: more than the group has slots, and fewer
  * than a queue has places. What does not fit is refused, restart or not.
  */
-const MOST_AT_ONCE = 40;
+const MOST_AT_ONCE = 20;
 
 Deno.test({
   name: "a rolling restart under load: no task is failed or cancelled by it",
@@ -45,7 +45,7 @@ Deno.test({
           if (ids.length - ended.size >= MOST_AT_ONCE) continue;
           const id = `t-${ids.length}`;
           ids.push(id);
-          await client.submit(project.work(id, { seconds: 0.5 }));
+          await client.submit(project.work(id, { seconds: 1 }));
         }
       })();
       await pause(1);

@@ -153,7 +153,7 @@ async function adoption(step: AdoptionStep, broker: Broker): Promise<void> {
   await project.quiet();
   await using adopter = await stepping(step, options("w2"));
   await using next = await Worker.start(options("w3"));
-  // What the broker says of the dead one 30 s later.
+  // What the broker says of the dead one in the end.
   const topic = `ansible/${group}/workers/w1/status`;
   const presence = JSON.parse((await client.retained(broker.port, topic))!);
   await client.publish(

@@ -35,7 +35,7 @@ Deno.test({
       await client.submit(requestOf(i, "c"));
     }
     for (const [i, { name }] of CORPUS.entries()) {
-      const final = await client.final(`c-${i}`, 90);
+      const final = await client.final(`c-${i}`);
       const hand = await byHand(project, i);
       await t.step(name, () => {
         compare(final, hand);

@@ -307,7 +307,7 @@ test("what a lost worker leaves behind is answered for by whoever ends it", asyn
   await client.status("t-3", ({ state }) => state === "queued");
   await next.kill();
   await using adopter = await start("w2");
-  // What the broker says of it 30 s later.
+  // What the broker says of it in the end.
   const presence = await client.retained(
     broker.port,
     "ansible/test/workers/w1/status",

@@ -207,7 +207,7 @@ Deno.test({
     } finally {
       broker.resume();
     }
-    const final = await client.final("loud", 60);
+    const final = await client.final("loud");
     assert.equal(final.state, "success", final.error_message ?? "");
     const pieces = told(client, "loud");
     const missing = pieces.reduce((sum, { left_out }) => sum + left_out, 0);
