@@ -15,6 +15,7 @@ import type { LogRation } from "./log_ration.ts";
 import type { Arrival } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Runner } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -178,7 +179,7 @@ export class Acceptance {
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#refuse(task, refusal);
+        await this.#turnAway(task, refusal, { origin, seen });
         return;
       }
       await place.earlier;
@@ -190,7 +191,7 @@ export class Acceptance {
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
         place.taken();
-        await this.#refuse(task, this.#full());
+        await this.#turnAway(task, this.#full(), { origin, seen });
         return;
       }
       task.queue();
@@ -231,6 +232,27 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
+  /**
+   * Refuses a task that is not taken. Where a holder's status stood, the holder
+   * may have taken the task back meanwhile, and end it itself: so only whoever
+   * has the task refuses it.
+   */
+  async #turnAway(
+    task: Task,
+    error: string,
+    { origin, seen }: { origin: Origin; seen: PublishedStatus | null },
+  ): Promise<void> {
+    if (seen?.status.state === "queued") {
+      task.queue();
+      if (!await this.#options.board.take(task)) {
+        await this.#duplicate(task, origin, null);
+        return;
+      }
+    }
+    await this.#refuse(task, error);
+  }
+
+  /** Refuses a task that nobody else has. */
   async #refuse(task: Task, error: string): Promise<void> {
     const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });
