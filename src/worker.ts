@@ -62,7 +62,7 @@ import { waitingForRestart } from "./worker/changes.ts";
 import { reclaim, recover } from "./worker/coming_back.ts";
 import { Gate } from "./worker/gate.ts";
 import { shutDown } from "./worker/shut_down.ts";
-import { Signals } from "./worker/signals.ts";
+import { Signals, type StopSignals } from "./worker/signals.ts";
 import { Watch } from "./worker/watch.ts";
 
 /** How long the broker waits before it says that we are gone (3.1.3.2.2). */
@@ -74,6 +74,11 @@ const REFUSAL_MARGIN = 32;
 /** A step at which a killing test may stop the process. */
 export type Step = StartStep | HandOverStep | AdoptionStep;
 
+/** What of Ansible a worker needs. */
+export type WorkerAnsible =
+  & Pick<Ansible, "version" | "policy" | "health" | "refusal" | "run">
+  & AsyncDisposable;
+
 /** What the worker needs beside its configuration. */
 export interface WorkerOptions {
   /** Where to write what happens. */
@@ -84,6 +89,8 @@ export interface WorkerOptions {
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
   onStep?(step: Step): void;
+  /** Parts that are given from outside, instead of those of this host. */
+  parts?: { broker?: Broker; signals?: StopSignals; ansible?: WorkerAnsible };
 }
 
 /**
@@ -96,10 +103,10 @@ export async function runWorker(
   config: Config,
   options: WorkerOptions,
 ): Promise<number> {
-  const { log } = options;
-  const signals = new Signals();
+  const { log, parts = {} } = options;
+  const signals = parts.signals ?? new Signals();
   try {
-    const broker = await brokerOf(config.mqtt);
+    const broker = parts.broker ?? await brokerOf(config.mqtt);
     const topics = new Topics(
       config.worker.topic_prefix,
       config.worker.group_name,
@@ -107,7 +114,7 @@ export async function runWorker(
     const keys = await trustedKeysOf(config);
     await using watch = await Watch.begin(config, log);
     log.info("starting Ansible");
-    await using ansible = await Ansible.start({
+    await using ansible = parts.ansible ?? await Ansible.start({
       playbookDirectory: config.worker.playbook_directory,
       inventoryDirectory: config.worker.inventory_directory,
       secretFiles: options.secretFiles,
@@ -161,7 +168,7 @@ class Worker {
   readonly #workerId: string;
   readonly #topics: Topics;
   readonly #broker: Broker;
-  readonly #ansible: Ansible;
+  readonly #ansible: WorkerAnsible;
   readonly #control: MqttConnection;
   readonly #intake: MqttConnection;
   readonly #membership: Membership;
@@ -201,7 +208,7 @@ class Worker {
       config: Config;
       broker: Broker;
       topics: Topics;
-      ansible: Ansible;
+      ansible: WorkerAnsible;
       keys: TrustedKeys | null;
       before: Predecessor | null;
       watch: Watch;
@@ -389,7 +396,7 @@ class Worker {
   }
 
   /** Works until a signal, or until the id turns out to be another worker's. */
-  async run(signals: Signals): Promise<number> {
+  async run(signals: StopSignals): Promise<number> {
     signals.hangup = () => void this.#reload();
     const stopped = signals.next();
     const connecting = Promise.all([
@@ -695,7 +702,7 @@ class Worker {
 
   // ---- stopping, and changing
 
-  async #shutDown(signals: Signals): Promise<void> {
+  async #shutDown(signals: StopSignals): Promise<void> {
     this.#log.info("stopping: no further task is started");
     this.#draining = true;
     this.#adoption.stop();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import type { IClientOptions } from "mqtt";
 
 /** The broker, with its files already read. Times are in seconds. */
@@ -26,6 +27,8 @@ export interface Broker {
   reconnectMin: number;
   /** The longest wait before a new attempt. */
   reconnectMax: number;
+  /** Makes the byte stream to the broker, instead of the library. */
+  openStream?: () => Duplex;
 }
 
 /** The broker in the library's words. */

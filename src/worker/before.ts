@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 import { TrustedKeys } from "../messages/signed.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
-import type { Signals } from "./signals.ts";
+import type { StopSignals } from "./signals.ts";
 
 /** What the runs get of our environment; nothing that the configuration uses. */
 export function runEnvironment(): Record<string, string> {
@@ -43,7 +43,7 @@ export async function enquireFirst(
     config: Config;
     topics: Topics;
     log: Log;
-    signals: Signals;
+    signals: StopSignals;
   },
 ): Promise<Predecessor | null> {
   const workerId = config.worker.worker_id;

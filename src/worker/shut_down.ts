@@ -17,7 +17,7 @@ import type { Acceptance } from "../tasks/acceptance.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
-import type { Signals } from "./signals.ts";
+import type { StopSignals } from "./signals.ts";
 import { within } from "./within.ts";
 
 /** How long the last acknowledgements may take, in milliseconds. */
@@ -57,7 +57,7 @@ export interface Stopping {
 
 /** Stops the work; returns when all that can be said is said. */
 export async function shutDown(
-  signals: Signals,
+  signals: StopSignals,
   parts: Stopping,
 ): Promise<void> {
   const { config: { worker, mqtt }, dispatcher, log, membership, queue } =

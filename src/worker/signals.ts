@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What of the signals a worker needs. */
+export type StopSignals = Pick<Signals, "count" | "hangup" | "next" | "close">;
+
 /** Counts the signals that ask the process to stop. */
 export class Signals {
   /** How many have come. */
