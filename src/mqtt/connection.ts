@@ -247,6 +247,7 @@ export class MqttConnection {
    * them to be retained (3.8.3.1)
    * @throws {BrokerUnsuitableError} the broker refused the subscription
    * @throws {ConnectionLostError} there is no connection, or it was lost
+   * @throws {Error} it was ended
    */
   subscribe(
     topic: string,
@@ -500,7 +501,13 @@ export class MqttConnection {
       new ConnectionLostError(`Cannot ${what}: there is no connection`, {
         cause,
       });
-    if (!client?.connected || this.#ended) return Promise.reject(lost());
+    // Not one of those errors after which one tries again.
+    if (this.#ended) {
+      return Promise.reject(
+        new Error(`Cannot ${what}: the connection was ended`),
+      );
+    }
+    if (!client?.connected) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
     send(client, (error) => {

@@ -3,7 +3,12 @@
  * that changes it fails here first.
  */
 import assert from "node:assert/strict";
-import { type Delivery, MqttConnection, Visit } from "../../src/mqtt/mod.ts";
+import {
+  ConnectionLostError,
+  type Delivery,
+  MqttConnection,
+  Visit,
+} from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
 import { until, within } from "../harness/waiting.ts";
@@ -138,6 +143,20 @@ Deno.test({
     await assert.rejects(
       Visit.open(reach(broker.port), { clientId: "x", sessionExpiry: 0 }),
       /ECONNREFUSED|refused/,
+    );
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "what is asked of a connection that was ended is not to be tried again",
+  async fn() {
+    await using broker = await Broker.start();
+    const { connection } = await intake(broker.port);
+    await connection.end({ endSession: true });
+    await assert.rejects(
+      connection.subscribe("tasks", { qos: 1 }),
+      (error) => !(error instanceof ConnectionLostError),
     );
   },
 });
