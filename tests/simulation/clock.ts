@@ -128,14 +128,21 @@ export function after(
   return { cancel: () => timer.active = false };
 }
 
+/**
+ * A time that is no less than another one, and can be added to others without
+ * an error of rounding: in units of 1/1024 ms. NaN, and what is negative, is 0.
+ */
+export function exact(ms: number): number {
+  return ms > 0 ? Math.ceil(ms * 1024) / 1024 : 0;
+}
+
 function schedule(
   ms: number,
   action: () => void,
   { every, owner }: { every: number; owner: Owner | null },
 ): Timer {
   const timer: Timer = {
-    // Also for NaN and what is negative.
-    at: now + (ms > 0 ? ms : 0),
+    at: now + exact(ms),
     order: order++,
     every,
     action,
@@ -269,7 +276,7 @@ export function install(): void {
     ms = 0,
     ...args: unknown[]
   ) => {
-    const every = Math.max(1, ms);
+    const every = exact(Math.max(1, ms));
     const timer = schedule(every, bound(action, args), {
       every,
       owner: current,

@@ -115,7 +115,12 @@ async function batch(
   );
   if (hash) { for (const one of result.hashes) console.log(`  ${one}`); }
   fallen(result);
-  for (const failure of result.failures) await explain(failure);
+  const [first, ...others] = result.failures;
+  for (const { plan, breaches } of others) {
+    console.log(`\nseed ${plan.seed} under ${profile} fails:`);
+    report(breaches);
+  }
+  if (first) await explain(first);
   return result.failures.length === 0;
 }
 

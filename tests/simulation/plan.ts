@@ -104,6 +104,10 @@ export interface Leanings {
   requestQos?: (0 | 1 | 2)[];
   /** How the broker restarts; never, if left out. */
   restarts?: "in order" | "forgetting";
+  /** Workers that live may be cut off until the group gives up on them. */
+  longCuts?: boolean;
+  /** Requests may expire while their worker is away. */
+  expiries?: boolean;
 }
 
 /** When the first request is sent: all workers are ready by then. */
@@ -162,6 +166,9 @@ export function drawPlan(
   // Bursts fill queues; what trickles in does not.
   const span = tasks * random.pick([20, 150, 500]);
   const when = () => BEGIN_MS + random.next() * span;
+  const faults = drawFaults(random, { ids, when, leanings });
+  const mayExpire = leanings.expiries ||
+    !faults.some(({ what }) => what !== "slow" && what !== "reload");
   const happenings: Happening[] = [];
   for (const { id } of planned) {
     const at = when();
@@ -170,7 +177,8 @@ export function drawPlan(
       what: "request",
       task: id,
       qos: random.pick(leanings.requestQos ?? [2]),
-      ...(random.chance(0.08) && { expirySeconds: random.whole(1, 20) }),
+      ...(mayExpire && random.chance(0.08) &&
+        { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
     if (random.chance(0.15)) {
@@ -184,7 +192,7 @@ export function drawPlan(
       });
     }
   }
-  happenings.push(...drawFaults(random, { ids, when, leanings }));
+  happenings.push(...faults);
   happenings.sort((a, b) => a.at - b.at);
   return {
     seed,
@@ -236,17 +244,19 @@ function drawFaults(
       what: "cut",
       worker: random.pick(ids),
       connection: random.pick(["intake", "control", "both"]),
-      brokenFor: random.chance(0.7)
-        ? random.between(0, 3000)
-        : random.between(3000, 60_000),
+      brokenFor: leanings.longCuts && random.chance(0.5)
+        ? random.between(3000, 60_000)
+        : random.between(0, 3000),
     }),
     slow: () => ({
       at: when(),
       what: "slow",
       worker: random.pick(ids),
       delay: [random.between(1, 50), random.between(50, 2000)],
-      blockedFor: random.chance(0.3) ? random.between(0, 120_000) : 0,
-      lasts: random.between(1000, 30_000),
+      blockedFor: random.chance(0.3)
+        ? random.between(0, leanings.longCuts ? 120_000 : 10_000)
+        : 0,
+      lasts: random.between(1000, 15_000),
     }),
     stop: () => ({
       at: when(),

@@ -24,6 +24,17 @@ export const PROFILES = {
     behaviour: MOSQUITTO,
     leanings: { restarts: "in order" },
   },
+  expiring: {
+    description: "requests expire while the worker that has them is away",
+    behaviour: MOSQUITTO,
+    leanings: { expiries: true },
+  },
+  cut_off: {
+    description:
+      "workers that live are cut off for longer than the group waits for them",
+    behaviour: MOSQUITTO,
+    leanings: { longCuts: true },
+  },
   late_retained: {
     description: "retained messages come late, one time of ten",
     behaviour: {

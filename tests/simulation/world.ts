@@ -9,7 +9,7 @@ import type { Config } from "../../src/config/mod.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Behaviour } from "./broker/behaviour.ts";
-import { after, pass, reset, settle, virtualNow } from "./clock.ts";
+import { after, exact, pass, reset, settle, virtualNow } from "./clock.ts";
 import { configOf, GROUP, PREFIX } from "./configuration.ts";
 import { Ledger } from "./ledger.ts";
 import { Road } from "./network.ts";
@@ -26,6 +26,9 @@ const PATIENCE_MS = 600_000;
 
 /** All has been done for so long when a run ends, in ms. */
 const CALM_MS = 3000;
+
+/** How often it is asked whether all is done, in ms. */
+const LOOK_MS = 100;
 
 /** More packets than any run needs. */
 const MAX_PACKETS = 60_000;
@@ -168,12 +171,15 @@ class World {
     }
     const last = Math.max(0, ...happenings.map(({ at }) => at));
     let calmSince = Infinity;
+    let nextLook = last;
     let isTooMuch = false;
     await pass(last + PATIENCE_MS, () => {
       isTooMuch = this.#broker.packets > MAX_PACKETS;
       if (isTooMuch) return true;
       const now = virtualNow();
-      if (now <= last || !this.#isDone()) calmSince = Infinity;
+      if (now <= nextLook) return false;
+      nextLook = now + LOOK_MS;
+      if (!this.#isDone()) calmSince = Infinity;
       else if (calmSince === Infinity) {
         calmSince = now;
         after(CALM_MS, null, () => {});
@@ -261,7 +267,7 @@ class World {
         this.#ledger.count("slow");
         this.#tell({ from: process.name, what: "has a slow connection" });
         road.delay = happening.delay;
-        road.blockedUntil = virtualNow() + happening.blockedFor;
+        road.blockedUntil = virtualNow() + exact(happening.blockedFor);
         after(happening.blockedFor + happening.lasts, null, () => {
           road.delay = new Road().delay;
         });
