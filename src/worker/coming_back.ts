@@ -18,7 +18,7 @@ import type { StatusBoard } from "../tasks/status_board.ts";
 
 /**
  * Ends what an earlier process of this worker has left behind: the tasks that
- * it had claimed, and that were not delivered again.
+ * it had claimed, but for those that wait again.
  */
 export async function recover(
   delivered: readonly Delivery[],
@@ -51,13 +51,13 @@ export async function recover(
     await Promise.all(delivered.map(({ payload }) => opener.taskIdOf(payload))),
   );
   for (const id of claimed) {
-    if (again.has(id)) continue;
     const { seen } = await board.look(id, { redelivered: true, from: null });
     const end = endOfLeftBehind(seen, {
       workerId,
       topic: topics.status(id),
       retentionSeconds,
       started: false,
+      delivered: again.has(id),
     });
     board.forget(id);
     if (!end) continue;
