@@ -304,7 +304,8 @@ export class StatusBoard {
     const status = readAs(taskStatusSchema, message.payload);
     if (!status) return;
     const user = message.properties.user ?? {};
-    const token = user.token ?? null;
+    // A task that was refused was never held, and so its status has no name.
+    const token = user.token || null;
     if (token !== null && token === watch.token) {
       this.#seenOurs(taskId, watch, Number(user.seq));
       return;
