@@ -268,7 +268,7 @@ export class Acceptance {
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
   }
