@@ -240,6 +240,7 @@ function inTurn<A extends unknown[], R>(
 
 class VirtualDate extends RealDate {
   constructor(...args: unknown[]) {
+    // deno-lint-ignore constructor-super
     if (args.length === 0) super(EPOCH + Math.floor(now));
     else super(...(args as [number]));
   }
