@@ -174,13 +174,31 @@ export class StatusBoard {
       this.#respond(task, queued);
       return true;
     }
-    if (watch.last) {
-      this.#channel.publish(watch.last.publication).catch((error) =>
-        this.#refused(task.id, error)
-      );
-    }
+    await this.#putBack(task.id, watch).catch((error) =>
+      this.#refused(task.id, error)
+    );
     this.forget(task.id);
     return false;
+  }
+
+  /**
+   * Puts back what was overwritten. If the holder ends the task while that is on
+   * its way, its final status is overwritten in turn, and it looks no longer: so
+   * whoever puts back looks for that.
+   */
+  async #putBack(taskId: string, watch: Watch): Promise<void> {
+    const put = watch.last;
+    if (!put) return;
+    await this.#channel.publish(put.publication);
+    if (isFinal(put.status.state)) return;
+    // All that came before it has come here when this is answered.
+    await this.#channel.subscribe(this.#topics.status(taskId), {
+      qos: 1,
+      retained: false,
+    });
+    if (isFinal(watch.last!.status.state)) {
+      await this.#channel.publish(watch.last!.publication);
+    }
   }
 
   /**
@@ -310,6 +328,9 @@ export class StatusBoard {
       this.#seenOurs(taskId, watch, Number(user.seq));
       return;
     }
+    if (
+      watch.state === "gone" && watch.last && isFinal(watch.last.status.state)
+    ) return;
     const sighting = {
       status,
       token,
