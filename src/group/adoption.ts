@@ -9,7 +9,8 @@
  * 2. connect with the dead worker's client id, and unsubscribe;
  * 3. move: publish each task that was waiting to the group again, and release
  *    it when the broker has it;
- * 4. end: publish `failed` for what the dead worker had claimed;
+ * 4. end: publish `failed` for what the dead worker had claimed, and what does not
+ *    wait again by step 3;
  * 5. close: end both of its sessions;
  * 6. tombstone: the presence says `adopted`.
  *
@@ -131,10 +132,10 @@ export class Adoption {
     {
       await using session = await this.#options.openIntake(dead);
       onStep?.("connected");
-      const moved = session.present
+      const delivered = session.present
         ? await this.#move(dead, session, stillDead)
         : new Set<string>();
-      await this.#end(dead, session, { moved, stillDead });
+      await this.#end(dead, session, { delivered, stillDead });
       onStep?.("ended");
       stillDead();
     }
@@ -233,20 +234,23 @@ export class Adoption {
   async #end(
     dead: string,
     session: DeadSession,
-    { moved, stillDead }: { moved: Set<string>; stillDead: () => void },
+    { delivered, stillDead }: {
+      delivered: Set<string>;
+      stillDead: () => void;
+    },
   ): Promise<void> {
     const { channel, log, responses, retentionSeconds, topics } = this.#options;
     const seen = await session.lookUp(topics.running(dead));
     const claims: ClaimList | null = seen &&
       readAs(claimListSchema, seen.payload);
     for (const id of claims?.tasks ?? []) {
-      if (moved.has(id)) continue;
       const topic = topics.status(id);
       const end = endOfLeftBehind(readStatus(await session.lookUp(topic)), {
         workerId: dead,
         topic,
         retentionSeconds,
         started: true,
+        delivered: delivered.has(id),
       });
       stillDead();
       if (!end) continue;

@@ -226,6 +226,7 @@ export class MqttConnection implements AsyncDisposable {
    * them to be retained (3.8.3.1)
    * @throws {BrokerUnsuitableError} the broker refused the subscription
    * @throws {ConnectionLostError} there is no connection, or it was lost
+   * @throws {Error} it was ended
    */
   subscribe(
     topic: string,

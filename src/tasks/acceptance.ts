@@ -223,7 +223,7 @@ export class Acceptance {
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
   }

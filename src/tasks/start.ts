@@ -9,9 +9,13 @@
  * | --- | --- |
  * | nothing | its message is delivered again, and it waits again |
  * | 1 claim | the same; the claim of an id that is delivered again is void |
- * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session |
- * | 4 run | the same; the run dies with the worker |
- * | 5 final status | it has its final status, and the claim is void |
+ * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session; if its request was sent again meanwhile, that one is run |
+ * | 4 `running` | claimed and `running`: `failed`, whatever was sent again meanwhile |
+ * | 5 run | the same; the run dies with the worker |
+ * | 6 final status | it has its final status, and the claim is void |
+ *
+ * What is `queued` has therefore not run, and may be taken by whoever gets a
+ * request for it; what is `running` may have run.
  *
  * @module
  */
@@ -27,6 +31,7 @@ import type { Ending, Task } from "./task.ts";
 export type StartStep =
   | "claimed"
   | "released"
+  | "announced"
   | "started"
   | "ended"
   | "published";
@@ -105,7 +110,7 @@ export class ActiveTask {
 
   async #start(): Promise<void> {
     const { task } = this;
-    const { board, claims, connected, log, onStep } = this.#options;
+    const { board, claims, log, onStep } = this.#options;
 
     // 1. The claim, acknowledged. From the next step on the broker may forget
     // the message, so this list is what says that somebody had it.
@@ -119,21 +124,26 @@ export class ActiveTask {
 
     // The message also counts as released when the broker has lost our session.
     // Then a peer may have adopted it while we were away, so ask whose it is.
-    await connected();
-    if (board.token(task.id) === null || this.#abandoned) {
-      log.info("another worker has taken the task over", { task_id: task.id });
-      claims.remove(task.id);
-      board.forget(task.id);
-      return;
-    }
+    if (!await this.#isStillOurs()) return this.#leave();
 
-    // 4. The run.
     if (this.#ending) task.end(this.#ending);
-    else await this.#runToEnd();
+    else {
+      // 4. The status, acknowledged: whoever finds the task `queued` after our
+      // death has to be sure that it has not run.
+      task.start();
+      const refusal = await board.publish(task).then(() => null, String);
+      if (!await this.#isStillOurs()) return this.#leave();
+      onStep?.("announced");
+
+      // 5. The run.
+      if (this.#ending) task.end(this.#ending);
+      else if (refusal) task.end({ state: "failed", error: refusal });
+      else await this.#runToEnd();
+    }
     this.#ended.resolve();
     onStep?.("ended");
 
-    // 5. The final status, acknowledged: before that the claim must stand, so
+    // 6. The final status, acknowledged: before that the claim must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
     if (!this.#abandoned) await this.#feed.finish();
@@ -151,9 +161,27 @@ export class ActiveTask {
     }
     onStep?.("published");
 
-    // 6. Off the list.
-    claims.remove(task.id);
-    board.forget(task.id);
+    // 7. Off the list.
+    this.#forget();
+  }
+
+  /** Whether nobody has taken the task over, once that can be known. */
+  async #isStillOurs(): Promise<boolean> {
+    const { board, connected } = this.#options;
+    await connected();
+    return board.token(this.task.id) !== null && !this.#abandoned;
+  }
+
+  #leave(): void {
+    this.#options.log.info("another worker has taken the task over", {
+      task_id: this.task.id,
+    });
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#options.claims.remove(this.task.id);
+    this.#options.board.forget(this.task.id);
   }
 
   async #runToEnd(): Promise<void> {
@@ -161,7 +189,6 @@ export class ActiveTask {
     const { board, log, runner, onStep } = this.#options;
     const settings = this.#options.settings();
     const seconds = task.request.timeout ?? settings.timeoutSeconds;
-    task.start();
     this.#options.observer?.started(task);
     log.info("the task starts", {
       task_id: task.id,
@@ -173,7 +200,6 @@ export class ActiveTask {
         log.warn("cannot publish a status", { task_id: task.id, error })
       );
     };
-    publish();
     const updates = new Throttle(
       publish,
       settings.statusIntervalSeconds * 1000,

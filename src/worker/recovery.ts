@@ -47,7 +47,7 @@ export class Recovery {
 
   /**
    * As a new process: ends the tasks that an earlier one of this worker had
-   * claimed, and that were not delivered again.
+   * claimed, but for those that wait again.
    */
   async recover(
     { claimed, delivered }: {
@@ -64,13 +64,13 @@ export class Recovery {
       ),
     );
     for (const id of claimed) {
-      if (again.has(id)) continue;
       const { seen } = await board.look(id, { redelivered: true, from: null });
       const end = endOfLeftBehind(seen, {
         workerId,
         topic: topics.status(id),
         retentionSeconds,
         started: false,
+        delivered: again.has(id),
       });
       board.forget(id);
       if (!end) continue;

@@ -25,6 +25,7 @@ const brokerOptions = {
 const STARTS: Record<StartStep, { first: string; ran: boolean }> = {
   claimed: { first: "success", ran: true },
   released: { first: "failed", ran: false },
+  announced: { first: "failed", ran: false },
   started: { first: "failed", ran: true },
   ended: { first: "failed", ran: true },
   published: { first: "success", ran: true },
@@ -64,6 +65,31 @@ for (const step of Object.keys(STARTS) as StartStep[]) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "a task that was running when its worker was killed ends, though its request was sent again",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start(brokerOptions);
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    const request = project.work("t-0", { seconds: 30 });
+    await using worker = await Worker.start({ project, port: broker.port });
+    await client.submit(request);
+    await project.started("t-0");
+    await worker.kill();
+    await client.submit(request);
+    await using again = await Worker.start({ project, port: broker.port });
+    await allFinal(client, ["t-0"]);
+    assert.deepEqual(await keptPromises(project, client, ["t-0"]), {
+      failed: 1,
+    });
+    await nothingHeld(client, broker.port, ["w1"]);
+    assert.equal(await again.stop(), 0);
+  },
+});
 
 for (const step of ["offered", "taken"] satisfies HandOverStep[]) {
   Deno.test({

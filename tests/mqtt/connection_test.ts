@@ -4,6 +4,7 @@
  */
 import type { Delivery } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
+import { ConnectionLostError } from "../../src/messages/packets.ts";
 import { MqttConnection, Visit } from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
@@ -139,6 +140,20 @@ Deno.test({
     await assert.rejects(
       Visit.open(reach(broker.port), { clientId: "x", sessionExpiry: 0 }),
       /ECONNREFUSED|refused/,
+    );
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "what is asked of a connection that was ended is not to be tried again",
+  async fn() {
+    await using broker = await Broker.start();
+    const { connection } = await intake(broker.port);
+    await connection[Symbol.asyncDispose]();
+    await assert.rejects(
+      connection.subscribe("tasks", { qos: 1 }),
+      (error) => !(error instanceof ConnectionLostError),
     );
   },
 });
