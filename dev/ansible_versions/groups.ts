@@ -40,7 +40,11 @@ export const GROUPS: readonly Group[] = [
   { name: "ending", files: ["tests/integration/ending_test.ts"] },
   {
     name: "launcher",
-    files: ["tests/ansible/launcher_test.ts", "tests/ansible/printed_test.ts"],
+    files: [
+      "tests/ansible/launcher_test.ts",
+      "tests/ansible/printed_test.ts",
+      "tests/ansible/snapshot_test.ts",
+    ],
   },
   {
     name: "vault",

@@ -9,7 +9,12 @@ import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
 import type { Printed } from "./frames.ts";
-import { Launcher, LauncherError, StaleLauncherError } from "./launcher.ts";
+import {
+  Launcher,
+  LauncherError,
+  type Ready,
+  StaleLauncherError,
+} from "./launcher.ts";
 import { check, type Checked, type Policy } from "./refusal.ts";
 import { RunReport } from "./report.ts";
 
@@ -111,6 +116,8 @@ export class Ansible implements AsyncDisposable {
   readonly version: string;
   /** What requests may ask for, from now on. */
   policy: Policy;
+  /** What Ansible has said at its import, last; empty for nothing. */
+  said = "";
   readonly #options: AnsibleOptions;
   /** Launchers that wait for a task. */
   readonly #idle: Launcher[] = [];
@@ -145,6 +152,7 @@ export class Ansible implements AsyncDisposable {
     }
     const ready = await first.ready;
     const ansible = new Ansible(options, ready.ansible_version);
+    ansible.#hear(ready);
     ansible.#add(first);
     for (let slot = 1; slot < options.slots; slot++) ansible.#prepare();
     return ansible;
@@ -217,8 +225,9 @@ export class Ansible implements AsyncDisposable {
     const { secrets } = this.#options;
     for (;;) {
       let launcher: Launcher;
+      let fresh: boolean;
       try {
-        launcher = await this.#take();
+        ({ launcher, fresh } = await this.#take());
       } catch (error) {
         return failed(unusable(error, this.#options));
       }
@@ -229,6 +238,7 @@ export class Ansible implements AsyncDisposable {
       state.launcher = launcher;
       try {
         const exit = await launcher.run({
+          fresh,
           argv: argumentsOf(request, {
             checked,
             secrets,
@@ -279,12 +289,12 @@ export class Ansible implements AsyncDisposable {
   }
 
   /** A launcher that waits, or a new one. */
-  async #take(): Promise<Launcher> {
+  async #take(): Promise<{ launcher: Launcher; fresh: boolean }> {
     if (this.#closed) throw new LauncherError(CLOSED);
     const waiting = this.#idle.shift();
     if (waiting && waiting.tasks < MOST_TASKS) {
       const alive = await waiting.idle.then(() => true, () => false);
-      if (alive) return waiting;
+      if (alive) return { launcher: waiting, fresh: false };
       this.#options.log.debug("a launcher has died: it is replaced");
       this.#options.observer?.launcherReplaced("died");
     } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
@@ -299,7 +309,7 @@ export class Ansible implements AsyncDisposable {
       await launcher.close();
       throw new LauncherError(CLOSED);
     }
-    return launcher;
+    return { launcher, fresh: true };
   }
 
   #giveBack(launcher: Launcher): void {
@@ -327,6 +337,7 @@ export class Ansible implements AsyncDisposable {
     try {
       const launcher = await started(this.#options);
       this.#problem = null;
+      this.#hear(await launcher.ready);
       return launcher;
     } catch (error) {
       this.#problem = unusable(error, this.#options);
@@ -335,6 +346,15 @@ export class Ansible implements AsyncDisposable {
     } finally {
       this.#starting--;
     }
+  }
+
+  /** What every launcher says, and every run says again, is logged once. */
+  #hear({ said }: Ready): void {
+    const text = said.trim().replace(/\s+/g, " ");
+    if (text !== "" && text !== this.said) {
+      this.#options.log.warn(`Ansible says at its start: ${text}`);
+    }
+    this.said = text;
   }
 
   #add(launcher: Launcher): void {
@@ -378,7 +398,9 @@ function unusable(error: unknown, { environment }: AnsibleOptions): string {
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno's sandbox does not allow what is needed to run playbooks; start the worker with --allow-run=ansible-playbook";
   }
-  if (error instanceof Deno.errors.NotFound) {
+  if (
+    error instanceof Deno.errors.NotFound && !error.message.includes("cwd")
+  ) {
     return `Cannot start "ansible-playbook": looked for it in PATH (${
       environment.PATH ?? "not set"
     }); ${error.message}`;

@@ -11,7 +11,7 @@ const MOST_CHARACTERS = 4 * 1024 * 1024;
 
 /** What a launcher says. */
 export type Frame =
-  | { type: "ready"; ansible_version: string }
+  | { type: "ready"; ansible_version: string; said: string }
   | { type: "stale" }
   | { type: "event"; event: RunEvent }
   | ({ type: "output" } & Printed)
@@ -91,7 +91,8 @@ export async function* readFrames(
 
 /** Whether the fields are there that somebody relies on, by type of frame. */
 const COMPLETE: Record<string, (frame: Record<string, unknown>) => boolean> = {
-  ready: ({ ansible_version }) => typeof ansible_version === "string",
+  ready: ({ ansible_version, said }) =>
+    typeof ansible_version === "string" && typeof said === "string",
   stale: () => true,
   event: ({ event }) => isEvent(event),
   output: ({ stream, text }) =>

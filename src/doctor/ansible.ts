@@ -27,6 +27,7 @@ export const program = check({
     const environment = { ...runEnvironment(), ...secrets.environment };
     const started = performance.now();
     let version: string;
+    let said: string;
     try {
       await using ansible = await Ansible.start({
         playbookDirectory: known.playbooks,
@@ -40,7 +41,7 @@ export const program = check({
         log: QUIET,
       });
       known.launcherMs = performance.now() - started;
-      version = ansible.version;
+      ({ version, said } = ansible);
     } catch (error) {
       if (!(error instanceof AnsibleUnusableError)) throw error;
       const { cause } = error;
@@ -65,9 +66,15 @@ export const program = check({
     }
     const path = await findProgram(environment.PATH ?? "");
     const told = `ansible-core ${version}${path ? `, ${path}` : ""}`;
-    return isSupported(version) ? ok(told) : failed(
-      `too old: ${told}`,
-      `Install ansible-core ${LEAST.join(".")} or later.`,
+    if (!isSupported(version)) {
+      return failed(
+        `too old: ${told}`,
+        `Install ansible-core ${LEAST.join(".")} or later.`,
+      );
+    }
+    return said === "" ? ok(told) : warning(
+      `says at its start: ${said}`,
+      `This is what ${told} prints in the playbook directory, by hand too.`,
     );
   },
 });

@@ -30,7 +30,7 @@ const counts = {
 };
 
 const FRAMES: Record<string, unknown>[] = [
-  { type: "ready", ansible_version: "2.14.18" },
+  { type: "ready", ansible_version: "2.14.18", said: "" },
   { type: "stale" },
   {
     type: "event",

@@ -2,6 +2,9 @@
 
 ``launcher``    imports Ansible, waits for a task, forks
 ``supervisor``  watches over one run, and ends it with all that it has started
+``made_from``   tells when it is no longer what a run by hand would be
+``said``        keeps what Ansible says at its import, and says it in each run
+``ending``      ends what has failed before ansible-playbook's own main
 ``run``         becomes the real ``ansible-playbook`` with the task's arguments
 ``counters``    Ansible's own accounting, as it happens
 ``results``     each host result, where somebody wants to know them

@@ -50,17 +50,17 @@ def supervise(job, rest, libc):
     me = os.getpid()
     child = os.fork()
     if child == 0:
-        os.setsid()
-        # With its supervisor gone, nobody would end it.
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != me:
-            os._exit(1)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(out_w, 1)
         os.dup2(err_w, 2)
         for fd in (null, out_r, out_w, err_r, err_w, event_r):
             os.close(fd)
+        os.setsid()
+        # With its supervisor gone, nobody would end it.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != me:
+            os._exit(1)
         job["event_fd"] = event_w
         return None
     for fd in (out_w, err_w, event_w):

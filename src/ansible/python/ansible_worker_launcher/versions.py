@@ -7,6 +7,7 @@ method that all releases have. Seen to work from 2.14 to 2.21.
 import atexit
 import importlib
 import os
+import random
 import sys
 
 # What a playbook run imports sooner or later; names that a release does not
@@ -91,28 +92,40 @@ def release():
     return tuple(int(part) for part in ansible_version().split(".")[:2])
 
 
-def made_from():
-    """What a process that has imported Ansible depends on: its release, and the
-    files where it looks for its configuration. Only the first of these counts
-    for Ansible, but that may come to be another one."""
-    from ansible import release
-
-    files = [
-        release.__file__,
+def configuration_files():
+    """The files where Ansible looks for its configuration. Only the first of
+    these counts, but that may come to be another one."""
+    return (
         os.environ.get("ANSIBLE_CONFIG", ""),
         os.path.join(os.environ.get("ANSIBLE_CONFIG", ""), "ansible.cfg"),
         os.path.abspath("ansible.cfg"),
         os.path.expanduser("~/.ansible.cfg"),
         "/etc/ansible/ansible.cfg",
-    ]
-    marks = []
-    for file in files:
-        try:
-            stat = os.stat(file)
-            marks.append((file, stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        except OSError:
-            marks.append((file,))
-    return marks
+    )
+
+
+def plugin_filters():
+    """The file with the plugins that are turned off, read at import."""
+    from ansible import constants
+
+    return (getattr(constants, "PLUGIN_FILTERS_CFG", None)
+            or "/etc/ansible/plugin_filters.yml")
+
+
+def collection_paths():
+    """Where collections may be. Those that are no directories are forgotten, in
+    2.14 at import."""
+    from ansible import constants
+
+    return [os.path.join(os.path.expanduser(path), "ansible_collections")
+            for path in (*constants.COLLECTIONS_PATHS, *sys.path)]
+
+
+def log_path():
+    """Ansible's log, opened at import; None for none."""
+    from ansible import constants
+
+    return constants.DEFAULT_LOG_PATH
 
 
 def parts_of(result):
@@ -163,27 +176,32 @@ def validates_arguments(play):
 
 def give_up_local_tmp():
     """Removes the temporary directory that the import has made for this
-    process, in which no run takes place.
-
-    :returns: the directory that it stood in
-    """
+    process, in which no run takes place."""
     from ansible import constants
     from ansible.utils.path import cleanup_tmp_file
 
     atexit.unregister(cleanup_tmp_file)
-    tmp = constants.DEFAULT_LOCAL_TMP
     try:
-        os.rmdir(tmp)
+        os.rmdir(constants.DEFAULT_LOCAL_TMP)
     except OSError:
         pass
-    return os.path.dirname(tmp)
 
 
-def use_local_tmp(path):
-    """Gives this run a temporary directory of its own."""
+def make_local_tmp():
+    """Gives this run a temporary directory of its own, as the import does."""
     from ansible import constants
 
-    constants.DEFAULT_LOCAL_TMP = path
+    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value(
+        "DEFAULT_LOCAL_TMP", variables=vars(constants))
+
+
+def draw_again():
+    """Draws anew what the import has drawn: two forks of one process would give
+    the same identities to their plays and play tasks."""
+    from ansible.utils import vars as utils
+
+    random.seed()
+    utils.random_int = "%08x" % random.getrandbits(32)
 
 
 def take_as_data(extra_vars):
