@@ -36,7 +36,13 @@ export const GROUPS: readonly Group[] = [
     files: ["tests/integration/attacks_test.ts"],
     filter: "under its narrowest permissions",
   },
-  { name: "errors", files: ["tests/integration/errors_test.ts"] },
+  {
+    name: "errors",
+    files: [
+      "tests/integration/errors_test.ts",
+      "tests/ansible/statuses_test.ts",
+    ],
+  },
   { name: "ending", files: ["tests/integration/ending_test.ts"] },
   {
     name: "launcher",

@@ -8,6 +8,7 @@
 ``run``         becomes the real ``ansible-playbook`` with the task's arguments
 ``counters``    Ansible's own accounting, as it happens
 ``results``     each host result, where somebody wants to know them
+``inventories`` sees to it that an inventory is read in whole
 ``output``      what a run prints, on its way to the worker
 ``totals``      how many results a run is expected to have
 ``versions``    where releases of ansible-core differ

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 
-from . import counters, results, said, versions
+from . import counters, inventories, results, said, versions
 
 # How many files a process may have open that has not asked for more: what Linux
 # and systemd begin with.
@@ -46,8 +46,8 @@ def become_playbook(job, here):
     counters.install(job["event_fd"], here)
     if job.get("events"):
         results.install(counters.EVENTS, here)
-    if not job.get("inventory_programs"):
-        versions.run_no_inventory_programs()
+    inventories.install(job["inventory_programs"])
+    versions.keep_out_of_syslog()
     extra_vars = job.get("extra_vars")
     versions.take_as_data({} if extra_vars is None else json.loads(extra_vars))
     # Of this process only: the kernel shows the arguments that the launcher was

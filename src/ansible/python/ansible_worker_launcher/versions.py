@@ -146,21 +146,22 @@ def says_little(message):
 
 
 def executor_parts(executor):
-    """Inventory, variable manager and loader of a PlaybookExecutor."""
-    return executor._inventory, executor._variable_manager, executor._loader
+    """Inventory and variable manager of a PlaybookExecutor."""
+    return executor._inventory, executor._variable_manager
 
 
 def iterator_parts(iterator):
-    """What stands before a play's tasks, its tasks, and the names of its hosts.
+    """What stands before a play's tasks, its tasks, the names of its hosts, and
+    who knows their facts.
 
-    :returns: a block, a list of blocks, a list of names
+    :returns: a block, a list of blocks, a list of names, a variable manager
     """
-    return iterator._blocks[0], iterator._blocks[1:], list(iterator.host_states)
+    return (iterator._blocks[0], iterator._blocks[1:],
+            list(iterator.host_states), iterator._variable_manager)
 
 
-def knows_facts_of(iterator, host_name):
-    """Whether a host's facts were gathered already."""
-    manager = iterator._variable_manager
+def knows_facts_of(manager, host_name):
+    """Whether a variable manager has a host's facts already."""
     if hasattr(manager, "_facts_gathered_for_host"):
         return manager._facts_gathered_for_host(host_name)
     # Before 2.19.
@@ -171,7 +172,9 @@ def knows_facts_of(iterator, host_name):
 def validates_arguments(play):
     """Whether a play's own variables are checked before its tasks, from 2.20 on:
     one result more per host."""
-    return bool(getattr(play, "validate_argspec", None))
+    wanted = getattr(play, "validate_argspec", None)
+    # What is a template is known when the play starts.
+    return bool(wanted) and "{" not in str(wanted)
 
 
 def give_up_local_tmp():
@@ -282,14 +285,16 @@ def keep_paths_data():
     DataLoader.path_dwim_relative = kept_path_dwim_relative
 
 
-def run_no_inventory_programs():
-    """Takes out the inventory plugin that runs what is executable."""
+def keep_out_of_syslog():
+    """Lets modules not write into the system's log what they were called with,
+    which is what a request holds, unless the configuration says otherwise."""
     from ansible import constants
 
-    constants.INVENTORY_ENABLED = [
-        name for name in constants.INVENTORY_ENABLED
-        if name not in ("script", "ansible.builtin.script")
-    ]
+    name = "DEFAULT_NO_TARGET_SYSLOG"
+    _, origin = constants.config.get_config_value_and_origin(name)
+    if origin == "default":
+        os.environ["ANSIBLE_NO_TARGET_SYSLOG"] = "1"
+        setattr(constants, name, True)
 
 
 def add_vault_password(password):
