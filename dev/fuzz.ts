@@ -19,15 +19,15 @@ for (const target of targets) {
   const mine = Math.ceil(cases * target.share / 100);
   const since = performance.now();
   let done = 0;
-  let told = 0;
+  let lastTenth = 0;
   await fuzz(target, {
     cases: mine,
     seed,
     onProgress(more) {
       done += more;
       const tenth = Math.floor(10 * done / mine);
-      if (tenth === told) return;
-      told = tenth;
+      if (tenth === lastTenth) return;
+      lastTenth = tenth;
       const seconds = ((performance.now() - since) / 1000).toFixed(0);
       console.log(`${target.name}: ${done} of ${mine} (${seconds} s)`);
     },

@@ -1,5 +1,5 @@
 /**
- * What the program writes of its doings: one line each, as text or JSON.
+ * The log: one line for each entry, as text or JSON.
  *
  * Much of what is written was sent by somebody else. Whatever a line contains,
  * it stays one line of bounded length, cannot control a terminal, and shows no
@@ -9,20 +9,20 @@
  */
 import { harmless, harmlessJson } from "./harmless.ts";
 
-/** How much is written. */
+/** How severe an entry is; also the lowest level that is written. */
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
-/** What an entry says beside its message. */
+/** Fields of an entry beside its message. */
 export type LogFields = Record<string, unknown>;
 
 const LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
 /** The longest line, in bytes. */
-const MOST_BYTES = 8192;
+const MAX_LINE_BYTES = 8192;
 
-/** The most of a line that its message may take, and each of its fields. */
-const MESSAGE_BYTES = 4096;
-const FIELD_BYTES = 2048;
+/** What the message may take of a line, and each of its fields, in bytes. */
+const MAX_MESSAGE_BYTES = 4096;
+const MAX_FIELD_BYTES = 2048;
 
 /** What a line needs beside its texts, and for saying that it was cut. */
 const SPARE_BYTES = 128;
@@ -38,7 +38,7 @@ const BARE = /^(-?\d[\d.e+-]*|true|false|null)$/;
 
 /** Writes entries of at least its level; never throws for what it is given. */
 export class Log {
-  /** The least level that is written. */
+  /** The lowest level that is written. */
   level: LogLevel;
   readonly #format: "text" | "json";
   readonly #write: (line: string) => void;
@@ -92,17 +92,17 @@ export class Log {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.level)) return;
     const time = new Date().toISOString();
     const isJson = this.#format === "json";
-    let room = MOST_BYTES - SPARE_BYTES;
+    let room = MAX_LINE_BYTES - SPARE_BYTES;
     const fit = (
       text: string,
-      most: number,
+      max: number,
       encode: (text: string) => string,
     ) => {
-      const encoded = cut(this.#hide(text), Math.min(most, room), encode);
+      const encoded = cut(this.#hide(text), Math.min(max, room), encode);
       room -= bytes(encoded);
       return encoded;
     };
-    const told = fit(message, MESSAGE_BYTES, isJson ? asJson : harmless);
+    const text = fit(message, MAX_MESSAGE_BYTES, isJson ? asJson : harmless);
     const parts: string[] = [];
     const { task_id, ...others } = fields;
     for (const [name, value] of Object.entries({ task_id, ...others })) {
@@ -117,7 +117,7 @@ export class Log {
       const text = textOf(value);
       const isBare = typeof value !== "string" && BARE.test(text) &&
         this.#hide(text) === text;
-      const encoded = fit(text, FIELD_BYTES, asJson);
+      const encoded = fit(text, MAX_FIELD_BYTES, asJson);
       parts.push(
         isJson
           ? `"${key}":${isBare ? encoded : `"${encoded}"`}`
@@ -130,11 +130,11 @@ export class Log {
       isJson
         ? `{${
           [
-            `"time":"${time}","level":"${level}","message":"${told}"`,
+            `"time":"${time}","level":"${level}","message":"${text}"`,
             ...parts,
           ].join(",")
         }}`
-        : `${time} ${level.padEnd(5)} ${told}${parts.join("")}`,
+        : `${time} ${level.padEnd(5)} ${text}${parts.join("")}`,
     );
   }
 
@@ -155,15 +155,15 @@ function asJson(text: string): string {
 /** Encodes as much of a text as has room, whole characters only. */
 function cut(
   text: string,
-  most: number,
+  max: number,
   encode: (text: string) => string,
 ): string {
   // No character is shorter than a byte, so what lies beyond is cut anyway.
-  const start = text.slice(0, most + 1);
+  const start = text.slice(0, max + 1);
   const whole = encode(start);
-  if (start.length === text.length && bytes(whole) <= most) return whole;
+  if (start.length === text.length && bytes(whole) <= max) return whole;
   const kept: string[] = [];
-  let room = most - bytes("…");
+  let room = max - bytes("…");
   for (const character of start) {
     const encoded = encode(character);
     room -= bytes(encoded);
@@ -179,7 +179,7 @@ function bytes(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** What stands between the quotes. */
+/** A quoted text without its quotes. */
 function inner(quotedText: string): string {
   return quotedText.slice(1, -1);
 }

@@ -8,7 +8,7 @@ import type { Figure } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
 /** More do not fit into MQTT's Receive Maximum; the rest waits with the broker. */
-const MOST_QUEUED = 65_000;
+const MAX_QUEUED = 65_000;
 
 /** 1,000, 10,000 and 100,000 requests, while the only slot is taken. */
 export async function burst(): Promise<Figure[]> {
@@ -18,7 +18,7 @@ export async function burst(): Promise<Figure[]> {
     const worker = await scene.worker({
       worker: {
         when_full: "wait",
-        max_queue_size: MOST_QUEUED,
+        max_queue_size: MAX_QUEUED,
         shutdown_grace: 0,
       },
     });
@@ -26,7 +26,7 @@ export async function burst(): Promise<Figure[]> {
     await client.submit(project.work("blocker", { seconds: 3600 }));
     await project.started("blocker");
     const before = await worker.memory();
-    const fits = Math.min(tasks, MOST_QUEUED);
+    const fits = Math.min(tasks, MAX_QUEUED);
     let queued = 0;
     const { promise: all, resolve } = Promise.withResolvers<void>();
     const forget = client.listen(({ text }) => {

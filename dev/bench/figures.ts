@@ -15,7 +15,7 @@ export interface Figure {
   /** What it is compared with in the same run, and how it comes off. */
   against?: { what: string; ratios: readonly number[] };
   /** What is aimed at: the most, or the least, that the row's last number may be. */
-  aim?: { most: number } | { least: number };
+  aim?: { max: number } | { min: number };
 }
 
 /** The value below which a share of the values lies. */
@@ -56,7 +56,7 @@ export function table(figures: readonly Figure[]): string {
     const counts = against ? against.ratios : values;
     const middle = median(counts);
     const kept = aim &&
-      ("most" in aim ? middle <= aim.most : middle >= aim.least);
+      ("max" in aim ? middle <= aim.max : middle >= aim.min);
     return [
       what,
       String(values.length),
@@ -66,7 +66,7 @@ export function table(figures: readonly Figure[]): string {
       ...(against ? spread(against.ratios) : ["", "", ""]),
       aim === undefined
         ? ""
-        : `${"most" in aim ? `≤ ${aim.most}` : `≥ ${aim.least}`}${
+        : `${"max" in aim ? `≤ ${aim.max}` : `≥ ${aim.min}`}${
           kept ? "" : " MISSED"
         }`,
     ];

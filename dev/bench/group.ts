@@ -54,7 +54,7 @@ export async function group(): Promise<Figure[]> {
     const packets = (await received(scene) - before) / tasks;
     const what = `group of ${workers}`;
     const rate = { what: `${what}: done`, values: [done], unit: "tasks/s" };
-    const aim = { least: 0.95 };
+    const aim = { min: 0.95 };
     figures.push({
       ...rate,
       against: { what: "a task a second", ratios: [done / workers] },

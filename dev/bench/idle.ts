@@ -5,13 +5,11 @@
  */
 import { pause } from "../../tests/harness/waiting.ts";
 import type { Figure } from "./figures.ts";
+import { processorTime } from "./processor_time.ts";
 import { Scene } from "./scene.ts";
 
 /** How long it is watched, in seconds. */
 const WATCHED = 30;
-
-/** The unit of times in /proc, on every Linux that Deno runs on. */
-const TICKS_PER_SECOND = 100;
 
 /** Memory and processor time of the worker and of its waiting launcher. */
 export async function idle(): Promise<Figure[]> {
@@ -28,7 +26,7 @@ export async function idle(): Promise<Figure[]> {
       ? "the waiting launcher"
       : command,
   }));
-  const before = await Promise.all(parts.map(({ pid }) => cpu(pid)));
+  const before = await Promise.all(parts.map(({ pid }) => processorTime(pid)));
   await pause(WATCHED);
   for (const [i, { pid, name }] of parts.entries()) {
     const { pss, rss } = await memory(pid);
@@ -37,7 +35,9 @@ export async function idle(): Promise<Figure[]> {
       { what: `idle: ${name}, its share of it`, values: [pss], unit: "MB" },
       {
         what: `idle: ${name}, processor`,
-        values: [(await cpu(pid) - before[i]!) / WATCHED * 1000],
+        values: [
+          ((await processorTime(pid)).own - before[i]!.own) / WATCHED * 1000,
+        ],
         unit: "ms/s",
       },
     );
@@ -50,12 +50,4 @@ async function memory(pid: number): Promise<{ pss: number; rss: number }> {
   const of = (name: string) =>
     Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)![1]) / 1024;
   return { pss: of("Pss"), rss: of("Rss") };
-}
-
-/** Seconds of processor time so far. */
-async function cpu(pid: number): Promise<number> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
-  // The command stands in parentheses and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -44,9 +44,9 @@ if (!await setUp()) Deno.exit(1);
 const figures: Figure[] = [];
 for (const name of names) {
   console.log(`${name} …`);
-  const own = await BENCHMARKS[name]!();
+  const measured = await BENCHMARKS[name]!();
   // Not only at the end: a long run may be broken off.
-  if (names.length > 1) console.log(`${table(own)}\n`);
-  figures.push(...own);
+  if (names.length > 1) console.log(`${table(measured)}\n`);
+  figures.push(...measured);
 }
 console.log(`\n${await machine()}\n\n${table(figures)}`);

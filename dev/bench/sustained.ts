@@ -42,7 +42,7 @@ export async function sustained(): Promise<Figure[]> {
       values: worker,
       unit: "tasks/min",
       against: { what: "a shell loop", ratios: ratios(worker, shell) },
-      aim: { least: 3 },
+      aim: { min: 3 },
     });
   }
   return figures;

@@ -62,16 +62,16 @@ export async function installedTree(
 /** The example, with the package's own directory of playbooks. */
 async function packagedConfiguration(): Promise<string> {
   const text = await Deno.readTextFile(`${ROOT}config.example.yaml`);
-  const own = text.replace(
+  const changed = text.replace(
     /^( *playbook_directory:) \.$/m,
     `$1 ${PLAYBOOKS}`,
   );
-  if (own === text) {
+  if (changed === text) {
     throw new Error(
       "Cannot make the package's configuration: config.example.yaml has no line playbook_directory: .",
     );
   }
-  return own;
+  return changed;
 }
 
 async function zipped(file: string): Promise<Uint8Array> {

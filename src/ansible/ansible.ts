@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
+import type { Printed } from "../messages/output.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
-import type { Printed } from "./frames.ts";
 import {
   Launcher,
   LauncherError,
@@ -61,8 +61,8 @@ export interface AnsibleOptions {
   killGraceSeconds: number;
   /** The whole environment of the runs. */
   environment: Record<string, string>;
-  /** What requests may ask for. */
-  policy: Policy;
+  /** What requests may ask for at this moment. */
+  policy(): Policy;
   /** What every run gets. */
   secrets: Secrets;
   /** Where to write what happens. */
@@ -94,7 +94,7 @@ export interface RunOptions {
   /** Its numbers have changed. */
   onProgress(progress: Progress): void;
   /** Set: a play task has started on it, or a host has a result. */
-  onEvent?(event: Happening): void;
+  onEvent?(event: UnnumberedEvent): void;
   /** Set: it has printed something, up to a limit in bytes of UTF-8. */
   output?: { limit: number; onOutput(printed: Printed): void };
 }
@@ -114,8 +114,6 @@ export interface Run {
 export class Ansible implements AsyncDisposable {
   /** The version of ansible-core, such as `2.14.18`. */
   readonly version: string;
-  /** What requests may ask for, from now on. */
-  policy: Policy;
   /** What Ansible has said at its import, last; empty for nothing. */
   said = "";
   readonly #options: AnsibleOptions;
@@ -130,7 +128,6 @@ export class Ansible implements AsyncDisposable {
 
   private constructor(options: AnsibleOptions, version: string) {
     this.#options = options;
-    this.policy = options.policy;
     this.version = version;
   }
 
@@ -179,7 +176,10 @@ export class Ansible implements AsyncDisposable {
   }
 
   #check(request: TaskRequest): Promise<string | Checked> {
-    return check(request, { directories: this.#options, policy: this.policy });
+    return check(request, {
+      directories: this.#options,
+      policy: this.#options.policy(),
+    });
   }
 
   /** Starts a run; there must be a slot for it. */
@@ -197,14 +197,9 @@ export class Ansible implements AsyncDisposable {
   }
 
   /** Ends all runs, and the launchers. Safe when called twice. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map((launcher) => launcher.close()));
-  }
-
-  /** See `close()`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    await Promise.all([...this.#all].map((one) => one[Symbol.asyncDispose]()));
   }
 
   async #run(
@@ -242,7 +237,7 @@ export class Ansible implements AsyncDisposable {
           argv: argumentsOf(request, {
             checked,
             secrets,
-            forceCheckMode: this.policy.force_check_mode,
+            forceCheckMode: this.#options.policy().force_check_mode,
           }),
           inventory_programs: checked.inventoryPrograms,
           extra_vars: extraVars,
@@ -298,7 +293,7 @@ export class Ansible implements AsyncDisposable {
       this.#options.log.debug("a launcher has died: it is replaced");
       this.#options.observer?.launcherReplaced("died");
     } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
-    if (waiting) void waiting.close();
+    if (waiting) void waiting[Symbol.asyncDispose]();
     if (this.#closed) throw new LauncherError(CLOSED);
     const launcher = await this.#start();
     this.#all.add(launcher);
@@ -306,14 +301,14 @@ export class Ansible implements AsyncDisposable {
     this.#trim();
     // Closed while it started: nobody else would end it.
     if (this.#closed) {
-      await launcher.close();
+      await launcher[Symbol.asyncDispose]();
       throw new LauncherError(CLOSED);
     }
     return { launcher, fresh: true };
   }
 
   #giveBack(launcher: Launcher): void {
-    if (this.#closed) void launcher.close();
+    if (this.#closed) void launcher[Symbol.asyncDispose]();
     else this.#idle.push(launcher);
   }
 
@@ -323,7 +318,7 @@ export class Ansible implements AsyncDisposable {
     this.#start().then(
       (launcher) => {
         this.#add(launcher);
-        if (this.#closed) void launcher.close();
+        if (this.#closed) void launcher[Symbol.asyncDispose]();
       },
       (error) =>
         this.#options.log.warn("cannot start a launcher ahead of need", {
@@ -366,7 +361,9 @@ export class Ansible implements AsyncDisposable {
 
   /** A run that finds none waiting starts its own while others are started. */
   #trim(): void {
-    if (this.#all.size > this.#options.slots) void this.#idle.shift()?.close();
+    if (this.#all.size > this.#options.slots) {
+      void this.#idle.shift()?.[Symbol.asyncDispose]();
+    }
   }
 
   #watch(launcher: Launcher): void {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
-import type { OutputStream } from "../messages/output.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
+import type { Printed } from "../messages/output.ts";
 
 /** The longest line that is read, in characters; events are far shorter. */
 const MOST_CHARACTERS = 4 * 1024 * 1024;
@@ -23,19 +23,9 @@ export type Frame =
     stderr_tail: string;
   };
 
-/** What a run has printed. */
-export interface Printed {
-  /** Where it was printed. */
-  stream: OutputStream;
-  /** What was printed there, one character whole after the other. */
-  text: string;
-  /** Set on the last one, which has no text: the rest is beyond the limit. */
-  truncated?: boolean;
-}
-
 /** What a run says of itself. */
 export type RunEvent =
-  | Happening
+  | UnnumberedEvent
   | {
     event: "progress";
     counts: Record<

@@ -13,3 +13,4 @@ export {
   type Run,
   type RunOutcome,
 } from "./ansible.ts";
+export { type Policy } from "./refusal.ts";

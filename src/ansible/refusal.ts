@@ -6,7 +6,7 @@
  */
 import { join, normalize, sep } from "node:path/posix";
 import { matchesGlob } from "node:path";
-import { isAnsibles, isDecoded } from "./variable_names.ts";
+import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
@@ -221,13 +221,13 @@ function refusedVariables(
   { extra_vars_allow }: Policy,
 ): string | null {
   for (const [name, value] of Object.entries(variables ?? {})) {
-    if (isDecoded(name)) {
+    if (isDecoderKey(name)) {
       return `extra_vars: the name ${quote(name)} is not allowed`;
     }
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       return `extra_vars: ${quote(name)} is not the name of a variable`;
     }
-    if (isAnsibles(name) && !extra_vars_allow.includes(name)) {
+    if (isAnsibleVariable(name) && !extra_vars_allow.includes(name)) {
       return `extra_vars: the name ${
         quote(name)
       } is Ansible's own, and not in policy.extra_vars_allow`;
@@ -250,7 +250,7 @@ function refusedValueWithin(value: unknown, level: number): string | null {
     return `must not be nested deeper than ${MOST_LEVELS} levels`;
   }
   for (const [key, inner] of Object.entries(value)) {
-    if (!Array.isArray(value) && isDecoded(key)) {
+    if (!Array.isArray(value) && isDecoderKey(key)) {
       return `the name ${quote(key)} is not allowed`;
     }
     const deep = refusedValueWithin(inner, level + 1);

@@ -6,8 +6,8 @@
 import { Cancellation } from "../client/cancellation.ts";
 import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
-import { Signature } from "../client/signature.ts";
-import { withClient } from "./client.ts";
+import { MessageSigner } from "../client/signer.ts";
+import { lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 import { isTaskId } from "./task_ids.ts";
@@ -33,12 +33,12 @@ export function cancel(
   const taskIds = [...new Set(given)];
   return withClient(options, {
     work: async ({ topics, out, err, connect }) => {
-      const signature = await Signature.read(options.key);
+      const signer = await MessageSigner.read(options.key);
       const payloads = new Map(
         await Promise.all(taskIds.map(async (id) =>
           [
             id,
-            await signature.ofCancel(id, { topics, reason: options.reason }),
+            await signer.signCancel(id, { topics, reason: options.reason }),
           ] as const
         )),
       );
@@ -54,8 +54,7 @@ export function cancel(
       await using connection = await connect({
         topics: cancellation.topics,
         onMessage: (message) => cancellation.receive(message),
-        onLost: (reason) =>
-          err(`no connection to the broker: ${reason}; trying again`),
+        onLost: (reason) => err(lostConnection(reason)),
       });
       const allCancelled = await Promise.race([
         cancellation.run(connection),

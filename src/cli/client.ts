@@ -40,6 +40,11 @@ export interface FailureCodes {
   connection: number;
 }
 
+/** What is said when the connection is lost. */
+export function lostConnection(reason: string): string {
+  return `no connection to the broker: ${reason}; trying again`;
+}
+
 /** Says a line on standard error. */
 export function complain(line: string): void {
   print(Deno.stderr, `${line}\n`);

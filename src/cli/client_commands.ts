@@ -108,7 +108,7 @@ publishes it (worker.publish_output). What was printed before is not kept.
 
 ${CLIENT_HELP}
 
-Exit code: 0 done; 1 nothing or not all has come, or no connection; 2 wrong
+Exit code: 0 done; 1 nothing or not all received, or no connection; 2 wrong
   usage; 130 left by Ctrl-C
 
 Example:
@@ -135,10 +135,10 @@ export function addClientCommands(
   let verbosity = 0;
   add("submit <playbook>", SUBMIT_HELP)
     .requiredOption("-i, --inventory <file>")
-    .option("-e, --extra-vars <vars>", "", collect, [])
+    .option("-e, --extra-vars <vars>", "", append, [])
     .option("-l, --limit <hosts>")
-    .option("-t, --tags <tags>", "", collect, [])
-    .option("--skip-tags <tags>", "", collect, [])
+    .option("-t, --tags <tags>", "", append, [])
+    .option("--skip-tags <tags>", "", append, [])
     .option("-f, --forks <n>")
     .option("-C, --check")
     .option("-D, --diff")
@@ -198,6 +198,6 @@ export function addClientCommands(
     });
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
+function append(value: string, earlier: string[]): string[] {
+  return [...earlier, value];
 }

@@ -21,7 +21,7 @@ const COLOURS: Record<Status, string> = {
   skipped: "2",
 };
 
-/** Where what is said of something begins. */
+/** What a line of advice begins with. */
 const INDENT = " ".repeat(9);
 
 /** Examines a set-up, and prints; returns the exit code: 1 if it is broken. */

@@ -7,12 +7,12 @@
 /** By what they mean. */
 export const EXIT = {
   success: 0,
-  mostOfAnsible: 99,
+  maxOfAnsible: 99,
   failed: 100,
   cancelled: 101,
   timeout: 102,
   rejected: 103,
-  unheard: 104,
+  notTaken: 104,
   connection: 105,
   usage: 106,
   left: 130,

@@ -34,7 +34,7 @@ export const COMPILE_OPTIONS: readonly string[] = [
  * A young generation of 1 MiB, where V8 would let it grow to 16: a worker that
  * has run tasks is smaller by a quarter, and no slower.
  */
-const SMALL = "--v8-flags=--max-semi-space-size=1";
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=1";
 
 /** Prints the permissions; returns the exit code. */
 export async function permissions(
@@ -76,7 +76,7 @@ export async function permissions(
       print(Deno.stdout, run.map(shellWord).join(" ") + "\n");
       break;
     case "systemd":
-      for (const path of hidden([deno, main, absolute])) {
+      for (const path of hiddenByUnit([deno, main, absolute])) {
         print(
           Deno.stderr,
           `The unit hides "${path}" from the worker: move it, to /opt or /etc for instance, and print the unit from there.\n`,
@@ -112,7 +112,7 @@ export async function permissions(
 }
 
 /** Paths in places that the unit file closes (ProtectHome, PrivateTmp). */
-function hidden(paths: readonly string[]): string[] {
+function hiddenByUnit(paths: readonly string[]): string[] {
   return paths.filter((path) =>
     /^\/(home|root|run\/user|tmp|var\/tmp)\//.test(path)
   );
@@ -127,7 +127,7 @@ function valuesOf(needs: readonly Need[], kind: Need["kind"]): string[] {
 /** The flags of `deno run` and `deno compile`. */
 function flagsOf(needs: readonly Need[]): string[] {
   return [
-    SMALL,
+    V8_FLAGS,
     "--no-prompt",
     "--ignore-env",
     ...KINDS.map((kind) => {

@@ -21,7 +21,7 @@ import { FORMATS, permissions } from "./permissions.ts";
 import { run } from "./run.ts";
 import { schema, SUBJECTS } from "./schema.ts";
 import { validate } from "./validate.ts";
-import { version } from "./version.ts";
+import { version } from "../version.ts";
 
 const COMMANDS_HELP = `
 Commands, each with a --help of its own:

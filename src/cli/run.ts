@@ -6,13 +6,11 @@
 import {
   type Config,
   ConfigError,
-  excess,
   load,
   loadConfig,
   type Loaded,
-  missing,
-  needsOf,
   openToOthers,
+  reviewSandbox,
 } from "../config/mod.ts";
 import { Log } from "../log.ts";
 import { print } from "./output.ts";
@@ -41,7 +39,7 @@ export async function run(file: string): Promise<number> {
     );
   }
   // Only now: checking a configuration needs neither MQTT nor Ansible.
-  const { runWorker } = await import("../worker.ts");
+  const { runWorker } = await import("../worker/worker.ts");
   try {
     return await runWorker(config, {
       log,
@@ -54,7 +52,7 @@ export async function run(file: string): Promise<number> {
     });
   } catch (error) {
     // Deno would print it by itself, but with the secrets in it.
-    log.error("the worker stops because of a fault in it", {
+    log.error("internal error; stopping", {
       error: error instanceof Error ? error.stack : error,
     });
     return 1;
@@ -69,31 +67,28 @@ async function mayRun(
   loaded: Loaded,
   { file, log }: { file: string; log: Log },
 ): Promise<boolean> {
-  const needs = await needsOf(loaded, { file });
-  // A program that is not there is not allowed either; running it tells which.
-  const lacks = await missing(needs.filter(({ kind }) => kind !== "run"));
-  for (const { kind, value, why } of lacks) {
+  const { denied, unneeded } = await reviewSandbox(loaded, { file });
+  for (const { kind, value, why } of denied) {
     log.error(
       `Deno's sandbox does not allow what is needed ${why}; start the worker with --allow-${kind}=${value}`,
     );
   }
-  const more = await excess();
-  if (more.length > 0) {
+  if (unneeded.length > 0) {
     log.info(
       `the sandbox allows more than is needed; "ansible-worker permissions -c ${file}" prints what is`,
-      { not_needed: more.join(" ") },
+      { not_needed: unneeded.join(" ") },
     );
   }
-  return lacks.length === 0;
+  return denied.length === 0;
 }
 
 /** The shortest value of a run's environment that is taken for a secret. */
-const SHORTEST_SECRET = 8;
+const MIN_SECRET_LENGTH = 8;
 
 /** What must not be in any log. */
 function secretsOf({ ansible, mqtt }: Config): string[] {
   const values = Object.values(ansible.environment)
-    .filter((value) => value.length >= SHORTEST_SECRET);
+    .filter((value) => value.length >= MIN_SECRET_LENGTH);
   return [mqtt.password, ansible.vault_password, ...values]
     .filter((text) => text !== undefined);
 }

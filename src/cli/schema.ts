@@ -9,7 +9,7 @@ import { asyncapi } from "../messages/asyncapi.ts";
 import { toJsonSchema } from "../messages/json_schema.ts";
 import { type MessageName, messageSchemas } from "../messages/schemas.ts";
 import { print } from "./output.ts";
-import { version } from "./version.ts";
+import { version } from "../version.ts";
 
 /** What can be asked for. */
 export const SUBJECTS: readonly string[] = [

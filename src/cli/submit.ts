@@ -24,13 +24,13 @@ import { LiveView } from "../client/live_view.ts";
 import { PlainView } from "../client/plain_view.ts";
 import { counts, ending, failure } from "../client/progress.ts";
 import { type RequestFlags, requestOf } from "../client/request.ts";
-import { Signature } from "../client/signature.ts";
-import { type Over, Submission } from "../client/submission.ts";
+import { MessageSigner } from "../client/signer.ts";
+import { Submission, type SubmissionResult } from "../client/submission.ts";
 import { wrap } from "../client/text_width.ts";
 import type { TaskView } from "../client/views.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
-import { type Client, withClient } from "./client.ts";
+import { type Client, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 
@@ -59,10 +59,10 @@ async function submitTo(
 ): Promise<number> {
   const { topics, terminal, out, err } = client;
   const { taskId, payload } = await requestOf(options);
-  const signature = await Signature.read(options.key);
-  const canAsk = terminal.isLive && !options.json && Keyboard.isThere;
+  const signer = await MessageSigner.read(options.key);
+  const canAsk = terminal.isLive && !options.json && Keyboard.isAvailable;
   let hasToldWhy = false;
-  const message = await signature.of(payload, {
+  const message = await signer.sign(payload, {
     type: "ansible-worker-request",
     topics,
     taskId,
@@ -81,14 +81,13 @@ async function submitTo(
   await using connection = await client.connect({
     topics: submission.topics,
     onMessage: (message) => submission.receive(message),
-    onLost: (reason) =>
-      view?.note(`no connection to the broker: ${reason}; trying again`),
-    onBack: () => view?.note(null),
+    onLost: (reason) => view?.note(lostConnection(reason)),
+    onReconnected: () => view?.note(null),
   });
   if (!options.json && !options.detach) {
     out(harmless(`${taskId}: ${options.playbook} on ${options.inventory}`));
   }
-  const over = await (async () => {
+  const result = await (async () => {
     using shown: TaskView = options.json
       ? new JsonView(out, err)
       : options.detach
@@ -97,13 +96,16 @@ async function submitTo(
       ? new LiveView(terminal)
       : new PlainView(out, err);
     view = shown;
-    await Promise.race([submission.publish(connection), submission.over]);
+    await Promise.race([submission.publish(connection), submission.result]);
     const settled = options.detach
-      ? Promise.race([submission.over, submission.taken.then(() => null)])
-      : submission.over;
+      ? Promise.race([submission.result, submission.taken.then(() => null)])
+      : submission.result;
     for (;;) {
-      const over = await Promise.race([settled, interrupts.next().then(left)]);
-      if (over !== "left" || !canAsk) return over;
+      const result = await Promise.race([
+        settled,
+        interrupts.next().then(left),
+      ]);
+      if (result !== "left" || !canAsk) return result;
       shown.question(QUESTION);
       using keyboard = new Keyboard();
       const answer = await Promise.race([
@@ -118,7 +120,7 @@ async function submitTo(
       shown.note("cancelling");
       await connection.publish({
         topic: topics.cancel(taskId),
-        payload: await signature.ofCancel(taskId, {
+        payload: await signer.signCancel(taskId, {
           topics,
           reason: "by its submitter",
         }),
@@ -126,17 +128,17 @@ async function submitTo(
       });
     }
   })();
-  if (over === null) {
+  if (result === null) {
     if (!options.json) out(taskId);
     return EXIT.success;
   }
-  if (over === "left") {
+  if (result === "left") {
     err(
       `left; the task goes on. To see it: ansible-worker watch ${taskId}`,
     );
     return EXIT.left;
   }
-  return report(over, { client, options, hasToldWhy });
+  return report(result, { client, options, hasToldWhy });
 }
 
 function left(): "left" {
@@ -145,20 +147,20 @@ function left(): "left" {
 
 /** Says how it ended; returns the exit code. */
 function report(
-  over: Over,
+  result: SubmissionResult,
   { client: { terminal, out, err }, options, hasToldWhy }: {
     client: Client;
     options: SubmitOptions;
     hasToldWhy: boolean;
   },
 ): number {
-  switch (over.kind) {
-    case "unheard":
-      err(over.why);
-      return EXIT.unheard;
+  switch (result.kind) {
+    case "not_taken":
+      err(result.reason);
+      return EXIT.notTaken;
     case "rejected": {
-      const { worker_id, reason, errors } = over.rejected;
-      if (options.json) out(jsonLine(over.rejected));
+      const { worker_id, reason, errors } = result.rejected;
+      if (options.json) out(jsonLine(result.rejected));
       err(`rejected by ${worker_id}: ${reason}`);
       for (const { path, message } of errors) {
         err(path === "" ? `  ${message}` : `  ${path}: ${message}`);
@@ -166,7 +168,7 @@ function report(
       return EXIT.rejected;
     }
     case "ended": {
-      const { status } = over;
+      const { status } = result;
       if (!options.json) {
         const paint = painter(terminal);
         const { columns } = terminal.size();
@@ -196,7 +198,7 @@ function exitCodeOf({ state, return_code }: TaskStatus): number {
       return EXIT.timeout;
     default:
       return return_code !== null && return_code >= 1 &&
-          return_code <= EXIT.mostOfAnsible
+          return_code <= EXIT.maxOfAnsible
         ? return_code
         : EXIT.failed;
   }

@@ -8,7 +8,7 @@ import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { OutputReader } from "../client/output_reader.ts";
 import { harmlessLines } from "../harmless.ts";
-import { withClient } from "./client.ts";
+import { lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 import { print } from "./output.ts";
@@ -40,10 +40,9 @@ export function output(
           }
           const change = view.receive(message);
           if (change?.kind !== "status") return;
-          if (change.status.completed_at !== null) reader.ending();
+          if (change.status.completed_at !== null) reader.taskEnded();
         },
-        onLost: (reason) =>
-          err(`no connection to the broker: ${reason}; trying again`),
+        onLost: (reason) => err(lostConnection(reason)),
       });
       const status = view.tasks.get(taskId);
       if (!status) err(`${taskId} is not known yet; waiting for it`);
@@ -53,12 +52,12 @@ export function output(
         );
         return 1;
       }
-      const isOver = await Promise.race([
-        reader.over.then(() => true),
+      const isDone = await Promise.race([
+        reader.done.then(() => true),
         interrupts.next(),
       ]);
-      if (!isOver) return EXIT.left;
-      if (reader.count > 0) return reader.isWhole ? 0 : 1;
+      if (!isDone) return EXIT.left;
+      if (reader.count > 0) return reader.isComplete ? 0 : 1;
       err(
         `${taskId} has ended, and ${
           view.tasks.get(taskId)!.worker_id

@@ -10,7 +10,7 @@ import { jsonLine } from "../client/json_view.ts";
 import { counts, elapsed, share, situation } from "../client/progress.ts";
 import { harmless } from "../harmless.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
-import { complain, withClient } from "./client.ts";
+import { complain, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { isTaskId } from "./task_ids.ts";
 
@@ -27,18 +27,18 @@ export function watch(
     work: async ({ topics, terminal, out, connect }) => {
       using interrupts = new Interrupts();
       const view = new GroupView(topics);
-      const arrivals = new Map<string, number>();
+      const receivedAt = new Map<string, number>();
       const isNamed = taskIds.length > 0;
       const ended = Promise.withResolvers<void>();
       using board = terminal.isLive && !options.json
         ? new Board(terminal, topics.group)
         : null;
-      const tell = (status: TaskStatus) => {
+      const print = (status: TaskStatus) => {
         if (options.json) out(jsonLine(status));
         else if (!board) out(line(status));
       };
       // What had ended before is not news, unless it was asked for.
-      let isEarly = true;
+      let isInitial = true;
       await using _ = await connect({
         topics: [
           ...(isNamed
@@ -47,22 +47,23 @@ export function watch(
           topics.allPresences,
         ],
         onMessage: (message) => {
-          const before = view.tasks.get(
+          const previous = view.tasks.get(
             message.topic.split("/").at(-2) ?? "",
           );
           const change = view.receive(message);
           if (change?.kind === "status") {
             const { status } = change;
-            arrivals.set(status.task_id, performance.now());
+            receivedAt.set(status.task_id, performance.now());
             // After a reconnect all that is retained comes again.
-            const isNews = JSON.stringify(before) !== JSON.stringify(status) &&
-              !(isEarly && status.completed_at !== null && !isNamed);
-            if (isNews) tell(status);
+            const isNews =
+              JSON.stringify(previous) !== JSON.stringify(status) &&
+              !(isInitial && status.completed_at !== null && !isNamed);
+            if (isNews) print(status);
           }
           board?.show(
             view.inOrder().map((status) => ({
               status,
-              at: arrivals.get(status.task_id) ?? 0,
+              at: receivedAt.get(status.task_id) ?? 0,
             })),
             { workers: view.online().length },
           );
@@ -72,13 +73,13 @@ export function watch(
           if (isNamed && isOver) ended.resolve();
         },
         onLost: (reason) => {
-          const text = `no connection to the broker: ${reason}; trying again`;
+          const text = lostConnection(reason);
           if (board) board.note(text);
           else complain(harmless(text));
         },
-        onBack: () => board?.note(null),
+        onReconnected: () => board?.note(null),
       });
-      isEarly = false;
+      isInitial = false;
       const isQuiet = view.tasks.values().every(({ completed_at }) =>
         completed_at !== null
       );

@@ -5,20 +5,20 @@
  */
 import { harmless } from "../harmless.ts";
 import { type Paint, painter } from "./colours.ts";
-import type { Seen } from "./progress.ts";
+import type { ReceivedStatus } from "./progress.ts";
 import { Screen } from "./screen.ts";
 import { table } from "./table.ts";
-import { summary, WATCH_COLUMNS } from "./tables.ts";
+import { groupSummary, WATCH_COLUMNS } from "./tables.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Between two drawings, however much happens. */
-const LEAST_MS = 100;
+/** The least time between two drawings, in milliseconds. */
+const MIN_REDRAW_MS = 100;
 
-/** Between two drawings when nothing happens: the time goes on. */
+/** The time between two drawings when no message comes: durations go on. */
 const TICK_MS = 1000;
 
-/** How many tasks are shown that had ended before. */
-const MOST_OLD = 5;
+/** The largest number of shown tasks that had ended before the start. */
+const MAX_OLD = 5;
 
 /** Shows tasks. */
 export class Board implements Disposable {
@@ -26,9 +26,9 @@ export class Board implements Disposable {
   readonly #paint: Paint;
   readonly #group: string;
   readonly #since = new Date().toISOString();
-  readonly #tick: ReturnType<typeof setInterval>;
-  #soon: ReturnType<typeof setTimeout> | null = null;
-  #tasks: readonly Seen[] = [];
+  readonly #ticker: ReturnType<typeof setInterval>;
+  #redraw: ReturnType<typeof setTimeout> | null = null;
+  #tasks: readonly ReceivedStatus[] = [];
   #workers = 0;
   #note: string | null = null;
 
@@ -37,14 +37,17 @@ export class Board implements Disposable {
     this.#screen = new Screen(terminal);
     this.#paint = painter(terminal);
     this.#group = group;
-    this.#tick = setInterval(() => this.#draw(), TICK_MS);
+    this.#ticker = setInterval(() => this.#draw(), TICK_MS);
   }
 
   /** Shows these from now on; the oldest comes first. */
-  show(tasks: readonly Seen[], { workers }: { workers: number }): void {
+  show(
+    tasks: readonly ReceivedStatus[],
+    { workers }: { workers: number },
+  ): void {
     this.#tasks = tasks;
     this.#workers = workers;
-    this.#soon ??= setTimeout(() => this.#draw(), LEAST_MS);
+    this.#redraw ??= setTimeout(() => this.#draw(), MIN_REDRAW_MS);
   }
 
   /** Says something that holds for now; null: it does no longer. */
@@ -55,14 +58,14 @@ export class Board implements Disposable {
 
   /** What was drawn last stays. */
   [Symbol.dispose](): void {
-    clearInterval(this.#tick);
+    clearInterval(this.#ticker);
     this.#draw();
     this.#screen[Symbol.dispose]();
   }
 
   #draw(): void {
-    if (this.#soon !== null) clearTimeout(this.#soon);
-    this.#soon = null;
+    if (this.#redraw !== null) clearTimeout(this.#redraw);
+    this.#redraw = null;
     const { columns: width, rows } = this.#screen.size;
     const notes = this.#note === null ? [] : [harmless(this.#note)];
     // The line above the table, its heads, and the line that says what is not
@@ -73,7 +76,7 @@ export class Board implements Disposable {
     this.#screen.draw([
       [{
         text: harmless(
-          summary(this.#group, { workers: this.#workers, states }),
+          groupSummary(this.#group, { workers: this.#workers, states }),
         ),
         paint: (text) => this.#paint(text, "bold"),
       }],
@@ -89,14 +92,15 @@ export class Board implements Disposable {
    * What there is room for: what runs and waits before what has ended, and of
    * that the newest. The order stays that of their creation.
    */
-  #choice(room: number): { shown: Seen[]; hidden: number } {
-    const active: Seen[] = [];
-    const ended: Seen[] = [];
-    for (const seen of this.#tasks) {
-      (seen.status.completed_at === null ? active : ended).push(seen);
+  #choice(room: number): { shown: ReceivedStatus[]; hidden: number } {
+    const active: ReceivedStatus[] = [];
+    const ended: ReceivedStatus[] = [];
+    for (const received of this.#tasks) {
+      (received.status.completed_at === null ? active : ended).push(received);
     }
-    const isNew = ({ status }: Seen) => status.completed_at! >= this.#since;
-    const old = ended.filter((seen) => !isNew(seen)).slice(-MOST_OLD);
+    const isNew = ({ status }: ReceivedStatus) =>
+      status.completed_at! >= this.#since;
+    const old = ended.filter((received) => !isNew(received)).slice(-MAX_OLD);
     const news = ended.filter(isNew);
     const past = [...old, ...news];
     const forPast = Math.max(0, room - active.length);
@@ -105,9 +109,9 @@ export class Board implements Disposable {
       ...(forPast > 0 ? past.slice(-forPast) : []),
     ]);
     return {
-      shown: this.#tasks.filter((seen) => chosen.has(seen)),
+      shown: this.#tasks.filter((received) => chosen.has(received)),
       hidden: active.length + news.length -
-        [...active, ...news].filter((seen) => chosen.has(seen)).length,
+        [...active, ...news].filter((received) => chosen.has(received)).length,
     };
   }
 }

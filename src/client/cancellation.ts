@@ -4,6 +4,7 @@
  * @module
  */
 import { harmless } from "../harmless.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import {
   excerpt,
@@ -12,18 +13,17 @@ import {
 } from "../messages/rejected.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Incoming, Outgoing } from "../mqtt/mod.ts";
 import { GroupView } from "./group_view.ts";
 import { ending } from "./progress.ts";
 
-/** How long a worker may take before we say what we wait for. */
-const PATIENCE_MS = 5000;
+/** How long the tasks may take to end before it is said which do not, in ms. */
+const NOTICE_MS = 5000;
 
-/** How long we wait at the most: longer than most runs take to end. */
-const MOST_MS = 60_000;
+/** How long the tasks may take to end at all, in ms: most runs take less. */
+const MAX_WAIT_MS = 60_000;
 
 /** What became of a cancel. */
-export interface CancelEnd {
+export interface CancelOutcome {
   /** For a person. */
   text: string;
   /** Whether the task is cancelled. */
@@ -40,11 +40,11 @@ export class Cancellation {
   readonly topics: readonly string[];
   readonly #topics: Topics;
   readonly #payloads: ReadonlyMap<string, string>;
-  readonly #onEnd: (taskId: string, end: CancelEnd) => void;
+  readonly #onEnd: (taskId: string, end: CancelOutcome) => void;
   readonly #onWaiting: (taskId: string, text: string) => void;
   readonly #view: GroupView;
-  readonly #left: Set<string>;
-  readonly #over = Promise.withResolvers<void>();
+  readonly #pending: Set<string>;
+  readonly #allEnded = Promise.withResolvers<void>();
   #isUnderWay = false;
   #allCancelled = true;
 
@@ -57,7 +57,7 @@ export class Cancellation {
     payloads: ReadonlyMap<string, string>,
     options: {
       topics: Topics;
-      onEnd(taskId: string, end: CancelEnd): void;
+      onEnd(taskId: string, end: CancelOutcome): void;
       onWaiting(taskId: string, text: string): void;
     },
   ) {
@@ -67,7 +67,7 @@ export class Cancellation {
     this.#onEnd = options.onEnd;
     this.#onWaiting = options.onWaiting;
     this.#view = new GroupView(topics);
-    this.#left = new Set(payloads.keys());
+    this.#pending = new Set(payloads.keys());
     this.topics = [
       ...[...payloads.keys()].map((id) => topics.status(id)),
       topics.rejected,
@@ -97,7 +97,7 @@ export class Cancellation {
   async run(
     channel: { publish(message: Outgoing): Promise<void> },
   ): Promise<boolean> {
-    for (const id of this.#left) {
+    for (const id of this.#pending) {
       const status = this.#view.tasks.get(id);
       if (!status || status.completed_at === null) continue;
       this.#end(id, {
@@ -107,7 +107,7 @@ export class Cancellation {
       });
     }
     this.#isUnderWay = true;
-    await Promise.all([...this.#left].map((id) =>
+    await Promise.all([...this.#pending].map((id) =>
       channel.publish({
         topic: this.#topics.cancel(id),
         payload: this.#payloads.get(id)!,
@@ -115,18 +115,18 @@ export class Cancellation {
       })
     ));
     const timers = [
-      setTimeout(() => this.#sayWhatIsAwaited(), PATIENCE_MS),
-      setTimeout(() => this.#giveUp(), MOST_MS),
+      setTimeout(() => this.#reportPending(), NOTICE_MS),
+      setTimeout(() => this.#giveUp(), MAX_WAIT_MS),
     ];
     this.#endUnreachable();
-    await this.#over.promise;
+    await this.#allEnded.promise;
     timers.forEach(clearTimeout);
     return this.#allCancelled;
   }
 
   #onFinal(status: TaskStatus): void {
     this.#end(status.task_id, {
-      text: harmless(ending(status) + why(status)),
+      text: harmless(ending(status) + reasonOf(status)),
       isCancelled: status.state === "cancelled",
       message: status,
     });
@@ -152,14 +152,14 @@ export class Cancellation {
     });
   }
 
-  /** Tasks of which nobody can answer for now. */
+  /** Ends the wait for tasks that nobody can answer for at the moment. */
   #endUnreachable(): void {
-    for (const id of this.#left) {
+    for (const id of this.#pending) {
       const status = this.#view.tasks.get(id);
       if (!status) {
         this.#end(id, {
           text:
-            `no worker of ${this.#topics.group} has told of it; if it comes within a minute, it is cancelled`,
+            `no worker of ${this.#topics.group} has published a status of it; if its request arrives within a minute, it is cancelled`,
           isCancelled: false,
           message: null,
         });
@@ -177,8 +177,8 @@ export class Cancellation {
     }
   }
 
-  #sayWhatIsAwaited(): void {
-    for (const id of this.#left) {
+  #reportPending(): void {
+    for (const id of this.#pending) {
       const { state, worker_id } = this.#view.tasks.get(id)!;
       this.#onWaiting(
         id,
@@ -188,12 +188,12 @@ export class Cancellation {
   }
 
   #giveUp(): void {
-    for (const id of this.#left) {
+    for (const id of this.#pending) {
       const { state, worker_id } = this.#view.tasks.get(id)!;
       this.#end(id, {
         text: harmless(
           `still ${state} on ${worker_id} after ${
-            MOST_MS / 1000
+            MAX_WAIT_MS / 1000
           } s; look at that worker's log`,
         ),
         isCancelled: false,
@@ -202,16 +202,16 @@ export class Cancellation {
     }
   }
 
-  #end(taskId: string, end: CancelEnd): void {
-    if (!this.#left.delete(taskId)) return;
+  #end(taskId: string, end: CancelOutcome): void {
+    if (!this.#pending.delete(taskId)) return;
     this.#allCancelled &&= end.isCancelled;
     this.#onEnd(taskId, end);
-    if (this.#left.size === 0) this.#over.resolve();
+    if (this.#pending.size === 0) this.#allEnded.resolve();
   }
 }
 
 /** Why it was cancelled; that it was is said already. */
-function why({ error_message }: TaskStatus): string {
+function reasonOf({ error_message }: TaskStatus): string {
   const reason = error_message?.replace(/^cancelled(: |, )?/, "") ?? "";
   return reason === "" ? "" : ` (${reason})`;
 }

@@ -8,17 +8,15 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import {
   type Broker,
   BrokerUnsuitableError,
-  type Incoming,
   MqttConnection,
-  type Outgoing,
 } from "../mqtt/mod.ts";
 
-/** There is no connection to be had; the message says why. */
+/** The broker cannot be reached, or refuses; the message says why. */
 export class NoConnectionError extends Error {
-  /** The kind of error. */
   override name = "NoConnectionError";
 }
 
@@ -30,8 +28,8 @@ export interface ClientEvents {
   onMessage(message: Incoming): void;
   /** The connection is lost, and tried again. */
   onLost?(reason: string): void;
-  /** It is there again, and everything retained has come again. */
-  onBack?(): void;
+  /** It is back, and everything retained has been received again. */
+  onReconnected?(): void;
 }
 
 /** A client's connection. */
@@ -45,12 +43,12 @@ export class ClientConnection implements AsyncDisposable {
   /**
    * Connects, once; later losses are tried again for ever.
    *
-   * @returns when everything retained on the topics has come
+   * @returns when everything retained on the topics was received
    * @throws {NoConnectionError} the broker cannot be reached, or refuses
    */
   static async open(
     broker: Broker,
-    { topics, onMessage, onLost, onBack }: ClientEvents,
+    { topics, onMessage, onLost, onReconnected }: ClientEvents,
   ): Promise<ClientConnection> {
     const failed = Promise.withResolvers<never>();
     let opened = false;
@@ -61,12 +59,12 @@ export class ClientConnection implements AsyncDisposable {
       onConnect: async () => {
         await Promise.all(topics.flatMap((topic) => [
           connection.subscribe(topic, { qos: 0 }),
-          // Answered after what is retained has come.
+          // Answered after all retained messages were sent.
           connection.subscribe(topic, { qos: 1, retained: false }),
         ]));
       },
       onReady: () => {
-        if (opened) onBack?.();
+        if (opened) onReconnected?.();
       },
       onLost: (reason) => {
         if (opened) onLost?.(reason);
@@ -77,7 +75,7 @@ export class ClientConnection implements AsyncDisposable {
     try {
       await Promise.race([connection.connect(), failed.promise]);
     } catch (error) {
-      await connection.end();
+      await connection[Symbol.asyncDispose]();
       throw new NoConnectionError(
         error instanceof BrokerUnsuitableError
           ? error.message
@@ -102,6 +100,6 @@ export class ClientConnection implements AsyncDisposable {
 
   /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.end();
+    await this.#connection[Symbol.asyncDispose]();
   }
 }

@@ -8,7 +8,6 @@ import { exactNumber, parseExactly } from "../messages/exact_json.ts";
 
 /** What was given cannot be understood; the message says what to do. */
 export class ExtraVarsError extends Error {
-  /** The kind of error. */
   override name = "ExtraVarsError";
 }
 
@@ -94,7 +93,9 @@ function fromYaml(text: string, what: string): unknown {
     Scalar(_, node) {
       if (typeof node.value !== "number") return;
       if (!Number.isFinite(node.value)) {
-        throw new ExtraVarsError(`${what} has a number that JSON cannot say`);
+        throw new ExtraVarsError(
+          `${what} has a number that JSON cannot express`,
+        );
       }
       if (node.source !== undefined && JSON_NUMBER.test(node.source)) {
         node.value = exactNumber(node.source);
@@ -103,7 +104,7 @@ function fromYaml(text: string, what: string): unknown {
     Pair(_, { key }) {
       if (isScalar(key) && typeof key.value === "string") return;
       throw new ExtraVarsError(
-        `${what} has a key that is not a text; put it in quotes`,
+        `${what} has a key that is not a string; put it in quotes`,
       );
     },
   });
@@ -127,7 +128,7 @@ function fromPairs(text: string): Record<string, string> {
   return all;
 }
 
-/** What stands between spaces that are not in quotes. */
+/** The words of a text, split at spaces that are not in quotes. */
 function words(text: string): string[] {
   const found = text.match(/(?:"[^"]*"|'[^']*'|\S)+/g);
   if (!found) {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Incoming } from "../messages/packets.ts";
 import {
   type Load,
   loadSchema,
@@ -16,7 +17,6 @@ import {
 } from "../messages/presence.ts";
 import { type TaskStatus, taskStatusSchema } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Incoming } from "../mqtt/mod.ts";
 
 /** What a message has changed. */
 export type Change =

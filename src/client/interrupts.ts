@@ -8,7 +8,7 @@
  * What comes within this time is the same Ctrl-C: "deno task" and the like pass
  * on what the terminal has already sent to everybody.
  */
-const SAME_MS = 100;
+const REPEAT_MS = 100;
 
 /** Listens for it. */
 export class Interrupts implements Disposable {
@@ -16,7 +16,7 @@ export class Interrupts implements Disposable {
   #last = -Infinity;
   readonly #listener = () => {
     const now = performance.now();
-    if (now - this.#last < SAME_MS) return;
+    if (now - this.#last < REPEAT_MS) return;
     this.#last = now;
     this.#next.resolve();
     this.#next = Promise.withResolvers();

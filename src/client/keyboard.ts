@@ -7,7 +7,7 @@
 /** A terminal's keys, read one by one; Ctrl-C goes on being a signal. */
 export class Keyboard implements Disposable {
   /** Whether there is somebody to ask. */
-  static get isThere(): boolean {
+  static get isAvailable(): boolean {
     return Deno.stdin.isTerminal();
   }
 

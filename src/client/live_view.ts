@@ -13,7 +13,7 @@ import {
   counts,
   elapsed,
   failure,
-  type Seen,
+  type ReceivedStatus,
   share,
   situation,
 } from "./progress.ts";
@@ -22,21 +22,21 @@ import { wrap } from "./text_width.ts";
 import type { Terminal } from "./terminal.ts";
 import type { TaskView } from "./views.ts";
 
-/** Between two drawings when nothing happens: the time goes on. */
+/** The time between two drawings when no message comes: durations go on. */
 const TICK_MS = 200;
 
 /** The longest bar, and the shortest. */
-const BAR_COLUMNS = { most: 30, least: 8 };
+const BAR_COLUMNS = { max: 30, min: 8 };
 
 /** Shows one task in a terminal. */
 export class LiveView implements TaskView {
   readonly #screen: Screen;
   readonly #paint: ReturnType<typeof painter>;
   readonly #timer: ReturnType<typeof setInterval>;
-  #seen: Seen | null = null;
+  #received: ReceivedStatus | null = null;
   #note: string | null = "waiting for a worker";
   #question: string | null = null;
-  #now: string | null = null;
+  #playTask: string | null = null;
 
   /** Begins to draw. */
   constructor(terminal: Terminal) {
@@ -48,9 +48,9 @@ export class LiveView implements TaskView {
 
   /** Draws it. */
   status(status: TaskStatus): void {
-    if (!this.#seen) this.#note = null;
-    this.#seen = { status, at: performance.now() };
-    if (status.current_task === null) this.#now = null;
+    if (!this.#received) this.#note = null;
+    this.#received = { status, at: performance.now() };
+    if (status.current_task === null) this.#playTask = null;
     this.#draw();
   }
 
@@ -63,7 +63,7 @@ export class LiveView implements TaskView {
       }
     }
     if (event.event === "task_start" && event.task !== null) {
-      this.#now = [event.play, event.task].filter(Boolean).join(": ");
+      this.#playTask = [event.play, event.task].filter(Boolean).join(": ");
     }
     this.#draw();
   }
@@ -89,7 +89,7 @@ export class LiveView implements TaskView {
 
   #draw(): void {
     const lines: Line[] = [];
-    if (this.#seen) lines.push(...this.#task(this.#seen));
+    if (this.#received) lines.push(...this.#task(this.#received));
     for (const text of [this.#note, this.#question]) {
       if (text === null) continue;
       lines.push([{
@@ -100,15 +100,15 @@ export class LiveView implements TaskView {
     this.#screen.draw(lines);
   }
 
-  #task(seen: Seen): Line[] {
-    const { status } = seen;
+  #task(received: ReceivedStatus): Line[] {
+    const { status } = received;
     if (status.state === "queued") {
       return [[{ text: harmless(`queued on ${status.worker_id}`) }]];
     }
-    const head = `${status.state}  ${share(status)}  ${elapsed(seen)}`;
+    const head = `${status.state}  ${share(status)}  ${elapsed(received)}`;
     const { columns } = this.#screen.size;
-    const room = Math.min(BAR_COLUMNS.most, columns - head.length - 2);
-    const { filled, rest } = bar(status, room < BAR_COLUMNS.least ? 0 : room);
+    const room = Math.min(BAR_COLUMNS.max, columns - head.length - 2);
+    const { filled, rest } = bar(status, room < BAR_COLUMNS.min ? 0 : room);
     return [
       [
         { text: filled, paint: (text) => this.#paint(text, "green") },
@@ -121,7 +121,9 @@ export class LiveView implements TaskView {
       ],
       [{ text: counts(status) }],
       [{
-        text: this.#now === null ? situation(status) : harmless(this.#now),
+        text: this.#playTask === null
+          ? situation(status)
+          : harmless(this.#playTask),
         paint: (text) => this.#paint(text, "dim"),
       }],
     ];

@@ -7,7 +7,7 @@ import { outputSchema, type TaskOutput } from "../messages/output.ts";
 import { readAs } from "../messages/presence.ts";
 
 /** How long the last pieces may be behind the final status. */
-const STRAGGLERS_MS = 500;
+const LATE_PIECES_MS = 500;
 
 const looseOutput = outputSchema.loose();
 
@@ -15,14 +15,14 @@ const looseOutput = outputSchema.loose();
 export class OutputReader {
   readonly #onPiece: (piece: TaskOutput) => void;
   readonly #onGap: (text: string) => void;
-  readonly #over = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
   #next = 1;
   #count = 0;
-  #isWhole = true;
+  #isComplete = true;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #isEnding = false;
+  #hasTaskEnded = false;
 
-  /** Nothing has come at first. */
+  /** Expects the first piece. */
   constructor(options: {
     onPiece(piece: TaskOutput): void;
     onGap(text: string): void;
@@ -31,19 +31,19 @@ export class OutputReader {
     this.#onGap = options.onGap;
   }
 
-  /** How many pieces have come. */
+  /** The number of pieces received. */
   get count(): number {
     return this.#count;
   }
 
   /** Whether none was missing. */
-  get isWhole(): boolean {
-    return this.#isWhole;
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
-  /** Settles when everything has come. */
-  get over(): Promise<void> {
-    return this.#over.promise;
+  /** Settles when all pieces were received, or none follows any more. */
+  get done(): Promise<void> {
+    return this.#done.promise;
   }
 
   /** Takes a piece. */
@@ -52,7 +52,7 @@ export class OutputReader {
     // Delivered again, since the broker has not seen our acknowledgement.
     if (!piece || piece.seq < this.#next) return;
     if (piece.seq > this.#next) {
-      this.#isWhole = false;
+      this.#isComplete = false;
       this.#onGap(
         this.#count === 0
           ? `this begins in the middle: ${
@@ -62,7 +62,7 @@ export class OutputReader {
       );
     }
     if (piece.left_out > 0) {
-      this.#isWhole = false;
+      this.#isComplete = false;
       this.#onGap(
         `${piece.left_out} bytes are missing here: the broker was too slow for them`,
       );
@@ -70,13 +70,13 @@ export class OutputReader {
     this.#next = piece.seq + 1;
     this.#count++;
     this.#onPiece(piece);
-    if (this.#isEnding) this.ending();
+    if (this.#hasTaskEnded) this.taskEnded();
   }
 
-  /** The task has ended: what does not come soon does not come. */
-  ending(): void {
-    this.#isEnding = true;
+  /** The task has ended: waits a moment for pieces that are late. */
+  taskEnded(): void {
+    this.#hasTaskEnded = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#over.resolve(), STRAGGLERS_MS);
+    this.#timer = setTimeout(() => this.#done.resolve(), LATE_PIECES_MS);
   }
 }

@@ -20,7 +20,7 @@ export class PlainView implements TaskView {
     this.#err = err;
   }
 
-  /** A line, if more than the time has changed; the end is told elsewhere. */
+  /** A line, if more than the time has changed; the caller reports the end. */
   status(status: TaskStatus): void {
     if (status.completed_at !== null) return;
     const what = [counts(status), situation(status)].filter(Boolean).join(

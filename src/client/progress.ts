@@ -9,8 +9,7 @@ import type { TaskStatus } from "../messages/task_status.ts";
 import { duration } from "./durations.ts";
 
 /** A status, and when it came. */
-export interface Seen {
-  /** The status. */
+export interface ReceivedStatus {
   status: TaskStatus;
   /** When it came, in milliseconds of `performance.now()`. */
   at: number;
@@ -46,7 +45,10 @@ export function bar(
  * How long a task has been running, or ran. What the worker says is continued
  * by our own clock, since those of two hosts differ.
  */
-export function elapsed({ status, at }: Seen, now = performance.now()): string {
+export function elapsed(
+  { status, at }: ReceivedStatus,
+  now = performance.now(),
+): string {
   if (status.duration_seconds === null) return "-";
   const since = status.state === "running" ? (now - at) / 1000 : 0;
   return duration(status.duration_seconds + since);

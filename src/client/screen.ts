@@ -1,6 +1,6 @@
 /**
- * The lower part of a terminal that is drawn again and again; what is said
- * meanwhile stands above it and stays.
+ * The lower part of a terminal that is drawn again and again; what is printed
+ * meanwhile is above it and stays.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const ESC = "\u001b[";
 /** The part of the terminal that is drawn again. */
 export class Screen implements Disposable {
   readonly #terminal: Terminal;
-  /** The widths of the lines that stand there. */
+  /** The widths of the lines that were drawn last. */
   #drawn: number[] = [];
   #lines: readonly Line[] = [];
   readonly #onResize = () => this.draw(this.#lines);
@@ -56,7 +56,7 @@ export class Screen implements Disposable {
   /** Goes to the beginning of the part, and writes it anew. */
   #frame(above: string): string {
     const { columns, rows } = this.size;
-    // A terminal that has become narrower has broken what stood there.
+    // A terminal that has become narrower has wrapped the lines that were there.
     const up = this.#drawn.reduce(
       (sum, width) => sum + Math.max(1, Math.ceil(width / (columns + 1))),
       0,

@@ -2,12 +2,13 @@
  * A request on its way: from publishing it to the task's end.
  *
  * It is **published** first; then **taken**, when a worker publishes a status
- * of it; and **over**, when that status is a final one, when a worker rejects
- * the request, or when nobody is there to take it.
+ * of it; and has its **result** when that status is a final one, when a worker
+ * rejects the request, or when nobody is there to take it.
  *
  * @module
  */
 import { eventSchema, type TaskEvent } from "../messages/event.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import {
   excerpt,
@@ -16,17 +17,16 @@ import {
 } from "../messages/rejected.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Incoming, Outgoing } from "../mqtt/mod.ts";
 import { GroupView } from "./group_view.ts";
 
-/** How long a worker may take to answer before we look who is there. */
-const PATIENCE_MS = 5000;
+/** How long a worker may take to answer before its group is looked at, in ms. */
+const ANSWER_MS = 5000;
 
-/** How it is over. */
-export type Over =
+/** What became of a request. */
+export type SubmissionResult =
   | { kind: "ended"; status: TaskStatus }
   | { kind: "rejected"; rejected: Rejected }
-  | { kind: "unheard"; why: string };
+  | { kind: "not_taken"; reason: string };
 
 /** What happens to a request. */
 export interface SubmissionEvents {
@@ -34,8 +34,8 @@ export interface SubmissionEvents {
   onStatus(status: TaskStatus): void;
   /** An event of the run. */
   onEvent(event: TaskEvent): void;
-  /** Why nothing happens yet. */
-  onWaiting(why: string): void;
+  /** What the request waits for. */
+  onWaiting(reason: string): void;
 }
 
 const looseEvent = eventSchema.loose();
@@ -52,12 +52,12 @@ export class Submission {
   readonly #view: GroupView;
   readonly #excerpt: string;
   readonly #taken = Promise.withResolvers<void>();
-  readonly #over = Promise.withResolvers<Over>();
+  readonly #result = Promise.withResolvers<SubmissionResult>();
   #isPublished = false;
   /** When the task was created that had this id before. */
-  #before: string | null = null;
+  #previousCreatedAt: string | null = null;
   #isTaken = false;
-  #silences = 0;
+  #unansweredChecks = 0;
 
   /** It is not published yet. */
   constructor(
@@ -85,9 +85,9 @@ export class Submission {
     return this.#taken.promise;
   }
 
-  /** Settles when it is over. */
-  get over(): Promise<Over> {
-    return this.#over.promise;
+  /** Settles with what became of it. */
+  get result(): Promise<SubmissionResult> {
+    return this.#result.promise;
   }
 
   /** Takes note of a message. */
@@ -117,27 +117,27 @@ export class Submission {
       payload: this.#payload,
       qos: 2,
       onNobody: () =>
-        this.#unheard(
-          `the broker says that nobody is subscribed to ${this.#topics.tasks}: the request is lost. ${COMPARE}`,
+        this.#giveUp(
+          `the broker says that nobody is subscribed to ${this.#topics.tasks}: the request is lost. ${COMPARE_ADVICE}`,
         ),
     });
     if (this.#isTaken) return;
-    const timer = setInterval(() => this.#lookAround(), PATIENCE_MS);
-    const enough = () => clearInterval(timer);
-    this.#taken.promise.then(enough);
-    this.#over.promise.then(enough);
+    const timer = setInterval(() => this.#checkWorkers(), ANSWER_MS);
+    const stopChecking = () => clearInterval(timer);
+    this.#taken.promise.then(stopChecking);
+    this.#result.promise.then(stopChecking);
   }
 
   #onStatus(status: TaskStatus): void {
-    if (!this.#isPublished) this.#before = status.created_at;
+    if (!this.#isPublished) this.#previousCreatedAt = status.created_at;
     // One with the same id that was there before; if it is still there, the
     // request is going to be rejected.
-    if (status.created_at === this.#before) return;
+    if (status.created_at === this.#previousCreatedAt) return;
     this.#isTaken = true;
     this.#events.onStatus(status);
     this.#taken.resolve();
     if (status.completed_at !== null) {
-      this.#over.resolve({ kind: "ended", status });
+      this.#result.resolve({ kind: "ended", status });
     }
   }
 
@@ -149,21 +149,23 @@ export class Submission {
     // cancel of the task is not the request.
     const isOurs = rejected.payload_excerpt === this.#excerpt &&
       [this.#taskId, null].includes(rejected.task_id);
-    if (isOurs) this.#over.resolve({ kind: "rejected", rejected });
+    if (isOurs) this.#result.resolve({ kind: "rejected", rejected });
   }
 
-  /** Nobody has answered so far: who could? */
-  #lookAround(): void {
+  /** Nobody has answered so far: says which workers could. */
+  #checkWorkers(): void {
     const workers = this.#view.workers();
     const online = this.#view.online().map(({ worker_id }) => worker_id);
     const { group } = this.#topics;
     if (workers.length === 0) {
-      this.#unheard(`no worker has ever been seen in ${group}. ${COMPARE}`);
+      this.#giveUp(
+        `no worker has ever been seen in ${group}. ${COMPARE_ADVICE}`,
+      );
     } else if (online.length === 0) {
       const states = workers.map(({ worker_id, state }) =>
         `${worker_id} is ${state}`
       );
-      this.#unheard(
+      this.#giveUp(
         `no worker of ${group} is online: ${states.join(", ")}. ` +
           `The broker may keep the request for one that comes back; "ansible-worker cancel ${this.#taskId}" prevents that.`,
       );
@@ -175,11 +177,11 @@ export class Submission {
           } is busy, and its queue is full; the task waits with the broker`
           : `all ${online.length} workers are busy, and their queues are full; the task waits with the broker`,
       );
-    } else if (this.#silences++ === 0) {
+    } else if (this.#unansweredChecks++ === 0) {
       this.#events.onWaiting(`no answer yet from ${online.join(", ")}`);
     } else {
-      this.#unheard(
-        `${online.join(", ")}: online, but no answer has come. ` +
+      this.#giveUp(
+        `${online.join(", ")}: online, but no answer was received. ` +
           `Look at the worker's log, and whether the broker lets this user write ${this.#topics.tasks} and read ${
             this.#topics.status(this.#taskId)
           }.`,
@@ -187,12 +189,12 @@ export class Submission {
     }
   }
 
-  #unheard(why: string): void {
+  #giveUp(reason: string): void {
     // One that has left again may have taken it.
     if (this.#isTaken) return;
-    this.#over.resolve({ kind: "unheard", why });
+    this.#result.resolve({ kind: "not_taken", reason });
   }
 }
 
-const COMPARE =
+const COMPARE_ADVICE =
   "Is a worker running? Compare its mqtt.host, group_name and topic_prefix with what this client uses.";

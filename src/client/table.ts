@@ -12,17 +12,17 @@ import { fill, fit, widthOf } from "./text_width.ts";
 export interface Column<T> {
   /** Its head. */
   title: string;
-  /** What stands in a row; it need not be harmless. */
+  /** Its text in a row; it need not be harmless. */
   text(row: T): string;
   /** In which colour. */
   colour?(row: T): Colour | null;
-  /** How narrow it may become; left out, it does not shrink. */
-  least?: number;
+  /** The smallest width that it may shrink to; left out, it does not shrink. */
+  minWidth?: number;
   /** The highest goes first where there is no room; left out, it stays. */
   drop?: number;
 }
 
-/** What stands between two columns. */
+/** The space between two columns. */
 const GAP = "  ";
 
 /** The rows as lines, the heads first. */
@@ -35,7 +35,7 @@ export function table<T>(
     column,
     texts: rows.map((row) => harmless(column.text(row))),
   }));
-  const shown = arranged(
+  const shown = layOut(
     cells.map(({ column, texts }) => ({
       column,
       texts,
@@ -83,25 +83,25 @@ interface Sized<T> {
 }
 
 /** The columns that there is room for, with their widths. */
-function arranged<T>(
+function layOut<T>(
   all: readonly Sized<T>[],
   width: number,
 ): (Sized<T> & { width: number })[] {
   const room = width - GAP.length * (all.length - 1);
-  const least = ({ column, natural }: Sized<T>) =>
-    Math.min(natural, column.least ?? natural);
+  const minWidthOf = ({ column, natural }: Sized<T>) =>
+    Math.min(natural, column.minWidth ?? natural);
   const sum = (widths: number[]) => widths.reduce((a, b) => a + b, 0);
-  if (sum(all.map(least)) > room) {
+  if (sum(all.map(minWidthOf)) > room) {
     const [first] = all.filter(({ column }) => column.drop !== undefined)
       .sort((a, b) => b.column.drop! - a.column.drop!);
-    if (first) return arranged(all.filter((one) => one !== first), width);
+    if (first) return layOut(all.filter((one) => one !== first), width);
   }
   const widths = all.map(({ natural }) => natural);
   for (let over = sum(widths) - room; over > 0; over--) {
     // The widest of those that may shrink gives a column.
     let widest = -1;
     widths.forEach((w, i) => {
-      if (w > least(all[i]!) && w > (widths[widest] ?? 0)) widest = i;
+      if (w > minWidthOf(all[i]!) && w > (widths[widest] ?? 0)) widest = i;
     });
     if (widest < 0) break;
     widths[widest]!--;

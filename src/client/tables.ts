@@ -5,7 +5,7 @@
  */
 import type { Load, Presence } from "../messages/presence.ts";
 import { colourOf } from "./colours.ts";
-import { elapsed, type Seen, share, situation } from "./progress.ts";
+import { elapsed, type ReceivedStatus, share, situation } from "./progress.ts";
 import type { Column } from "./table.ts";
 
 /** A time as people write it; UTC, as in the messages. */
@@ -14,26 +14,26 @@ function time(text: string): string {
 }
 
 /** Tasks. */
-export const TASK_COLUMNS: readonly Column<Seen>[] = [
+export const TASK_COLUMNS: readonly Column<ReceivedStatus>[] = [
   // As long as the ids that we make: cut, it could not be cancelled.
-  { title: "TASK", text: ({ status }) => status.task_id, least: 22 },
+  { title: "TASK", text: ({ status }) => status.task_id, minWidth: 22 },
   {
     title: "STATE",
     text: ({ status }) => status.state,
     colour: ({ status }) => colourOf(status.state),
   },
   { title: "DONE", text: ({ status }) => share(status), drop: 1 },
-  { title: "TIME", text: (seen) => elapsed(seen), drop: 2 },
+  { title: "TIME", text: (received) => elapsed(received), drop: 2 },
   {
     title: "WORKER",
     text: ({ status }) => status.worker_id,
-    least: 8,
+    minWidth: 8,
     drop: 4,
   },
   {
     title: "PLAYBOOK",
     text: ({ status }) => status.playbook,
-    least: 8,
+    minWidth: 8,
     drop: 5,
   },
   {
@@ -44,19 +44,19 @@ export const TASK_COLUMNS: readonly Column<Seen>[] = [
   {
     title: "NOW",
     text: ({ status }) => situation(status),
-    least: 20,
+    minWidth: 20,
     drop: 3,
   },
 ];
 
 /** Tasks that are watched. */
-export const WATCH_COLUMNS: readonly Column<Seen>[] = TASK_COLUMNS.filter((
-  { title },
-) => title !== "CREATED");
+export const WATCH_COLUMNS: readonly Column<ReceivedStatus>[] = TASK_COLUMNS
+  .filter((
+    { title },
+  ) => title !== "CREATED");
 
-/** A worker, by what it says of itself. */
+/** A worker, by its presence and its load. */
 export interface WorkerRow {
-  /** Its presence. */
   presence: Presence;
   /** Its load, if it has told it. */
   load: Load | undefined;
@@ -64,7 +64,7 @@ export interface WorkerRow {
 
 /** Workers. */
 export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
-  { title: "WORKER", text: ({ presence }) => presence.worker_id, least: 8 },
+  { title: "WORKER", text: ({ presence }) => presence.worker_id, minWidth: 8 },
   {
     title: "STATE",
     text: ({ presence }) => presence.state,
@@ -84,7 +84,12 @@ export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
       presence.state === "online" && load ? String(load.queued) : "-",
     drop: 2,
   },
-  { title: "HOST", text: ({ presence }) => presence.host, least: 8, drop: 6 },
+  {
+    title: "HOST",
+    text: ({ presence }) => presence.host,
+    minWidth: 8,
+    drop: 6,
+  },
   { title: "VERSION", text: ({ presence }) => presence.version, drop: 5 },
   {
     title: "ANSIBLE",
@@ -99,7 +104,7 @@ export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
 ];
 
 /** How a group is, on one line. */
-export function summary(
+export function groupSummary(
   group: string,
   { workers, states }: { workers: number; states: readonly string[] },
 ): string {

@@ -18,7 +18,7 @@ export interface Terminal {
 }
 
 /** What a terminal is taken for that does not know its size. */
-const USUAL = { columns: 80, rows: 24 };
+const FALLBACK_SIZE = { columns: 80, rows: 24 };
 
 /**
  * Standard output.
@@ -36,9 +36,9 @@ export function standardOutput(write: (text: string) => void): Terminal {
       if (!isTerminal) return { columns: Infinity, rows: Infinity };
       try {
         const { columns, rows } = Deno.consoleSize();
-        return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
+        return columns > 0 && rows > 0 ? { columns, rows } : FALLBACK_SIZE;
       } catch {
-        return USUAL;
+        return FALLBACK_SIZE;
       }
     },
     write,

@@ -8,9 +8,9 @@ import type { TaskStatus } from "../messages/task_status.ts";
 
 /** Shows one task. */
 export interface TaskView extends Disposable {
-  /** A status has come. */
+  /** Shows a new status. */
   status(status: TaskStatus): void;
-  /** An event has come. */
+  /** Shows an event of the run. */
   event(event: TaskEvent): void;
   /** Something that holds for now; null: it does no longer. */
   note(text: string | null): void;

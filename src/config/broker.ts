@@ -3,9 +3,30 @@
  *
  * @module
  */
-import type { Broker } from "../mqtt/mod.ts";
 import { ConfigError } from "./problems.ts";
 import type { Config } from "./schema.ts";
+
+/** The broker, with its files already read. Times are in seconds. */
+export interface Broker {
+  /** Its name or address. */
+  host: string;
+  /** Its TCP port. */
+  port: number;
+  /** The user name, with a password. */
+  username?: string;
+  /** The password, with a user name. */
+  password?: string;
+  /** The longest silence before the connection is checked (3.1.2.10). */
+  keepalive: number;
+  /** Set: TLS. PEM texts; without `ca` Deno's own store decides. */
+  tls?: { ca?: string; cert?: string; key?: string };
+  /** Set: MQTT over WebSocket, at this path. */
+  websocketPath?: string;
+  /** The first wait before a new attempt. */
+  reconnectMin: number;
+  /** The longest wait before a new attempt. */
+  reconnectMax: number;
+}
 
 /**
  * The broker.

@@ -7,15 +7,14 @@
  */
 import { dirname, resolve } from "node:path/posix";
 import { z } from "zod";
-import type { Broker } from "../mqtt/mod.ts";
-import { brokerOf } from "./broker.ts";
+import { type Broker, brokerOf } from "./broker.ts";
 import { environmentOf, type Variables } from "./expand.ts";
 import { namedPaths, problemOfPath } from "./files.ts";
 import { completeMqtt, readConfig } from "./load.ts";
 import { hostAndPort, missing } from "./permissions.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { contradictions, sections } from "./schema.ts";
-import { Source } from "./source.ts";
+import { ConfigSource } from "./source.ts";
 
 /** What the command line says; flags count for more than the configuration. */
 export interface ClientFlags {
@@ -41,7 +40,6 @@ export interface ClientFlags {
 
 /** Where a client's group is. */
 export interface ClientPlace {
-  /** The broker. */
   broker: Broker;
   /** The name of the group. */
   group: string;
@@ -86,7 +84,7 @@ export async function loadClient(
 ): Promise<ClientPlace> {
   const isFlagsOnly = flags.host !== undefined && flags.config === undefined;
   const file = flags.config ?? "config.yaml";
-  const source = new Source(
+  const source = new ConfigSource(
     isFlagsOnly
       ? `worker: { group_name: ${DEFAULT_GROUP} }`
       : await readConfig(file, {
@@ -95,7 +93,7 @@ export async function loadClient(
       }),
   );
   const problems = new Problems(file, source);
-  if (source.isBroken) throw new ConfigError(problems.told().join("\n"));
+  if (source.isBroken) throw new ConfigError(problems.lines().join("\n"));
   source.keepOnly({ mqtt: "all", worker: ["group_name", "topic_prefix"] });
   source.expand(variables);
   const given = fromFlags(flags, variables);
@@ -130,8 +128,8 @@ export async function loadClient(
     });
     if (problem !== null) add(at, problem);
   }
-  const told = [...wrong, ...problems.told()];
-  if (told.length > 0) throw new ConfigError(told.join("\n"));
+  const lines = [...wrong, ...problems.lines()];
+  if (lines.length > 0) throw new ConfigError(lines.join("\n"));
   if (!success) throw new Error("a problem without a message");
   const mqtt = completeMqtt(data.mqtt, directory);
   await mayConnect(hostAndPort(mqtt));

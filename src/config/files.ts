@@ -8,7 +8,7 @@ import { KeyError, readPublicKey } from "../messages/signed.ts";
 
 /** A path that a configuration names, and what has to be there. */
 export interface NamedPath {
-  /** Where it stands in the configuration. */
+  /** Its place in the configuration. */
   at: (string | number)[];
   /** As it was written. */
   path: string;

@@ -21,7 +21,7 @@ const QUOTED: Record<string, { pattern: string; name: string }> = {
 /** Keywords by which a text with a variable in it could be refused. */
 const LIMITS = ["pattern", "enum", "maxLength"];
 
-/** What is said of a value, whatever form it has. */
+/** Keywords that describe a value, whatever form it has. */
 const ANNOTATIONS = ["title", "description", "default"];
 
 /** The JSON Schema of a configuration, draft 2020-12. */

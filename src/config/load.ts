@@ -1,6 +1,6 @@
 /**
  * From a file to a configuration: YAML, then `${…}`, then the schema, then the
- * files that it names. All problems are told at once, each with its place.
+ * files that it names. All problems are reported at once, each with its place.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import {
   sections,
 } from "./schema.ts";
 import { type SecretFile, secretFiles } from "./secret_files.ts";
-import { Source } from "./source.ts";
+import { ConfigSource } from "./source.ts";
 
 /** The largest file that is read as a configuration, in bytes. */
-const MOST_BYTES = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 /** A configuration, and what it takes to read it. */
 export interface Loaded {
@@ -36,7 +36,7 @@ export interface Loaded {
   variables: string[];
   /** The files that have to be there, beside itself. */
   files: string[];
-  /** Files with secrets in them; itself, if a password stands in it. */
+  /** Files with secrets in them; itself, if a password is written in it. */
   secretFiles: SecretFile[];
 }
 
@@ -108,10 +108,10 @@ async function inspectText(
 ): Promise<Inspected> {
   const names = new Set<string>();
   const files: string[] = [];
-  const source = new Source(text);
+  const source = new ConfigSource(text);
   const problems = new Problems(path, source);
   // What cannot be parsed has values in wrong places: more would mislead.
-  if (source.isBroken) return { loaded: null, problems: problems.told() };
+  if (source.isBroken) return { loaded: null, problems: problems.lines() };
   source.expand((name) => {
     names.add(name);
     return variables(name);
@@ -148,13 +148,13 @@ async function inspectText(
     }
   }
   const usable = success && workerId !== null && !contradicts &&
-    source.findings.length === 0;
-  if (!usable) return { loaded: null, problems: problems.told() };
+    source.problems.length === 0;
+  if (!usable) return { loaded: null, problems: problems.lines() };
   const config = freeze(
     complete(data, { directory, workerId: workerId as string }),
   );
   return {
-    problems: problems.told(),
+    problems: problems.lines(),
     loaded: {
       config,
       variables: [...names],
@@ -183,7 +183,7 @@ export async function readConfig(
   let reason;
   try {
     const { size, isDirectory } = await Deno.stat(path);
-    if (!isDirectory && size <= MOST_BYTES) {
+    if (!isDirectory && size <= MAX_BYTES) {
       return await Deno.readTextFile(path);
     }
     reason = isDirectory ? "it is a directory" : "it is larger than 1 MiB";

@@ -15,17 +15,17 @@ export {
   type Loaded,
 } from "./load.ts";
 export {
-  excess,
   findProgram,
   hostAndPort,
-  missing,
   type Need,
   needsOf,
   programDirectory,
-  RUN_VARIABLES,
+  reviewSandbox,
 } from "./permissions.ts";
 export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";
 export { type Config } from "./schema.ts";
 export { addressOf } from "./values.ts";
+export { runEnvironment } from "./run_environment.ts";
 export { openToOthers } from "./secret_files.ts";
+export { trustedKeysOf } from "./trusted_keys.ts";

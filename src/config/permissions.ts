@@ -5,23 +5,8 @@
  */
 import { dirname, isAbsolute, join, resolve } from "node:path/posix";
 import type { Loaded } from "./load.ts";
+import { RUN_VARIABLES } from "./run_environment.ts";
 import { addressOf } from "./values.ts";
-
-/**
- * The variables of the worker's environment that the runs get, where they are
- * set.
- */
-export const RUN_VARIABLES: readonly string[] = [
-  "ANSIBLE_CONFIG",
-  "HOME",
-  "LANG",
-  "LOGNAME",
-  "PATH",
-  "SSH_AUTH_SOCK",
-  "TMPDIR",
-  "TZ",
-  "USER",
-];
 
 /** The program that the worker runs. */
 const PROGRAM = "ansible-playbook";
@@ -92,6 +77,31 @@ export async function needsOf(
   return needs;
 }
 
+/** What the sandbox allows, against what a configuration needs. */
+export interface SandboxReview {
+  /** Needed and not granted. */
+  denied: Need[];
+  /** Granted and not needed, as flags. */
+  unneeded: string[];
+}
+
+/**
+ * Compares the sandbox with what a configuration needs.
+ *
+ * @param options.file the configuration itself
+ */
+export async function reviewSandbox(
+  loaded: Loaded,
+  { file }: { file: string },
+): Promise<SandboxReview> {
+  const needs = await needsOf(loaded, { file });
+  return {
+    // A program that is not there is not allowed either; running it tells which.
+    denied: await missing(needs.filter(({ kind }) => kind !== "run")),
+    unneeded: await excess(),
+  };
+}
+
 /** Those that the sandbox does not grant. */
 export async function missing(needs: readonly Need[]): Promise<Need[]> {
   const states = await Promise.all(
@@ -101,7 +111,7 @@ export async function missing(needs: readonly Need[]): Promise<Need[]> {
 }
 
 /** What the sandbox grants that no configuration needs, as flags. */
-export async function excess(): Promise<string[]> {
+async function excess(): Promise<string[]> {
   const probes: [string, Deno.PermissionDescriptor][] = [
     ["--allow-env", { name: "env" }],
     ["--allow-ffi", { name: "ffi" }],

@@ -5,22 +5,21 @@
  */
 import type { z } from "zod";
 import { configSchema, sections } from "./schema.ts";
-import { showKey, type Source } from "./source.ts";
+import { type ConfigSource, showKey } from "./source.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
 export class ConfigError extends Error {
-  /** The kind of error. */
   override name = "ConfigError";
 }
 
 /** Collects problems; no value of the configuration gets into them. */
 export class Problems {
   readonly #file: string;
-  readonly #source: Source;
+  readonly #source: ConfigSource;
   readonly #found: { offset: number; key: string; message: string }[] = [];
 
   /** No problem yet. */
-  constructor(file: string, source: Source) {
+  constructor(file: string, source: ConfigSource) {
     this.#file = file;
     this.#source = source;
   }
@@ -62,29 +61,19 @@ export class Problems {
   }
 
   /** All of them, in the order of the lines. */
-  told(): string[] {
-    const told = this.#all().sort((a, b) => a.offset - b.offset).map(
+  lines(): string[] {
+    const lines = this.#all().sort((a, b) => a.offset - b.offset).map(
       ({ offset, key, message }) => {
         const { line, column } = this.#source.place(offset);
         const subject = key === "" ? "" : `${key}: `;
         return `${this.#file}:${line}:${column}: ${subject}${message}`;
       },
     );
-    return [...new Set(told)];
-  }
-
-  /**
-   * Ends the loading if there is a problem.
-   *
-   * @throws {ConfigError} with all of them, in the order of the lines
-   */
-  throwIfAny(): void {
-    const told = this.told();
-    if (told.length > 0) throw new ConfigError(told.join("\n"));
+    return [...new Set(lines)];
   }
 
   #all() {
-    return [...this.#source.findings, ...this.#found];
+    return [...this.#source.problems, ...this.#found];
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 import { z } from "zod";
-import { isDecoded } from "../ansible/variable_names.ts";
+import { isDecoderKey } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
 import {
   flag,
@@ -25,19 +25,19 @@ import {
 } from "./values.ts";
 
 /**
- * The most tasks that may wait. With the slots and a margin for refusals it has
+ * The largest number of tasks that may wait. With the slots and a margin for refusals it has
  * to fit into MQTT's Receive Maximum, a two byte integer (3.1.2.11.3).
  */
-const MOST_QUEUED = 65_000;
+const MAX_QUEUED = 65_000;
 
 /** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */
-const MOST_SECONDS = 4_294_967_294;
+const MAX_SECONDS = 4_294_967_294;
 
-/** The most that is published of what one run prints: 1 GiB. */
-const MOST_OUTPUT_BYTES = 1024 ** 3;
+/** The largest worker.output_limit: 1 GiB. */
+const MAX_OUTPUT_BYTES = 1024 ** 3;
 
 /** Variables that decide whether a launcher works. */
-const OURS: ReadonlySet<string> = new Set([
+const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
   "ANSIBLE_WORKER_LAUNCHER",
   "LC_ALL",
 ]);
@@ -75,7 +75,7 @@ const mqtt = z.strictObject({
   websocket_path: text().optional().describe(
     "If set: MQTT over WebSocket, at this path.",
   ),
-  session_expiry: whole(0, MOST_SECONDS).default(3600).describe(
+  session_expiry: whole(0, MAX_SECONDS).default(3600).describe(
     "How long the broker keeps the session, and the tasks in it, of a worker that is away, in seconds. 0: not at all.",
   ),
   reconnect_min: seconds(0.1, 3600).default(1).describe(
@@ -110,7 +110,7 @@ const worker = z.strictObject({
   topic_prefix: topicPrefix().default("ansible").describe(
     "What all topics begin with; may have several levels.",
   ),
-  max_queue_size: whole(1, MOST_QUEUED).default(100).describe(
+  max_queue_size: whole(1, MAX_QUEUED).default(100).describe(
     "How many tasks may wait here.",
   ),
   when_full: oneOf(["reject", "wait"]).default("reject").describe(
@@ -119,7 +119,7 @@ const worker = z.strictObject({
   max_concurrent_tasks: whole(1, 256).default(1).describe(
     "How many tasks run at once.",
   ),
-  duplicate_window: seconds(0, MOST_SECONDS).default(3600).describe(
+  duplicate_window: seconds(0, MAX_SECONDS).default(3600).describe(
     "How long after its start, or its cancel, a task id counts as the same request, in seconds. 0: only while it is queued or running.",
   ),
   task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600).describe(
@@ -134,7 +134,7 @@ const worker = z.strictObject({
   status_interval: seconds(0.05, 3600).default(1).describe(
     "Least time between two updates of a running task's status, in seconds.",
   ),
-  status_retention: whole(0, MOST_SECONDS).default(2_592_000).describe(
+  status_retention: whole(0, MAX_SECONDS).default(2_592_000).describe(
     "How long the broker keeps a final status, in seconds. 0: for ever.",
   ),
   publish_events: flag().default(false).describe(
@@ -143,7 +143,7 @@ const worker = z.strictObject({
   publish_output: flag().default(false).describe(
     "Publish what ansible-playbook prints.",
   ),
-  output_limit: whole(1024, MOST_OUTPUT_BYTES).default(10 * 1024 * 1024)
+  output_limit: whole(1024, MAX_OUTPUT_BYTES).default(10 * 1024 * 1024)
     .describe("How much of it is published of one task, in bytes."),
 }).meta({ description: "This worker, and its group." });
 
@@ -161,7 +161,7 @@ const policy = z.strictObject({
   ),
   extra_vars_allow: z.array(
     variableName().refine(
-      (name) => !isDecoded(name),
+      (name) => !isDecoderKey(name),
       "cannot be allowed: Ansible would take what is in it for something else than data",
     ),
     "must be a list of names of variables",
@@ -223,7 +223,7 @@ const ansible = z.strictObject({
   private_key_file: text().optional().describe("The SSH key of the runs."),
   environment: z.record(
     variableName().refine(
-      (name) => !OURS.has(name),
+      (name) => !RESERVED_VARIABLES.has(name),
       "is set by the worker",
     ),
     z.preprocess(
@@ -232,9 +232,9 @@ const ansible = z.strictObject({
           ? String(value)
           : value,
       // deno-lint-ignore no-control-regex
-      z.string("must be a text").regex(/^[^\u0000]*$/, "must have no NUL"),
+      z.string("must be a string").regex(/^[^\u0000]*$/, "must have no NUL"),
     ).meta({ type: ["string", "number", "boolean"] }),
-    "must be a mapping of names of variables to texts",
+    "must be a mapping of names of variables to strings",
   ).default({}).describe(
     "Variables for the environment of the runs; whatever they start sees them.",
   ),
@@ -302,7 +302,7 @@ export function contradictions(
   if (secrets.has("vault_password") && secrets.has("vault_password_file")) {
     found.push({
       path: ["ansible", "vault_password"],
-      message: "cannot be there together with ansible.vault_password_file",
+      message: "cannot be set together with ansible.vault_password_file",
     });
   }
   const given = section("mqtt");
@@ -319,9 +319,9 @@ export function contradictions(
       }
     }
   }
-  const least = Number(given.get("reconnect_min") ?? 1);
-  const most = Number(given.get("reconnect_max") ?? 60);
-  if (most < least) {
+  const min = Number(given.get("reconnect_min") ?? 1);
+  const max = Number(given.get("reconnect_max") ?? 60);
+  if (max < min) {
     const key = given.has("reconnect_max") ? "reconnect_max" : "reconnect_min";
     add(
       key,

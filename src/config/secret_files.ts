@@ -5,17 +5,17 @@
  * @module
  */
 import type { Config } from "./schema.ts";
-import type { Source } from "./source.ts";
+import type { ConfigSource } from "./source.ts";
 
 /** A file with a secret in it. */
 export interface SecretFile {
   /** Where it is. */
   path: string;
-  /** The key that names it, or that stands in it. */
+  /** The key that names it, or whose value is in it. */
   key: string;
 }
 
-/** Keys whose values are secrets, when they stand in the configuration. */
+/** Keys whose values are secrets, when they are written in the configuration. */
 const PASSWORDS = [["mqtt", "password"], ["ansible", "vault_password"]];
 
 const READABLE_BY_GROUP = 0o040;
@@ -27,11 +27,11 @@ const ROOT = 0;
  * The files with secrets in them.
  *
  * @param options.path the configuration itself
- * @param options.source what stands in it
+ * @param options.source its text
  */
 export function secretFiles(
   { mqtt, ansible }: Config,
-  { path, source }: { path: string; source: Pick<Source, "isWritten"> },
+  { path, source }: { path: string; source: Pick<ConfigSource, "isWritten"> },
 ): SecretFile[] {
   const found: SecretFile[] = [];
   const add = (key: string, file: string | undefined) => {

@@ -1,5 +1,5 @@
 /**
- * The text of a configuration as YAML nodes, which know where they stand.
+ * The text of a configuration as YAML nodes, which know their places.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 import { expand, VariableError, type Variables } from "./expand.ts";
 
 /** Something that is wrong at one place of the text. */
-export interface Finding {
+export interface SourceProblem {
   /** Where, as an offset into the text. */
   offset: number;
   /** The key that it is about, as `section.key`; empty for none. */
@@ -31,7 +31,7 @@ const MISSING =
   "something is missing here, such as the `: ` after a key, or a quote or bracket that closes";
 
 /**
- * What is said of text that is not YAML. The parser's own messages quote the
+ * The messages for text that is not YAML. The parser's own messages quote the
  * text, which may be a password.
  */
 const SYNTAX: Partial<Record<ErrorCode, string>> = {
@@ -51,9 +51,9 @@ const SYNTAX: Partial<Record<ErrorCode, string>> = {
 };
 
 /** A configuration as it was written. */
-export class Source {
+export class ConfigSource {
   /** What is not YAML, or not what a configuration is made of. */
-  readonly findings: Finding[] = [];
+  readonly problems: SourceProblem[] = [];
   /** Whether the rest makes no sense because the text is not YAML. */
   readonly isBroken: boolean;
   readonly #document: Document;
@@ -70,9 +70,9 @@ export class Source {
     });
     const { errors, warnings } = this.#document;
     for (const { code, pos: [offset] } of [...errors, ...warnings]) {
-      this.findings.push(
+      this.problems.push(
         code === "DUPLICATE_KEY"
-          ? { offset, key: this.#keyAt(offset), message: "is there twice" }
+          ? { offset, key: this.#keyAt(offset), message: "is given twice" }
           : {
             offset,
             key: "",
@@ -90,7 +90,7 @@ export class Source {
   expand(variables: Variables): void {
     visit(this.#document, {
       Alias: (_, { range }, ancestors) => {
-        this.findings.push({
+        this.problems.push({
           offset: range?.[0] ?? 0,
           key: nameOf(ancestors),
           message: "must not be an alias (*name); put a text in quotes",
@@ -106,7 +106,7 @@ export class Source {
           if (node.value !== text) this.#filledIn.add(node);
         } catch (error) {
           if (!(error instanceof VariableError)) throw error;
-          this.findings.push({
+          this.problems.push({
             offset: node.range?.[0] ?? 0,
             key: nameOf(ancestors),
             message: error.message,
@@ -136,7 +136,7 @@ export class Source {
     return this.#document.toJS() ?? {};
   }
 
-  /** Whether a value stands in the text itself, and not in a variable. */
+  /** Whether a value is written in the text itself, and not in a variable. */
   isWritten(path: readonly string[]): boolean {
     const node = this.#document.getIn(path, true);
     return isScalar(node) && typeof node.value === "string" &&
@@ -151,7 +151,7 @@ export class Source {
   }
 
   /**
-   * Where a value stands; where there is none, its section, since that is where
+   * The place of a value; where there is none, its section, since that is where
    * to write it.
    *
    * @param options.key the place of the key instead of its value

@@ -1,5 +1,5 @@
 /**
- * The kinds of values that a configuration has, and what is said of others.
+ * The kinds of values that a configuration has, and the messages for what does not fit.
  *
  * @module
  */
@@ -7,22 +7,22 @@ import { isIP } from "node:net";
 import { z } from "zod";
 
 /** A whole number; also one in quotes, since `${…}` gives texts only. */
-export function whole(least: number, most: number) {
-  const message = `must be a whole number of at least ${least}`;
+export function whole(min: number, max: number) {
+  const message = `must be a whole number of at least ${min}`;
   return z.preprocess(
     numberFromText,
-    z.int(message).min(least, message)
-      .max(most, `must be a whole number of at most ${most}`),
+    z.int(message).min(min, message)
+      .max(max, `must be a whole number of at most ${max}`),
   );
 }
 
 /** Seconds, fractions allowed; also in quotes. */
-export function seconds(least: number, most: number) {
-  const message = `must be a number of seconds of at least ${least}`;
+export function seconds(min: number, max: number) {
+  const message = `must be a number of seconds of at least ${min}`;
   return z.preprocess(
     numberFromText,
-    z.number(message).min(least, message)
-      .max(most, `must be a number of seconds of at most ${most}`),
+    z.number(message).min(min, message)
+      .max(max, `must be a number of seconds of at most ${max}`),
   );
 }
 
@@ -48,8 +48,8 @@ export function text() {
   return z.string({
     error: ({ input }) =>
       typeof input === "number" || typeof input === "boolean"
-        ? "must be a text; put it in quotes"
-        : "must be a text",
+        ? "must be a string; put it in quotes"
+        : "must be a string",
   }).min(1, "must not be empty");
 }
 

@@ -24,7 +24,7 @@ import {
   type TopicPlan,
   type Trial,
 } from "./access_plan.ts";
-import { type Check, check, type Known } from "./check.ts";
+import { type Check, defineCheck, type Known } from "./check.ts";
 import { ok, type Outcome, skipped } from "./finding.ts";
 
 /** How long a message may take to come back, in milliseconds. */
@@ -41,10 +41,10 @@ export function accessChecks(known: Known): Check[] {
   const { loaded, nobody, topics } = known;
   if (!loaded || !topics) return [withoutTopics];
   // Asked when the checks are made, and the plan's length is the same.
-  const plan = (own: boolean) =>
-    accessPlan(topics, { config: loaded.config, nobody, own });
+  const plan = (includeOwn: boolean) =>
+    accessPlan(topics, { config: loaded.config, nobody, includeOwn });
   const checks = plan(true).map(({ id, title }, i) =>
-    check({
+    defineCheck({
       id: `access-${id}`,
       title: `access to ${title}`,
       needs: ["examination", "idIsFree"],
@@ -55,7 +55,7 @@ export function accessChecks(known: Known): Check[] {
   return [...checks, rejected(topics)];
 }
 
-const withoutTopics = check({
+const withoutTopics = defineCheck({
   id: "access",
   title: "access rules",
   needs: ["topics"],
@@ -165,11 +165,11 @@ async function tryOnce(
  * Reports of rejected messages are written, and read by controllers, which would
  * wonder about one from us. So it is published only as far as the broker's
  * PUBREC, if the broker keeps what it has not been told to release: that is tried
- * on a topic of nobody's.
+ * on a topic that belongs to nobody.
  */
 function rejected(topics: Topics): Check {
   const properties = (mark: string) => ({ user: { [CHECK_PROPERTY]: mark } });
-  return check({
+  return defineCheck({
     id: "access-rejected",
     title: `access to ${topics.rejected}`,
     needs: ["examination"],

@@ -49,17 +49,17 @@ export interface TopicPlan {
 }
 
 /** Marks a trial as one on a topic of the worker's own. */
-type Owned = Trial & { readonly own: true };
+type Owned = Trial & { readonly isOwn: true };
 
 /**
  * Everything to be tried.
  *
  * @param options.nobody stands for a task and a worker that are none
- * @param options.own whether the worker's own topics may be used, too
+ * @param options.includeOwn whether the worker's own topics may be used, too
  */
 export function accessPlan(
   topics: Topics,
-  options: { config: Config; nobody: string; own: boolean },
+  options: { config: Config; nobody: string; includeOwn: boolean },
 ): TopicPlan[] {
   const { nobody } = options;
   const { worker } = options.config;
@@ -133,7 +133,7 @@ export function accessPlan(
       title: topics.allPresences,
       trials: [
         {
-          own: true,
+          isOwn: true,
           topic: topics.presence(me),
           qos: 1,
           write: failed("Without it the group does not know of this worker."),
@@ -153,7 +153,7 @@ export function accessPlan(
       title: topics.allLoads,
       trials: [
         {
-          own: true,
+          isOwn: true,
           topic: topics.load(me),
           qos: 1,
           write: failed("Without it no other worker hands tasks over to it."),
@@ -172,7 +172,7 @@ export function accessPlan(
       id: "probe",
       title: topics.probe(me),
       trials: [{
-        own: true,
+        isOwn: true,
         filter: topics.probe(me),
         topic: topics.probe(me),
         qos: 1,
@@ -187,7 +187,7 @@ export function accessPlan(
       title: topics.running("+"),
       trials: [
         {
-          own: true,
+          isOwn: true,
           filter: topics.running(me),
           topic: topics.running(me),
           qos: 1,
@@ -211,7 +211,7 @@ export function accessPlan(
       title: topics.inbox("+"),
       trials: [
         {
-          own: true,
+          isOwn: true,
           filter: topics.inbox(me),
           topic: topics.inbox(me),
           qos: 2,
@@ -223,6 +223,6 @@ export function accessPlan(
   ];
   return plans.map(({ trials, ...plan }) => ({
     ...plan,
-    trials: trials.filter((trial) => options.own || !("own" in trial)),
+    trials: trials.filter((trial) => options.includeOwn || !("isOwn" in trial)),
   }));
 }

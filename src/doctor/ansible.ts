@@ -4,13 +4,12 @@
  * @module
  */
 import { Ansible, AnsibleUnusableError } from "../ansible/mod.ts";
-import { findProgram } from "../config/mod.ts";
-import { runEnvironment } from "../worker/before.ts";
-import { check } from "./check.ts";
+import { findProgram, runEnvironment } from "../config/mod.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok, warning } from "./finding.ts";
 
 /** The first ansible-core that the worker is made for. */
-const LEAST = [2, 14] as const;
+const MIN_VERSION = [2, 14] as const;
 
 /** A launcher that takes longer than this is worth a word, in milliseconds. */
 const SLOW_MS = 5000;
@@ -18,7 +17,7 @@ const SLOW_MS = 5000;
 const QUIET = { debug() {}, warn() {} };
 
 /** Whether there is an ansible-playbook that the worker can use. */
-export const program = check({
+export const program = defineCheck({
   id: "ansible",
   title: "ansible-playbook",
   needs: ["loaded", "playbooks"],
@@ -35,7 +34,7 @@ export const program = check({
         slots: 1,
         killGraceSeconds: worker.kill_grace,
         environment,
-        policy,
+        policy: () => policy,
         secrets,
         secretFiles: [],
         log: QUIET,
@@ -65,29 +64,29 @@ export const program = check({
       );
     }
     const path = await findProgram(environment.PATH ?? "");
-    const told = `ansible-core ${version}${path ? `, ${path}` : ""}`;
+    const found = `ansible-core ${version}${path ? `, ${path}` : ""}`;
     if (!isSupported(version)) {
       return failed(
-        `too old: ${told}`,
-        `Install ansible-core ${LEAST.join(".")} or later.`,
+        `too old: ${found}`,
+        `Install ansible-core ${MIN_VERSION.join(".")} or later.`,
       );
     }
-    return said === "" ? ok(told) : warning(
+    return said === "" ? ok(found) : warning(
       `says at its start: ${said}`,
-      `This is what ${told} prints in the playbook directory, by hand too.`,
+      `This is what ${found} prints in the playbook directory, by hand too.`,
     );
   },
 });
 
 /** How fast a launcher is ready. */
-export const launcher = check({
+export const launcher = defineCheck({
   id: "launcher",
   title: "launcher",
   needs: ["launcherMs"],
   run({ launcherMs }) {
-    const told = `ready in ${(launcherMs / 1000).toFixed(2)} s`;
-    return launcherMs < SLOW_MS ? ok(told) : warning(
-      `slow: ${told}`,
+    const found = `ready in ${(launcherMs / 1000).toFixed(2)} s`;
+    return launcherMs < SLOW_MS ? ok(found) : warning(
+      `slow: ${found}`,
       "Tasks do not wait for it, except the first after a start. Is this host busy, or does Python have to compile Ansible each time (no .pyc files)?",
     );
   },
@@ -98,5 +97,6 @@ export function isSupported(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map((part) =>
     parseInt(part)
   );
-  return major > LEAST[0] || major === LEAST[0] && minor >= LEAST[1];
+  return major > MIN_VERSION[0] ||
+    major === MIN_VERSION[0] && minor >= MIN_VERSION[1];
 }

@@ -1,8 +1,8 @@
 /**
  * Connecting once, as the worker would, and why it fails.
  *
- * What the broker says of it is often nothing: it closes the connection. Who is
- * there is then found out by greeting it in the other ways that are possible.
+ * Often the broker gives no reason, and closes the connection. What listens there
+ * is then found out by trying the other ways to connect.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Certificate, certificateAt } from "./certificate.ts";
 import { failed, type Outcome } from "./finding.ts";
 
 /** Where brokers offer MQTT over WebSocket, unless told otherwise. */
-const USUAL_PATH = "/mqtt";
+const DEFAULT_WEBSOCKET_PATH = "/mqtt";
 
 /** How connecting went: a connection, or where it ended. */
 export type Attempt =
@@ -30,7 +30,7 @@ export function throwAwayClientId(): string {
 }
 
 /** Connects once. */
-export async function attempt(broker: Broker): Promise<Attempt> {
+export async function tryToConnect(broker: Broker): Promise<Attempt> {
   try {
     const examination = await Examination.open(broker, {
       clientId: throwAwayClientId(),
@@ -47,7 +47,7 @@ export async function attempt(broker: Broker): Promise<Attempt> {
         stage: "mqtt",
         outcome: failed(
           `no answer: ${broker.host}:${broker.port} accepts the connection, and then ${error.message}`,
-          "Is it the broker that listens there, and is it well?",
+          "Is it the broker that listens there, and does it work?",
         ),
       };
     }
@@ -57,7 +57,7 @@ export async function attempt(broker: Broker): Promise<Attempt> {
   }
 }
 
-/** The broker has said no; the numbers below 0x80 are those of MQTT 3.1.1. */
+/** The broker has refused; the codes below 0x80 are those of MQTT 3.1.1. */
 function refused(code: number, broker: Broker): Attempt {
   switch (code) {
     case 1:
@@ -231,12 +231,12 @@ async function silent(error: AttemptError, broker: Broker): Promise<Attempt> {
     };
   }
   if (await answersMqtt(broker, { version: 4 })) return tooOld();
-  if (await greets({ ...broker, websocketPath: USUAL_PATH })) {
+  if (await greets({ ...broker, websocketPath: DEFAULT_WEBSOCKET_PATH })) {
     return {
       stage: "mqtt",
       outcome: failed(
         `WebSocket expected at port ${port}: the broker speaks nothing else there`,
-        `Set mqtt.websocket_path: ${USUAL_PATH}, or mqtt.port to a port without WebSocket (usually 1883, or 8883 with TLS).`,
+        `Set mqtt.websocket_path: ${DEFAULT_WEBSOCKET_PATH}, or mqtt.port to a port without WebSocket (usually 1883, or 8883 with TLS).`,
       ),
     };
   }
@@ -244,7 +244,7 @@ async function silent(error: AttemptError, broker: Broker): Promise<Attempt> {
     stage: "mqtt",
     outcome: failed(
       `no MQTT at ${host}:${port}: ${error.message}`,
-      "Is it the broker that listens there, and is it well?",
+      "Is it the broker that listens there, and does it work?",
     ),
   };
 }

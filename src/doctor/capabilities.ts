@@ -11,14 +11,14 @@ import {
   type Offer,
 } from "../mqtt/mod.ts";
 import { throwAwayClientId } from "./attempt.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok, skipped, warning } from "./finding.ts";
 
 /** Around a request of the largest size: its topic and its properties. */
 const PACKET_MARGIN = 16 * 1024;
 
 /** Whether the broker has what the worker cannot do without. */
-export const features = check({
+export const features = defineCheck({
   id: "features",
   title: "features",
   needs: ["examination"],
@@ -41,7 +41,7 @@ export const features = check({
 });
 
 /** Whether sessions are kept for as long as the configuration asks. */
-export const sessions = check({
+export const sessions = defineCheck({
   id: "sessions",
   title: "sessions",
   needs: ["examination", "broker", "loaded"],
@@ -61,7 +61,7 @@ export const sessions = check({
       clean: true,
     });
     const granted = first.offer.sessionExpiry ?? asked;
-    await first.end();
+    await first[Symbol.asyncDispose]();
     const again = await Examination.open(broker, {
       clientId,
       sessionExpiry: 0,
@@ -71,7 +71,7 @@ export const sessions = check({
       throw error;
     });
     const kept = again?.offer.sessionPresent === true;
-    await again?.end();
+    await again?.[Symbol.asyncDispose]();
     if (!kept) {
       return failed(
         "the broker forgets a session when its connection ends",
@@ -89,13 +89,13 @@ export const sessions = check({
 });
 
 /** What the broker's own limits mean for tasks. */
-export const limits = check({
+export const limits = defineCheck({
   id: "limits",
   title: "limits",
   needs: ["examination", "topics"],
   async run({ examination }) {
     const { maximumPacketSize, receiveMaximum } = examination.offer;
-    const told = `${receiveMaximum} unanswered messages at once; packets of ${
+    const found = `${receiveMaximum} unanswered messages at once; packets of ${
       maximumPacketSize === undefined
         ? "any size"
         : `at most ${maximumPacketSize} bytes`
@@ -105,20 +105,20 @@ export const limits = check({
     const unseen = /mosquitto/i.test(name ?? "")
       ? `${name} does not tell its max_queued_messages: set it to 0. With its default, 1000, it drops what is more and tells nobody.`
       : "A limit on the messages that it queues for one client cannot be seen from here; it should be none, or high.";
-    const most = MAX_REQUEST_BYTES + PACKET_MARGIN;
-    if (maximumPacketSize !== undefined && maximumPacketSize < most) {
+    const needed = MAX_REQUEST_BYTES + PACKET_MARGIN;
+    if (maximumPacketSize !== undefined && maximumPacketSize < needed) {
       return warning(
-        `larger requests cannot be sent: ${told}`,
-        `A request may have ${MAX_REQUEST_BYTES} bytes. If yours are large, raise the broker's limit to ${most} (mosquitto: max_packet_size).`,
+        `larger requests cannot be sent: ${found}`,
+        `A request may have ${MAX_REQUEST_BYTES} bytes. If yours are large, raise the broker's limit to ${needed} (mosquitto: max_packet_size).`,
         unseen,
       );
     }
-    return ok(told, unseen);
+    return ok(found, unseen);
   },
 });
 
 /** Whether a retained message is kept, found and cleared. */
-export const retained = check({
+export const retained = defineCheck({
   id: "retained",
   title: "retained messages",
   needs: ["examination", "topics"],

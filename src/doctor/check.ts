@@ -73,7 +73,7 @@ export interface Check {
 }
 
 /** A check whose `run()` may count on what it needs. */
-export function check<N extends keyof Known = never>(options: {
+export function defineCheck<N extends keyof Known = never>(options: {
   id: string;
   title: string;
   needs: readonly N[];

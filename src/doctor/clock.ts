@@ -5,7 +5,7 @@
  */
 import type { Presence } from "../messages/presence.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "../messages/signed.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome, warning } from "./finding.ts";
 
 /** No clock that is right can say an earlier time. */
@@ -15,7 +15,7 @@ const EARLIEST = Date.UTC(2025, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
 
 /** What the clock says, against what other workers have said. */
-export const clock = check({
+export const clock = defineCheck({
   id: "clock",
   title: "clock",
   needs: [],
@@ -31,8 +31,8 @@ export const clock = check({
 /**
  * Judges a clock.
  *
- * MQTT carries no time. But what another worker has said in the past cannot have
- * been said later than now.
+ * MQTT carries no time. But no other worker can have published a time that is
+ * later than now.
  *
  * @param options.now in milliseconds since 1970
  * @param options.self whose word proves nothing
@@ -43,7 +43,7 @@ export function judgeClock(
   options: { now: number; self: string | null; signed: boolean },
 ): Outcome {
   const { now, self, signed } = options;
-  const told = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
+  const localTime = new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
   const tolerance =
     `Signed requests allow ${CLOCK_TOLERANCE_SECONDS} s between the clocks of this host and of whoever signs.`;
   const advice = [
@@ -51,7 +51,7 @@ export function judgeClock(
     ...(signed ? [tolerance] : []),
   ];
   if (now < EARLIEST || now > LATEST) {
-    return failed(`wrong time: this host says ${told}`, ...advice);
+    return failed(`wrong time: this host says ${localTime}`, ...advice);
   }
   const others = presences.filter(({ worker_id }) => worker_id !== self)
     .map(({ worker_id, updated_at }) => ({
@@ -61,19 +61,20 @@ export function judgeClock(
   const [latest] = others;
   if (!latest) {
     return ok(
-      `${told}; there is nobody to compare it with`,
+      `${localTime}; there is nobody to compare it with`,
       ...(signed ? [tolerance] : []),
     );
   }
   const ahead = Math.round((latest.at - now) / 1000);
   if (ahead > CLOCK_TOLERANCE_SECONDS) {
-    const message = `clocks differ: worker ${latest.worker_id} has said ${
-      new Date(latest.at).toISOString()
-    }, which is ${ahead} s after what this host says now`;
+    const message =
+      `clocks differ: worker ${latest.worker_id} has published the time ${
+        new Date(latest.at).toISOString()
+      }, which is ${ahead} s after what this host says now`;
     return signed ? failed(message, ...advice) : warning(message, ...advice);
   }
   return ok(
-    `${told}; not before anything that other workers have said`,
+    `${localTime}; not before anything that other workers have said`,
     ...(signed ? [tolerance] : []),
   );
 }

@@ -3,21 +3,15 @@
  *
  * @module
  */
-import {
-  ConfigError,
-  excess,
-  inspect,
-  missing,
-  needsOf,
-} from "../config/mod.ts";
+import { ConfigError, inspect, reviewSandbox } from "../config/mod.ts";
 import { Topics } from "../messages/topics.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok } from "./finding.ts";
 
 const HELP = "Every key is explained in config.example.yaml.";
 
 /** Whether the configuration is valid. */
-export const configuration = check({
+export const configuration = defineCheck({
   id: "configuration",
   title: "configuration",
   needs: [],
@@ -44,25 +38,22 @@ export const configuration = check({
 });
 
 /** Whether the sandbox allows what the configuration needs. */
-export const permissions = check({
+export const sandbox = defineCheck({
   id: "permissions",
   title: "permissions",
   needs: ["loaded"],
   async run({ loaded, file }) {
-    const needs = await needsOf(loaded, { file });
-    // A program that is not there is not allowed either; starting it tells.
-    const lacks = await missing(needs.filter(({ kind }) => kind !== "run"));
-    const more = await excess();
+    const { denied, unneeded } = await reviewSandbox(loaded, { file });
     const command = `"ansible-worker permissions -c ${file}"`;
-    const notes = more.length === 0 ? [] : [
-      `Not needed: ${more.join(" ")}; ${command} prints what is.`,
+    const notes = unneeded.length === 0 ? [] : [
+      `Not needed: ${unneeded.join(" ")}; ${command} prints what is.`,
     ];
-    if (lacks.length === 0) {
+    if (denied.length === 0) {
       return ok("the sandbox allows what is needed", ...notes);
     }
     return failed(
-      `Deno's sandbox does not allow ${lacks.length} of what is needed`,
-      ...lacks.map(({ kind, value, why }) =>
+      `Deno's sandbox does not allow ${denied.length} of what is needed`,
+      ...denied.map(({ kind, value, why }) =>
         `Start the worker with --allow-${kind}=${value}, ${why}.`
       ),
       `${command} prints the whole command line.`,

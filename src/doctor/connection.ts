@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { attempt } from "./attempt.ts";
-import { check } from "./check.ts";
+import { tryToConnect } from "./attempt.ts";
+import { defineCheck } from "./check.ts";
 import { ok } from "./finding.ts";
 
 /** Whether TLS is as the configuration says. */
-export const tls = check({
+export const tls = defineCheck({
   id: "tls",
   title: "TLS",
   needs: ["broker"],
   async run(known) {
     const { broker } = known;
-    const tried = await attempt(broker);
+    const tried = await tryToConnect(broker);
     if (tried.stage === "tls") return tried.outcome;
     known.encrypted = tried;
     if (!broker.tls) {
@@ -36,7 +36,7 @@ export const tls = check({
 });
 
 /** Whether MQTT 5 is spoken. */
-export const mqtt5 = check({
+export const mqtt5 = defineCheck({
   id: "mqtt5",
   title: "MQTT 5",
   needs: ["encrypted"],
@@ -44,12 +44,12 @@ export const mqtt5 = check({
     const { encrypted } = known;
     if (encrypted.stage === "mqtt") return encrypted.outcome;
     known.answered = encrypted;
-    return ok("spoken");
+    return ok("supported");
   },
 });
 
 /** Whether the broker lets us in. */
-export const credentials = check({
+export const credentials = defineCheck({
   id: "credentials",
   title: "credentials",
   needs: ["answered", "broker"],

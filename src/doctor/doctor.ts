@@ -9,7 +9,7 @@ import { launcher, program } from "./ansible.ts";
 import { features, limits, retained, sessions } from "./capabilities.ts";
 import { type Check, type Known, lacks } from "./check.ts";
 import { clock } from "./clock.ts";
-import { configuration, permissions } from "./configuration.ts";
+import { configuration, sandbox } from "./configuration.ts";
 import { credentials, mqtt5, tls } from "./connection.ts";
 import { inventories, playbooks, secrets } from "./files.ts";
 import { failed, type Finding, type Outcome, skipped } from "./finding.ts";
@@ -30,7 +30,7 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
   try {
     yield await find(configuration, known);
     const checks = [
-      permissions,
+      sandbox,
       reachable,
       tls,
       mqtt5,
@@ -50,7 +50,7 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
     ];
     for (const check of checks) yield await find(check, known);
   } finally {
-    await known.examination?.end();
+    await known.examination?.[Symbol.asyncDispose]();
   }
 }
 
@@ -66,10 +66,8 @@ async function outcome(check: Check, known: Known): Promise<Outcome> {
     return await check.run(known);
   } catch (error) {
     return failed(
-      `could not be looked at: ${
-        error instanceof Error ? error.message : error
-      }`,
-      "If the network is well, this is a fault of the doctor's own.",
+      `could not be checked: ${error instanceof Error ? error.message : error}`,
+      "If the network works, this is an error in the doctor itself.",
     );
   }
 }

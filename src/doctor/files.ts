@@ -6,51 +6,43 @@
 import { matchesGlob } from "node:path";
 import { join } from "node:path/posix";
 import { problemOfPath } from "../config/mod.ts";
-import { check } from "./check.ts";
-import { failed, ok, warning } from "./finding.ts";
+import { defineCheck } from "./check.ts";
+import { failed, ok, type Outcome, warning } from "./finding.ts";
 
 /** Directories in which no playbook stands by itself. */
 const NOT_PLAYBOOKS = /^(\..*|roles|collections|group_vars|host_vars|tasks)$/;
 
 /** How deep, and how many files, are looked at. */
-const MOST_LEVELS = 4;
-const MOST_FILES = 2000;
+const MAX_LEVELS = 4;
+const MAX_FILES = 2000;
 
 /** The largest file that is looked into, in bytes. */
-const MOST_BYTES = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 /** A play, or another playbook, as an item of the list that a playbook is. */
 const PLAY =
   /^-?\s*["']?(hosts|(ansible\.builtin\.)?import_playbook)["']?\s*:/m;
 
 /** Whether the playbooks can be read, and how many there are. */
-export const playbooks = check({
+export const playbooks = defineCheck({
   id: "playbooks",
   title: "playbooks",
   needs: ["loaded"],
   async run(known) {
     const { policy, worker } = known.loaded.config;
     const directory = worker.playbook_directory;
-    const problem = await problemOfPath(directory, {
-      kind: "directory",
-      directory: "/",
-    });
-    if (problem) {
-      return failed(
-        problem,
-        "Set worker.playbook_directory, or let the worker's user read and enter it.",
-      );
-    }
+    const closed = await notReadable(directory, "worker.playbook_directory");
+    if (closed) return closed;
     known.playbooks = directory;
     const found: string[] = [];
     const unreadable: string[] = [];
     let looked = 0;
     for await (const path of filesBelow(directory)) {
       if (!/\.ya?ml$/.test(path)) continue;
-      if (++looked > MOST_FILES) break;
+      if (++looked > MAX_FILES) break;
       try {
         const { size } = await Deno.stat(join(directory, path));
-        if (size > MOST_BYTES) continue;
+        if (size > MAX_BYTES) continue;
         const text = await Deno.readTextFile(join(directory, path));
         if (PLAY.test(text)) found.push(path);
       } catch {
@@ -59,50 +51,45 @@ export const playbooks = check({
     }
     if (unreadable.length > 0) {
       return failed(
-        `not to be read by the user that this runs as: "${
+        `cannot be read by the user that this runs as: "${
           join(directory, unreadable[0]!)
         }"${unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : ""}`,
         "Let the worker's user read the playbooks (chmod, chgrp).",
       );
     }
-    const more = looked > MOST_FILES ? " or more" : "";
+    const more = looked > MAX_FILES ? " or more" : "";
     if (found.length === 0) {
       return warning(
         `no playbook in "${directory}"`,
         "Put the playbooks that may be asked for there, or set worker.playbook_directory.",
       );
     }
-    const told = `${found.length}${more} in "${directory}"`;
-    if (policy.playbooks === undefined) return ok(told);
+    const count = `${found.length}${more} in "${directory}"`;
+    if (policy.playbooks === undefined) return ok(count);
     const allowed = found.filter((path) =>
       policy.playbooks!.some((pattern) => matchesGlob(path, pattern))
     );
     return allowed.length > 0
-      ? ok(`${told}; policy.playbooks allows ${allowed.length}`)
+      ? ok(`${count}; policy.playbooks allows ${allowed.length}`)
       : warning(
-        `policy.playbooks allows none of the ${told}`,
+        `policy.playbooks allows none of the ${count}`,
         `It has the patterns ${policy.playbooks.join(", ")}.`,
       );
   },
 });
 
 /** Whether the inventories can be read. */
-export const inventories = check({
+export const inventories = defineCheck({
   id: "inventories",
   title: "inventories",
   needs: ["loaded"],
   async run({ loaded }) {
     const { inventory_directory, playbook_directory } = loaded.config.worker;
-    const problem = await problemOfPath(inventory_directory, {
-      kind: "directory",
-      directory: "/",
-    });
-    if (problem) {
-      return failed(
-        problem,
-        "Set worker.inventory_directory, or let the worker's user read and enter it.",
-      );
-    }
+    const closed = await notReadable(
+      inventory_directory,
+      "worker.inventory_directory",
+    );
+    if (closed) return closed;
     return ok(
       inventory_directory === playbook_directory
         ? "in the playbook directory"
@@ -112,7 +99,7 @@ export const inventories = check({
 });
 
 /** Whether what opens vaults and hosts can be read. */
-export const secrets = check({
+export const secrets = defineCheck({
   id: "secrets",
   title: "secrets",
   needs: ["loaded"],
@@ -154,6 +141,21 @@ export const secrets = check({
   },
 });
 
+/** What is wrong with a directory that a key names; null if it can be read. */
+async function notReadable(
+  directory: string,
+  key: string,
+): Promise<Outcome | null> {
+  const problem = await problemOfPath(directory, {
+    kind: "directory",
+    directory: "/",
+  });
+  return problem === null ? null : failed(
+    problem,
+    `Set ${key}, or let the worker's user read and enter it.`,
+  );
+}
+
 /** Paths of files, relative to the directory. */
 async function* filesBelow(
   directory: string,
@@ -170,7 +172,7 @@ async function* filesBelow(
   for (const { name, isDirectory } of entries) {
     const path = below === "" ? name : `${below}/${name}`;
     if (!isDirectory) yield path;
-    else if (level < MOST_LEVELS && !NOT_PLAYBOOKS.test(name)) {
+    else if (level < MAX_LEVELS && !NOT_PLAYBOOKS.test(name)) {
       yield* filesBelow(directory, path, level + 1);
     }
   }

@@ -7,11 +7,11 @@ import { enquire, IdInUseError } from "../group/membership.ts";
 import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
 import { Visit } from "../mqtt/mod.ts";
 import { throwAwayClientId } from "./attempt.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok } from "./finding.ts";
 
 /** Whether the id is free. */
-export const identity = check({
+export const identity = defineCheck({
   id: "worker-id",
   title: "worker id",
   needs: ["examination", "broker", "loaded", "topics"],
@@ -19,15 +19,17 @@ export const identity = check({
     const { broker, examination, loaded, topics } = known;
     const workerId = loaded.config.worker.worker_id;
     await examination.subscribe(topics.allPresences, { qos: 0 });
-    // Answered after the retained messages have come.
+    // Answered after the retained messages were sent.
     await examination.unsubscribe(topics.allPresences);
     known.presences = examination.arrivals((topic) =>
       topics.parse(topic)?.kind === "presence"
     ).map(({ payload }) => readAs(presenceSchema, payload))
       .filter((presence) => presence !== null);
-    const own = known.presences.find(({ worker_id }) => worker_id === workerId);
+    const ours = known.presences.find(({ worker_id }) =>
+      worker_id === workerId
+    );
     // In the same way as a worker that starts: nobody but an owner notices.
-    const visit = await Visit.open(broker, {
+    await using visit = await Visit.open(broker, {
       clientId: throwAwayClientId(),
       sessionExpiry: 0,
     });
@@ -38,20 +40,24 @@ export const identity = check({
       known.idIsFree = false;
       return failed(
         `taken: a worker that is running has the id "${workerId}"${
-          own ? `, on host ${own.host} since ${own.started_at}` : ""
+          ours ? `, on host ${ours.host} since ${ours.started_at}` : ""
         }`,
         "If that is this worker, it is running already: stop it before you start another one. If not, give this one an id of its own with worker.worker_id.",
       );
-    } finally {
-      await visit.end();
     }
     known.idIsFree = true;
-    return ok(`"${workerId}" is free`, ...company(known.presences, workerId));
+    return ok(
+      `"${workerId}" is free`,
+      ...othersOnline(known.presences, workerId),
+    );
   },
 });
 
 /** Who else is there. */
-function company(presences: readonly Presence[], workerId: string): string[] {
+function othersOnline(
+  presences: readonly Presence[],
+  workerId: string,
+): string[] {
   const others = presences.filter(({ state, worker_id }) =>
     state === "online" && worker_id !== workerId
   ).map(({ worker_id }) => worker_id).sort();

@@ -4,15 +4,16 @@
  * @module
  */
 import { brokerOf, ConfigError, hostAndPort } from "../config/mod.ts";
+import { inTime } from "../deadline.ts";
 import type { Broker } from "../mqtt/mod.ts";
-import { check } from "./check.ts";
+import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome } from "./finding.ts";
 
 /** How long a TCP connection may take, in milliseconds. */
 const CONNECT_MS = 5000;
 
 /** Whether something listens where the broker should be. */
-export const reachable = check({
+export const reachable = defineCheck({
   id: "broker",
   title: "broker",
   needs: ["loaded"],
@@ -22,17 +23,17 @@ export const reachable = check({
       broker = await brokerOf(known.loaded.config.mqtt);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      return failed(error.message, "Mend the configuration first.");
+      return failed(error.message, "Correct the configuration first.");
     }
     const { host, port } = broker;
-    const before = performance.now();
+    const since = performance.now();
     try {
       await connect(host, port);
     } catch (error) {
       return unreachable(error, broker);
     }
     known.broker = broker;
-    const took = Math.round(performance.now() - before);
+    const took = Math.round(performance.now() - since);
     return ok(`${hostAndPort(broker)} accepts connections (${took} ms)`);
   },
 });
@@ -42,18 +43,8 @@ class TimeoutError extends Error {}
 /** Connects and closes, or fails within the time. */
 async function connect(hostname: string, port: number): Promise<void> {
   const connecting = Deno.connect({ hostname, port });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeoutError()), CONNECT_MS);
-  });
-  try {
-    (await Promise.race([connecting, late])).close();
-  } catch (error) {
-    connecting.then((connection) => connection.close(), () => {});
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const closed = connecting.then((connection) => connection.close());
+  await inTime(closed, { ms: CONNECT_MS, late: () => new TimeoutError() });
 }
 
 function unreachable(error: unknown, broker: Broker): Outcome {
@@ -84,7 +75,7 @@ function unreachable(error: unknown, broker: Broker): Outcome {
   const text = error instanceof Error ? error.message : String(error);
   if (/lookup|resolv|name or service|not known/i.test(text)) {
     return failed(
-      `name not found: nothing is known of the host "${host}"`,
+      `name not found: cannot resolve the host "${host}"`,
       "Check mqtt.host, and that this host can resolve the name (getent hosts NAME).",
     );
   }

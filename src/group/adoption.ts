@@ -20,31 +20,25 @@
  *
  * @module
  */
+import type {
+  Delivery,
+  Incoming,
+  MessageProperties,
+} from "../messages/packets.ts";
 import {
-  type Claims,
-  claimsSchema,
+  type ClaimList,
+  claimListSchema,
   type Presence,
   readAs,
 } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type {
-  Channel,
-  Delivery,
-  Log,
-  MessageProperties,
-  Seen,
-} from "../tasks/ports.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
 import type { Responses } from "../tasks/responses.ts";
-import { endOfLeftBehind, type Standing, standing } from "./left_behind.ts";
+import { type PublishedStatus, readStatus } from "../tasks/published_status.ts";
+import { endOfLeftBehind } from "./left_behind.ts";
 import { movedProperties, originOf } from "./moved_task.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
-
-/** How long a worker that is gone has to come back, in milliseconds. */
-const RETURN_MS = 10_000;
-
-/** How long each worker of the ring has to adopt, in milliseconds. */
-const TURN_MS = 20_000;
 
 /** Where a killing test may stop the process. */
 export type AdoptionStep =
@@ -56,17 +50,15 @@ export type AdoptionStep =
   | "closed";
 
 /** A connection with a dead worker's client id. */
-export interface DeadSession {
+export interface DeadSession extends AsyncDisposable {
   /** Whether the broker still had the session. */
   readonly present: boolean;
   /** Ends a subscription of the session. */
   unsubscribe(topic: string): Promise<void>;
   /** The retained message on a topic. */
-  lookUp(topic: string): Promise<Seen | null>;
+  lookUp(topic: string): Promise<Incoming | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
-  /** Closes it. */
-  end(): Promise<void>;
 }
 
 /** What adopting needs. */
@@ -87,6 +79,8 @@ export interface AdoptionOptions {
   observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
+  /** How long a worker that is gone, and each of the ring, has; milliseconds. */
+  timing: { returnMs: number; turnMs: number };
   /** Whether both connections are there. */
   connected(): boolean;
   /** The task that a message asks for; null if it cannot be told. */
@@ -94,7 +88,7 @@ export interface AdoptionOptions {
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
-  endControl(workerId: string): Promise<void>;
+  endControlSession(workerId: string): Promise<void>;
   /** Called after each step. */
   onStep?(step: AdoptionStep): void;
 }
@@ -102,7 +96,7 @@ export interface AdoptionOptions {
 class Returned extends Error {}
 
 /** Adopts the sessions of the dead. */
-export class Adoption {
+export class Adoption implements Disposable {
   readonly #options: AdoptionOptions;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #refused = false;
@@ -124,19 +118,19 @@ export class Adoption {
   }
 
   /** Adopts nobody any more. */
-  stop(): void {
+  [Symbol.dispose](): void {
     this.#stopped = true;
     this.#timers.forEach((timer) => clearTimeout(timer));
     this.#timers.clear();
   }
 
   #schedule(dead: string): void {
-    const { peers, workerId, log } = this.#options;
+    const { peers, workerId, log, timing } = this.#options;
     const ring = [...peers.online(), workerId].sort();
     const first = ring.findIndex((id) => id > dead);
     const start = first === -1 ? 0 : first;
     const place = (ring.indexOf(workerId) - start + ring.length) % ring.length;
-    const wait = RETURN_MS + place * TURN_MS;
+    const wait = timing.returnMs + place * timing.turnMs;
     log.debug(`worker ${dead} is offline; adopting it in ${wait / 1000} s`);
     this.#timers.set(
       dead,
@@ -196,8 +190,8 @@ export class Adoption {
     onStep?.("marked");
     stillDead();
 
-    const session = await this.#options.openIntake(dead);
-    try {
+    {
+      await using session = await this.#options.openIntake(dead);
       onStep?.("connected");
       const moved = session.present
         ? await this.#move(dead, session, stillDead)
@@ -205,12 +199,8 @@ export class Adoption {
       await this.#end(dead, session, { moved, stillDead });
       onStep?.("ended");
       stillDead();
-    } catch (error) {
-      await session.end();
-      throw error;
     }
-    await session.end();
-    await this.#options.endControl(dead);
+    await this.#options.endControlSession(dead);
     onStep?.("closed");
 
     for (const topic of [topics.running(dead), topics.load(dead)]) {
@@ -250,7 +240,9 @@ export class Adoption {
   ): Promise<string | null> {
     const { channel, log, topics, onStep } = this.#options;
     const id = await this.#options.taskIdOf(delivery.payload);
-    const found = id ? standing(await session.lookUp(topics.status(id))) : null;
+    const found = id
+      ? readStatus(await session.lookUp(topics.status(id)))
+      : null;
     const properties = this.#moves(dead, delivery, found);
     if (properties) {
       await channel.publish({
@@ -274,7 +266,7 @@ export class Adoption {
   #moves(
     dead: string,
     delivery: Delivery,
-    found: Standing | null,
+    found: PublishedStatus | null,
   ): MessageProperties | null {
     const { properties, redelivered } = delivery;
     // One that a peer had offered and the dead worker had not taken is still
@@ -304,11 +296,12 @@ export class Adoption {
   ): Promise<void> {
     const { channel, log, responses, retentionSeconds, topics } = this.#options;
     const seen = await session.lookUp(topics.running(dead));
-    const claims: Claims | null = seen && readAs(claimsSchema, seen.payload);
+    const claims: ClaimList | null = seen &&
+      readAs(claimListSchema, seen.payload);
     for (const id of claims?.tasks ?? []) {
       if (moved.has(id)) continue;
       const topic = topics.status(id);
-      const end = endOfLeftBehind(standing(await session.lookUp(topic)), {
+      const end = endOfLeftBehind(readStatus(await session.lookUp(topic)), {
         workerId: dead,
         topic,
         retentionSeconds,

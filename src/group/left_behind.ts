@@ -4,32 +4,10 @@
  *
  * @module
  */
-import { readAs } from "../messages/presence.ts";
-import {
-  encodeTaskStatus,
-  type TaskStatus,
-  taskStatusSchema,
-} from "../messages/task_status.ts";
+import type { Outgoing } from "../messages/packets.ts";
+import { encodeTaskStatus, type TaskStatus } from "../messages/task_status.ts";
+import type { PublishedStatus } from "../tasks/published_status.ts";
 import { isFinal } from "../tasks/states.ts";
-import type { MessageProperties, Publication, Seen } from "../tasks/ports.ts";
-
-/** A status with its token, as it stands on its topic. */
-export interface Standing {
-  /** The status. */
-  status: TaskStatus;
-  /** Names the holder of the task. */
-  token: string | null;
-  /** What else it came with. */
-  properties?: MessageProperties;
-}
-
-/** Reads what stands on a status topic; null for nothing, or no status. */
-export function standing(seen: Seen | null): Standing | null {
-  const status = seen && readAs(taskStatusSchema, seen.payload);
-  if (!status) return null;
-  const { properties } = seen;
-  return { status, token: properties.user?.token ?? null, properties };
-}
 
 /**
  * The final status of a task that a worker had claimed and did not end; null
@@ -39,14 +17,14 @@ export function standing(seen: Seen | null): Standing | null {
  * its worker may have been about to
  */
 export function endOfLeftBehind(
-  found: Standing | null,
+  found: PublishedStatus | null,
   options: {
     workerId: string;
     topic: string;
     retentionSeconds: number;
     started: boolean;
   },
-): Publication | null {
+): Outgoing | null {
   if (!found) return null;
   const { status } = found;
   if (isFinal(status.state) || status.worker_id !== options.workerId) {
@@ -68,8 +46,8 @@ export function endOfLeftBehind(
       : "the worker stopped while this task was starting",
     current_task: null,
   };
-  const { responseTopic, correlationData } = found.properties ?? {};
-  const publication: Publication = {
+  const { responseTopic, correlationData } = found.properties;
+  const publication: Outgoing = {
     topic: options.topic,
     payload: encodeTaskStatus(ended),
     qos: 1,

@@ -3,15 +3,16 @@
  *
  * @module
  */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 import {
-  type Claims,
-  claimsSchema,
+  type ClaimList,
+  claimListSchema,
   type Presence,
   presenceSchema,
   readAs,
 } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Publication, Seen } from "../tasks/ports.ts";
+import type { Channel } from "../tasks/ports.ts";
 
 /** How long a worker has to answer that it uses an id, in milliseconds. */
 const PROBE_MS = 2000;
@@ -33,13 +34,13 @@ export class IdInUseError extends Error {
 /** A connection under a client id of its own, to ask before one connects. */
 export interface Enquiry {
   /** The retained message on a topic; null if there is none. */
-  lookUp(topic: string): Promise<Seen | null>;
+  lookUp(topic: string): Promise<Incoming | null>;
   /** Publishes a question, and waits for an answer in time. */
   ask(
-    question: Publication,
+    question: Outgoing,
     answer: {
       topic: string;
-      fits(message: Seen): boolean;
+      fits(message: Incoming): boolean;
       withinMs: number;
     },
   ): Promise<boolean>;
@@ -50,7 +51,7 @@ export interface Predecessor {
   /** Its presence, which nobody answers for any more. */
   presence: Presence | null;
   /** What it had claimed. */
-  claims: Claims | null;
+  claims: ClaimList | null;
 }
 
 /**
@@ -84,7 +85,7 @@ export async function enquire(
   const list = await enquiry.lookUp(topics.running(workerId));
   return {
     presence: presence ?? null,
-    claims: list && readAs(claimsSchema, list.payload),
+    claims: list && readAs(claimListSchema, list.payload),
   };
 }
 
@@ -96,13 +97,17 @@ export type Description = Pick<
 
 /** This worker's presence. */
 export class Membership {
-  readonly #channel: Channel;
+  readonly #publish: Channel["publish"];
   readonly #topics: Topics;
   readonly #workerId: string;
   readonly #description: Description;
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
+  /** The group knows of this instance; what stood there before is older. */
+  #announced = false;
+  /** The group has given up on this instance. */
+  #adopted = false;
   /** The instance that had this id before, and is no more. */
   readonly #before: string | null;
   /** What stood on our own topic when we subscribed to it. */
@@ -110,14 +115,14 @@ export class Membership {
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
-    channel: Channel;
+    publish: Channel["publish"];
     topics: Topics;
     workerId: string;
     before: Presence | null;
     description: Description;
   }) {
     this.#before = options.before?.instance ?? null;
-    this.#channel = options.channel;
+    this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
@@ -138,7 +143,8 @@ export class Membership {
     state: "online" | "draining" | "offline" = this.#state,
   ): Promise<void> {
     this.#state = state;
-    return this.#channel.publish({
+    this.#announced = true;
+    return this.#publish({
       topic: this.#topics.presence(this.#workerId),
       payload: JSON.stringify(this.#presence(state)),
       qos: 1,
@@ -153,17 +159,22 @@ export class Membership {
    * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
    * not as we would say it, and stands there until we say it again
    */
-  own(
+  receive(
     presence: Presence | null,
-    retained: boolean,
+    { retained }: { retained: boolean },
   ): "adopted" | "rival" | "wrong" | null {
+    const byAnother = presence !== null && presence.instance !== this.#instance;
+    const adopted = presence?.adopted_by !== undefined;
+    if (this.#announced && (adopted || (retained && byAnother))) {
+      this.#adopted = true;
+    }
     if (retained) {
       this.#standing = presence;
       return null;
     }
     if (!presence) return null;
-    if (presence.adopted_by !== undefined) return "adopted";
-    if (presence.instance === this.#instance) {
+    if (adopted) return "adopted";
+    if (!byAnother) {
       // Our own words, or our will, which a lost connection has set off.
       return presence.state === "offline" && this.#state !== "offline"
         ? "wrong"
@@ -175,21 +186,18 @@ export class Membership {
   }
 
   /**
-   * Whether the group has given up on this worker while it was away, by what
-   * stood on its own topic at the last subscription.
+   * Whether the group has given up on this worker, and it has not taken another
+   * name since: what it holds may be somebody else's.
    */
-  get wasAdopted(): boolean {
-    const standing = this.#standing;
-    return standing !== null &&
-      (standing.adopted_by !== undefined ||
-        standing.instance !== this.#instance);
+  get isAdopted(): boolean {
+    return this.#adopted;
   }
 
   /**
    * Whether a worker that started earlier uses the id, by what stood on its own
    * topic at the last subscription. That happens when two start at once.
    */
-  get isLater(): boolean {
+  get lostToEarlier(): boolean {
     const standing = this.#standing;
     return standing !== null && standing.adopted_by === undefined &&
       standing.state !== "offline" && standing.state !== "adopted" &&
@@ -198,6 +206,7 @@ export class Membership {
 
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
+    this.#adopted = false;
     return this.#instance = crypto.randomUUID();
   }
 

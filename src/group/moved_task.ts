@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { MessageProperties } from "../tasks/ports.ts";
+import type { MessageProperties } from "../messages/packets.ts";
 import type { Origin } from "../tasks/acceptance.ts";
 
 const FROM = "ansible-worker-from";

@@ -5,7 +5,7 @@
  * @module
  */
 import {
-  type Channel,
+  type AsyncapiChannel,
   CHANNELS,
   OTHER_MESSAGES,
   PARAMETERS,
@@ -35,7 +35,7 @@ export function asyncapi(
       broker: server({ protocol: "mqtt", port: "1883" }),
       brokerWithTls: server({ protocol: "secure-mqtt", port: "8883" }),
     },
-    channels: mapped(CHANNELS, (channel: Channel) => ({
+    channels: mapped(CHANNELS, (channel: AsyncapiChannel) => ({
       ...channel,
       messages: Object.fromEntries(
         channel.messages.map((

@@ -49,7 +49,7 @@ export const OTHER_MESSAGES = {
 type AnyMessage = MessageName | keyof typeof OTHER_MESSAGES;
 
 /** A topic, or all of one kind. */
-export interface Channel {
+export interface AsyncapiChannel {
   /** The topic, with its parameters; null where the requester names it. */
   address: string | null;
   /** What it is. */
@@ -140,7 +140,7 @@ export const CHANNELS = {
       "Requests that another worker hands over, with what belongs to them in user properties that begin with ansible-worker-.",
     messages: ["request", "signedRequest"],
   },
-} satisfies Record<string, Channel>;
+} satisfies Record<string, AsyncapiChannel>;
 
 /** The name of a topic in the document. */
 export type ChannelName = keyof typeof CHANNELS;

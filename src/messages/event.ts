@@ -5,6 +5,7 @@
  * @module
  */
 import { z } from "zod";
+import { encodeInOrder } from "./encode.ts";
 import { timeSchema } from "./time.ts";
 
 /** What a host result can be; each is one column of PLAY RECAP, or two. */
@@ -66,13 +67,9 @@ export const eventSchema = z.strictObject({
 export type TaskEvent = z.output<typeof eventSchema>;
 
 /** An event as the run tells it, before it has its number. */
-export type Happening = Omit<TaskEvent, "task_id" | "seq" | "left_out">;
+export type UnnumberedEvent = Omit<TaskEvent, "task_id" | "seq" | "left_out">;
 
 /** An event with its keys in the order of the schema, as JSON. */
 export function encodeEvent(event: TaskEvent): string {
-  const ordered: Record<string, unknown> = {};
-  for (const key of Object.keys(eventSchema.shape)) {
-    ordered[key] = event[key as keyof TaskEvent];
-  }
-  return JSON.stringify(ordered);
+  return encodeInOrder(eventSchema, event);
 }

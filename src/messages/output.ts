@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { encodeInOrder } from "./encode.ts";
 
 /** The streams of a program. */
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
@@ -18,7 +19,7 @@ export const MAX_OUTPUT_MESSAGE_BYTES = 65_536;
 const OTHER_FIELDS_BYTES = 512;
 
 /** A character of a text takes at most so many bytes in JSON: `\u001b`. */
-const MOST_BYTES_PER_UNIT = 6;
+const MAX_BYTES_PER_UNIT = 6;
 
 /** The schema of a piece; its keys are in the order in which they are sent. */
 export const outputSchema = z.strictObject({
@@ -51,8 +52,7 @@ export type TaskOutput = z.output<typeof outputSchema>;
 
 /** A piece with its keys in the order of the schema, as JSON. */
 export function encodeOutput(output: TaskOutput): string {
-  const { task_id, seq, stream, text, truncated, left_out } = output;
-  return JSON.stringify({ task_id, seq, stream, text, truncated, left_out });
+  return encodeInOrder(outputSchema, output);
 }
 
 /** Cuts a text, between characters, into pieces that fit into a message each. */
@@ -69,7 +69,16 @@ export function piecesOf(text: string): string[] {
 }
 
 function fits(text: string): boolean {
-  const most = MAX_OUTPUT_MESSAGE_BYTES - OTHER_FIELDS_BYTES;
-  if (text.length * MOST_BYTES_PER_UNIT <= most) return true;
-  return new TextEncoder().encode(JSON.stringify(text)).length <= most;
+  const max = MAX_OUTPUT_MESSAGE_BYTES - OTHER_FIELDS_BYTES;
+  if (text.length * MAX_BYTES_PER_UNIT <= max) return true;
+  return new TextEncoder().encode(JSON.stringify(text)).length <= max;
+}
+
+/** What a run has printed, before it is cut into pieces. */
+export interface Printed {
+  stream: OutputStream;
+  /** What was printed there, one character whole after the other. */
+  text: string;
+  /** Set on the last one, which has no text: the rest is beyond the limit. */
+  truncated?: boolean;
 }

@@ -52,7 +52,7 @@ export const loadSchema = z.strictObject({
 export type Load = z.output<typeof loadSchema>;
 
 /** The schema of a claim list. */
-export const claimsSchema = z.strictObject({
+export const claimListSchema = z.strictObject({
   worker_id: z.string().describe("The worker."),
   instance: z.string().describe("Its process, as in its presence."),
   tasks: z.array(z.string()).describe(
@@ -65,7 +65,7 @@ export const claimsSchema = z.strictObject({
 });
 
 /** The ids that a worker has claimed. */
-export type Claims = z.output<typeof claimsSchema>;
+export type ClaimList = z.output<typeof claimListSchema>;
 
 /**
  * Reads one of the messages between workers.

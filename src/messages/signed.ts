@@ -44,7 +44,6 @@ const ALGORITHMS = ["EdDSA", "Ed25519"];
 
 /** A file is not the public key that it should be; the message says why. */
 export class KeyError extends Error {
-  /** The kind of error. */
   override name = "KeyError";
 }
 
@@ -143,7 +142,7 @@ export class TrustedKeys {
       payload = verified.payload;
       header = verified.protectedHeader;
     } catch (error) {
-      return refuse("bad_signature", describe(error));
+      return refuse("bad_signature", problemOf(error));
     }
     const read = headerSchema.safeParse(header);
     if (!read.success) {
@@ -258,7 +257,7 @@ export async function readPublicKey(text: string): Promise<CryptoKey> {
 }
 
 /** What is wrong with a signature; nothing of the message gets into it. */
-function describe(error: unknown): string {
+function problemOf(error: unknown): string {
   if (error instanceof KeyError) return error.message;
   if (error instanceof errors.JOSEAlgNotAllowed) {
     return "the field alg of its header must be EdDSA or Ed25519";

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { encodeInOrder } from "./encode.ts";
 import { timeSchema } from "./time.ts";
 
 /** Every state that a task can be in; `tasks/states.ts` says how it moves. */
@@ -103,11 +104,7 @@ export const NO_PROGRESS: Progress = {
 
 /** A status with its keys in the order of the schema, as JSON. */
 export function encodeTaskStatus(status: TaskStatus): string {
-  const ordered: Record<string, unknown> = {};
-  for (const key of Object.keys(taskStatusSchema.shape)) {
-    ordered[key] = status[key as keyof TaskStatus];
-  }
-  return JSON.stringify(ordered);
+  return encodeInOrder(taskStatusSchema, status);
 }
 
 /**

@@ -12,7 +12,7 @@
 export type Labels = Readonly<Record<string, string>>;
 
 /** What every metric has. */
-interface Description {
+interface MetricDescription {
   /** Its name, with the prefix. */
   name: string;
   /** One sentence. */
@@ -39,10 +39,10 @@ export class Registry {
 
 /** One metric. */
 abstract class Metric {
-  readonly #description: Description;
+  readonly #description: MetricDescription;
   readonly #type: string;
 
-  constructor(type: string, description: Description) {
+  constructor(type: string, description: MetricDescription) {
     this.#type = type;
     this.#description = description;
   }
@@ -75,7 +75,7 @@ export class Counter extends Metric {
    *
    * @param options.series the labels of each; one without, if left out
    */
-  constructor(options: Description & { series?: readonly Labels[] }) {
+  constructor(options: MetricDescription & { series?: readonly Labels[] }) {
     super("counter", options);
     for (const labels of options.series ?? [{}]) this.#at(labels);
   }
@@ -109,7 +109,7 @@ export class Gauge extends Metric {
    *
    * @param options.read the labels and the value of each series
    */
-  constructor(options: Description & { read(): [Labels, number][] }) {
+  constructor(options: MetricDescription & { read(): [Labels, number][] }) {
     super("gauge", options);
     this.#read = options.read;
   }
@@ -132,7 +132,7 @@ export class Histogram extends Metric {
    *
    * @param options.bounds rising; infinity is added
    */
-  constructor(options: Description & { bounds: readonly number[] }) {
+  constructor(options: MetricDescription & { bounds: readonly number[] }) {
     super("histogram", options);
     this.#bounds = options.bounds;
     this.#counts = options.bounds.map(() => 0);

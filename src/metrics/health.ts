@@ -11,7 +11,7 @@ import type { Answer } from "./listener.ts";
 import { CONNECTIONS, type Readings } from "./readings.ts";
 
 /** Why a worker can take no task, in one sentence; null if it can. */
-export function ailment(
+export function unhealthyReason(
   { standing, connected, problem }: Readings,
 ): string | null {
   switch (standing) {
@@ -32,7 +32,7 @@ export function ailment(
 
 /** The page that says so: 200 if it can, otherwise 503 and why. */
 export function healthPage(now: Readings): Answer {
-  const reason = ailment(now);
+  const reason = unhealthyReason(now);
   return {
     status: reason === null ? 200 : 503,
     type: "application/json",

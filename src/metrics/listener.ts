@@ -11,16 +11,16 @@
 import { createServer, type ServerResponse } from "node:http";
 
 /** Connections at once; what is more is closed. */
-const MOST_CONNECTIONS = 32;
+const MAX_CONNECTIONS = 32;
 
 /** How long the head of a request may take, in milliseconds. */
-const HEAD_MS = 5000;
+const HEAD_TIMEOUT_MS = 5000;
 
 /** The largest head of a request, in bytes. */
-const MOST_HEAD_BYTES = 8192;
+const MAX_HEAD_BYTES = 8192;
 
 /** How long an answer may take on its way, in milliseconds. */
-const ANSWER_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Where to listen. */
 export interface Address {
@@ -45,12 +45,11 @@ export type Page = () => Answer | Promise<Answer>;
 
 /** The address cannot be listened on; the message says why. */
 export class ListenError extends Error {
-  /** The kind of error. */
   override name = "ListenError";
 }
 
 /** A listener that is there until it is closed. */
-export class Listener implements AsyncDisposable {
+export class HttpListener implements AsyncDisposable {
   readonly #server: ReturnType<typeof createServer>;
 
   private constructor(server: ReturnType<typeof createServer>) {
@@ -66,17 +65,17 @@ export class Listener implements AsyncDisposable {
   static async open(
     { hostname, port }: Address,
     pages: ReadonlyMap<string, Page>,
-  ): Promise<Listener> {
+  ): Promise<HttpListener> {
     const server = createServer({
-      headersTimeout: HEAD_MS,
-      requestTimeout: HEAD_MS,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requestTimeout: HEAD_TIMEOUT_MS,
       connectionsCheckingInterval: 1000,
-      maxHeaderSize: MOST_HEAD_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
     }, ({ method, url }, response) => {
-      response.setTimeout(ANSWER_MS, () => response.destroy());
+      response.setTimeout(ANSWER_TIMEOUT_MS, () => response.destroy());
       void answer(response, { method, page: pages.get(pathOf(url)) });
     });
-    server.maxConnections = MOST_CONNECTIONS;
+    server.maxConnections = MAX_CONNECTIONS;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
     server.listen({ host: hostname, port }, resolve);
@@ -86,7 +85,7 @@ export class Listener implements AsyncDisposable {
       throw new ListenError(reasonOf(error as Error));
     }
     server.on("error", () => {});
-    return new Listener(server);
+    return new HttpListener(server);
   }
 
   /** Closes it, and what is open. */
@@ -104,7 +103,7 @@ async function answer(
     page: Page | undefined;
   },
 ): Promise<void> {
-  const { status, type, text } = await whatToSay(method, page);
+  const { status, type, text } = await answerTo(method, page);
   const body = new TextEncoder().encode(text);
   response.writeHead(status, {
     "content-type": type,
@@ -116,7 +115,7 @@ async function answer(
   response.end(method === "HEAD" ? undefined : body);
 }
 
-async function whatToSay(
+async function answerTo(
   method: string | undefined,
   page: Page | undefined,
 ): Promise<Answer> {

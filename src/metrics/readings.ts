@@ -1,5 +1,5 @@
 /**
- * How a worker stands at one moment: what gauges and health are read from.
+ * A worker at one moment: what gauges and health are read from.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export interface Readings {
 }
 
 /** Before anything has happened. */
-export const NOTHING_YET: Readings = {
+export const INITIAL_READINGS: Readings = {
   standing: "starting",
   connected: { control: false, intake: false },
   slots: 0,

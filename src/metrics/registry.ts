@@ -8,7 +8,6 @@
  * @module
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
-import type { GroupObserver } from "../group/observer.ts";
 import { type Rejected, rejectedSchema } from "../messages/rejected.ts";
 import { TASK_STATES } from "../messages/task_status.ts";
 import type { TaskObserver } from "../tasks/observer.ts";
@@ -21,7 +20,7 @@ import {
   type Labels,
   Registry,
 } from "./exposition.ts";
-import { ailment } from "./health.ts";
+import { unhealthyReason } from "./health.ts";
 import type { Answer } from "./listener.ts";
 import {
   type Connection,
@@ -74,7 +73,7 @@ const REPLACEMENTS: readonly Replacement[] = [
 ];
 
 /** The metrics of one worker. */
-export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
+export class Metrics implements TaskObserver, LauncherObserver {
   readonly #registry = new Registry();
   readonly #ended: Counter;
   readonly #refused: Counter;
@@ -91,7 +90,7 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
   /**
    * With nothing counted yet.
    *
-   * @param options.read how the worker stands now
+   * @param options.read the worker's readings at this moment
    */
   constructor(options: { version: string; read(): Readings }) {
     this.#ended = this.#counter(
@@ -127,7 +126,7 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
     );
     this.#launcherRestarts = this.#counter(
       "launcher_restarts_total",
-      "Launchers for playbooks that were of no use any more.",
+      "Launchers that were replaced, and why.",
       { reason: REPLACEMENTS },
     );
     this.#wait = this.#histogram(
@@ -159,13 +158,13 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
 
   /** See `TaskObserver`. */
   started({ createdAt, startedAt }: Task): void {
-    this.#wait.observe(seconds(createdAt, startedAt));
+    this.#wait.observe(secondsBetween(createdAt, startedAt));
   }
 
   /** See `TaskObserver`. */
   ended({ state, startedAt, completedAt }: Task): void {
     this.#ended.inc({ state });
-    if (startedAt) this.#run.observe(seconds(startedAt, completedAt));
+    if (startedAt) this.#run.observe(secondsBetween(startedAt, completedAt));
   }
 
   /** See `TaskObserver`. */
@@ -217,7 +216,7 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
       ["tasks_queued", "Tasks that wait for a slot.", (now) => now.queued],
       [
         "held_deliveries",
-        "Messages that have come and that the broker still owns.",
+        "Messages received that the broker still owns.",
         (now) => now.held,
       ],
       [
@@ -228,7 +227,7 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
       [
         "healthy",
         "1 while this worker can take a task, as /health says it.",
-        (now) => ailment(now) === null ? 1 : 0,
+        (now) => unhealthyReason(now) === null ? 1 : 0,
       ],
     ];
     for (const [name, help, figure] of figures) {
@@ -258,7 +257,7 @@ export class Metrics implements TaskObserver, GroupObserver, LauncherObserver {
     );
     this.#gauge(
       "build_info",
-      "1, with what this worker is.",
+      "Always 1; the labels name the versions of this worker.",
       () => [[{ version, ansible_version: read().ansibleVersion }, 1]],
     );
   }
@@ -293,6 +292,6 @@ function named(name: string): string {
 }
 
 /** Clocks of different hosts may disagree; a time is never negative. */
-function seconds(from: Date, to: Date | null): number {
+function secondsBetween(from: Date, to: Date | null): number {
   return Math.max(0, (to?.getTime() ?? from.getTime()) - from.getTime()) / 1000;
 }

@@ -1,11 +1,11 @@
 /**
- * The trace that a request belongs to, as its publisher has said it: the user
+ * The trace that a request belongs to, as its publisher has named it: the user
  * properties `traceparent` and `tracestate` (W3C Trace Context).
  *
  * @module
  */
 
-/** What a publisher has said of its trace. */
+/** A publisher's trace and span. */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   traceId: string;
@@ -18,7 +18,7 @@ export interface TraceContext {
 }
 
 /** The longest `tracestate` that has to be passed on (3.3.1.5). */
-const MOST_STATE = 512;
+const MAX_STATE_LENGTH = 512;
 
 /**
  * Reads them. What is not as the recommendation wants it is as if it was not
@@ -44,7 +44,7 @@ export function traceContext(
 
 /** A list of KEY=VALUE, printable, of at most 32 members; else null. */
 function traceState(text: string | undefined): string | null {
-  if (!text || text.length > MOST_STATE) return null;
+  if (!text || text.length > MAX_STATE_LENGTH) return null;
   const members = text.split(",").map((member) => member.trim());
   const isMember = (member: string) =>
     member === "" ||

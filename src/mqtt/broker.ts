@@ -5,28 +5,7 @@
  * @module
  */
 import type { IClientOptions } from "mqtt";
-
-/** The broker, with its files already read. Times are in seconds. */
-export interface Broker {
-  /** Its name or address. */
-  host: string;
-  /** Its TCP port. */
-  port: number;
-  /** The user name, with a password. */
-  username?: string;
-  /** The password, with a user name. */
-  password?: string;
-  /** The longest silence before the connection is checked (3.1.2.10). */
-  keepalive: number;
-  /** Set: TLS. PEM texts; without `ca` Deno's own store decides. */
-  tls?: { ca?: string; cert?: string; key?: string };
-  /** Set: MQTT over WebSocket, at this path. */
-  websocketPath?: string;
-  /** The first wait before a new attempt. */
-  reconnectMin: number;
-  /** The longest wait before a new attempt. */
-  reconnectMax: number;
-}
+import type { Broker } from "../config/broker.ts";
 
 /** The broker in the library's words. */
 export function brokerOptions(broker: Broker): IClientOptions {

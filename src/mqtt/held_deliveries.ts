@@ -20,27 +20,8 @@
  * @module
  */
 import type { IPublishPacket } from "mqtt-packet";
-import { type MessageProperties, payloadOf, propertiesOf } from "./message.ts";
-
-/** One message that the broker keeps until it is released. */
-export interface Delivery {
-  /** The topic. */
-  readonly topic: string;
-  /** Its bytes. */
-  readonly payload: Uint8Array;
-  /** Its MQTT 5 properties. */
-  readonly properties: MessageProperties;
-  /** Whether the broker says that it has sent this message before. */
-  readonly redelivered: boolean;
-  /** Whether its sender asked the broker to keep it for later subscribers. */
-  readonly retained: boolean;
-  /**
-   * Takes the message over: resolves when the broker can never deliver it
-   * again, on whichever connection that becomes certain. Calling it twice is
-   * the same as once. It rejects only if that connection was the only one.
-   */
-  release(): Promise<void>;
-}
+import type { Delivery, MessageProperties } from "../messages/packets.ts";
+import { payloadOf, propertiesOf } from "./message.ts";
 
 class Hold implements Delivery {
   readonly topic: string;

@@ -1,64 +1,11 @@
 /**
- * Messages as the rest of the program sees them, free of the library's types.
+ * Between the library's packets and the messages of the rest of the program.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import type { IPublishPacket } from "mqtt-packet";
-
-/** The MQTT 5 properties of a message that the worker uses. */
-export interface MessageProperties {
-  /** Where a name occurs more than once, the last value counts. */
-  user?: Record<string, string>;
-  /** Seconds that the message is still good for (MQTT 5, 3.3.2.3.3). */
-  expirySeconds?: number;
-  /** The requester's response topic (3.3.2.3.5). */
-  responseTopic?: string;
-  /** The requester's correlation data (3.3.2.3.6). */
-  correlationData?: Uint8Array;
-}
-
-/** A message that came in. */
-export interface Incoming {
-  /** The topic. */
-  topic: string;
-  /** Its bytes. */
-  payload: Uint8Array;
-  /** Whether it was a retained message, not one published just now. */
-  retained: boolean;
-  /** Its MQTT 5 properties. */
-  properties: MessageProperties;
-}
-
-/** A message to be published. */
-export interface Outgoing {
-  /** The topic. */
-  topic: string;
-  /** Its bytes. */
-  payload: string | Uint8Array;
-  /** 1 or 2 (4.3). */
-  qos: 1 | 2;
-  /** Whether the broker keeps it for later subscribers. */
-  retain?: boolean;
-  /** Its MQTT 5 properties. */
-  properties?: MessageProperties;
-  /**
-   * A newer message on the same topic may take its place while it waits; it
-   * then counts as published when the newer one is.
-   */
-  replaceable?: boolean;
-  /**
-   * Names what is kept in order, and replaced, together; if left out, all that
-   * is published on the topic is.
-   */
-  lane?: string;
-  /**
-   * Called when the broker says that nobody is subscribed to its topic (reason
-   * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only
-   * at QoS 1.
-   */
-  onNobody?(): void;
-}
+import type { MessageProperties, Outgoing } from "../messages/packets.ts";
 
 /**
  * The user property of a message that only tries whether it may be published

@@ -3,25 +3,15 @@
  *
  * @module
  */
-export { type Broker } from "./broker.ts";
-export {
-  BrokerUnsuitableError,
-  ConnectionLostError,
-  MqttConnection,
-} from "./connection.ts";
+export type { Broker } from "../config/broker.ts";
+export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
 export {
   answersMqtt,
   AttemptError,
   Examination,
   type Offer,
 } from "./examination.ts";
-export { type Delivery } from "./held_deliveries.ts";
-export {
-  CHECK_PROPERTY,
-  type Incoming,
-  type MessageProperties,
-  type Outgoing,
-} from "./message.ts";
-export { PublishError } from "./outbox.ts";
+export { CHECK_PROPERTY } from "./message.ts";
+export { PublishError, type Source } from "./outbox.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

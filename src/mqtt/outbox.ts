@@ -17,7 +17,7 @@
  *
  * @module
  */
-import type { Outgoing } from "./message.ts";
+import type { BulkMessage, Outgoing } from "../messages/packets.ts";
 
 /** What the broker refused; `code` is the reason code of its answer. */
 export class PublishError extends Error {
@@ -36,18 +36,10 @@ export class PublishError extends Error {
 /** Of the messages that give way, so many bytes are under way at most. */
 const MOST_GIVING_WAY = 256 * 1024;
 
-/** A message that gives way, and whom to tell what came of it. */
-export interface Parcel {
-  /** The message. */
-  message: Outgoing;
-  /** The broker has acknowledged it, or has refused it with an error. */
-  answered(error?: unknown): void;
-}
-
 /** Where messages that give way come from. */
 export interface Source {
   /** The next one; null if there is none now. */
-  take(): Parcel | null;
+  take(): BulkMessage | null;
 }
 
 interface Entry {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Broker } from "./broker.ts";
+import type { Broker } from "../config/broker.ts";
 
 const REASONS: Record<number, string> = {
   0x80: "unspecified error",

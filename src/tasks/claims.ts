@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Claims as ClaimList } from "../messages/presence.ts";
+import type { ClaimList } from "../messages/presence.ts";
 import type { Channel, Log } from "./ports.ts";
 
 /** What this worker has claimed. */

@@ -3,21 +3,8 @@
  *
  * @module
  */
-import type { TaskStatus } from "../messages/task_status.ts";
-import type { MessageProperties } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import { isFinal } from "./states.ts";
-
-/** A status as it stood on its topic, with the token of who published it. */
-export interface Sighting {
-  /** The status. */
-  status: TaskStatus;
-  /** Names the holder of the task; see `status_board.ts`. */
-  token: string | null;
-  /** The token of the holder from whom this one took it over. */
-  from: string | null;
-  /** What else it came with. */
-  properties?: MessageProperties;
-}
 
 /** How a request came here. */
 export interface Arrival {
@@ -48,7 +35,7 @@ export type Judgement =
  * counts as the same request
  */
 export function judge(
-  seen: Sighting | null,
+  seen: PublishedStatus | null,
   arrival: Arrival,
   options: { workerId: string; windowSeconds: number; now?: Date },
 ): Judgement {

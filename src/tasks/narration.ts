@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { encodeEvent, type Happening } from "../messages/event.ts";
+import { fulfilledWithin } from "../deadline.ts";
+import { encodeEvent, type UnnumberedEvent } from "../messages/event.ts";
 import { encodeOutput, piecesOf } from "../messages/output.ts";
+import type { Printed } from "../messages/output.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Narrator, Telling } from "./narrator.ts";
-import type { Printed } from "./ports.ts";
 
 /**
  * How long a final status waits for the acknowledgement of what was told, in
@@ -46,7 +47,7 @@ export class Narration {
 
   /** What a run is to report, so that what is wanted can be told. */
   listen({ events, output, outputLimit }: Tell): {
-    onEvent?(event: Happening): void;
+    onEvent?(event: UnnumberedEvent): void;
     output?: { limit: number; onOutput(printed: Printed): void };
   } {
     return {
@@ -67,17 +68,10 @@ export class Narration {
   async finish(): Promise<void> {
     const tellings = [this.#events, this.#output];
     const settled = Promise.all(tellings.map((one) => one.settled()));
-    let over = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = this.#narrator.connected().then(() =>
-      new Promise<void>((resolve) => {
-        if (over) resolve();
-        else timer = setTimeout(resolve, LAST_WORDS_MS);
-      })
+      fulfilledWithin(LAST_WORDS_MS, settled)
     );
     await Promise.race([settled, late]);
-    over = true;
-    clearTimeout(timer);
     for (const telling of tellings) telling.hurry();
   }
 
@@ -87,7 +81,7 @@ export class Narration {
     this.#output.stop();
   }
 
-  #tellEvent(event: Happening): void {
+  #tellEvent(event: UnnumberedEvent): void {
     const { play, task, host, message } = event;
     const texts = [play, task, host, message];
     this.#events.put({

@@ -12,7 +12,8 @@
  *
  * @module
  */
-import type { Log, Outlet, Parcel } from "./ports.ts";
+import type { BulkMessage } from "../messages/packets.ts";
+import type { Log, Outlet } from "./ports.ts";
 
 /** What may wait, for all tasks together, in bytes. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -81,7 +82,7 @@ export class Telling {
   }
 
   /** The next message. */
-  take(): Parcel | null {
+  take(): BulkMessage | null {
     const next = this.#waiting.shift();
     if (!next) return null;
     this.#count(next.piece, -1);
@@ -191,7 +192,7 @@ export class Narrator {
   }
 
   /** The next message; one topic after the other, so that none has to wait. */
-  take(): Parcel | null {
+  take(): BulkMessage | null {
     for (const telling of this.#tellings) {
       this.#tellings.delete(telling);
       const parcel = telling.take();

@@ -1,71 +1,14 @@
 /**
- * What the tasks need of the rooms that they do not know.
+ * What the tasks need of the rooms that they do not know: methods. The shapes
+ * that travel are in `messages/`.
  *
  * @module
  */
-import type { Happening } from "../messages/event.ts";
-import type { OutputStream } from "../messages/output.ts";
+import type { UnnumberedEvent } from "../messages/event.ts";
+import type { Printed } from "../messages/output.ts";
+import type { Outgoing } from "../messages/packets.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
-
-/** The properties of a message that matter to a task. */
-export interface MessageProperties {
-  /** User properties. */
-  user?: Record<string, string>;
-  /** Seconds until the message expires. */
-  expirySeconds?: number;
-  /** The requester's response topic. */
-  responseTopic?: string;
-  /** The requester's correlation data. */
-  correlationData?: Uint8Array;
-}
-
-/** A message that the broker keeps until it is released. */
-export interface Delivery {
-  /** The topic. */
-  readonly topic: string;
-  /** Its bytes. */
-  readonly payload: Uint8Array;
-  /** Its MQTT 5 properties. */
-  readonly properties: MessageProperties;
-  /** Whether the broker says that it has sent this message before. */
-  readonly redelivered: boolean;
-  /** Whether its sender asked the broker to keep it for later subscribers. */
-  readonly retained: boolean;
-  /** Resolves when the broker can never deliver it again. */
-  release(): Promise<void>;
-}
-
-/** A message to be published. */
-export interface Publication {
-  /** The topic. */
-  topic: string;
-  /** Its bytes. */
-  payload: string | Uint8Array;
-  /** 1 or 2 (4.3). */
-  qos: 1 | 2;
-  /** Whether the broker keeps it for later subscribers. */
-  retain?: boolean;
-  /** Its MQTT 5 properties. */
-  properties?: MessageProperties;
-  /** A newer one on the same topic may take its place while it waits. */
-  replaceable?: boolean;
-  /**
-   * Names what is kept in order, and replaced, together; if left out, all that
-   * is published on the topic is.
-   */
-  lane?: string;
-}
-
-/** A message that was seen on a topic. */
-export interface Seen {
-  /** Its bytes. */
-  payload: Uint8Array;
-  /** Whether it was a retained message, not one published just now. */
-  retained: boolean;
-  /** Its MQTT 5 properties. */
-  properties: MessageProperties;
-}
 
 /** The control connection, as far as tasks are concerned. */
 export interface Channel {
@@ -77,15 +20,7 @@ export interface Channel {
   /** Rejects if there is no connection, or it is lost. */
   unsubscribe(topic: string): Promise<void>;
   /** Settles with the broker's acknowledgement, however late. */
-  publish(message: Publication): Promise<void>;
-}
-
-/** A message that gives way to all others, and whom to tell of its end. */
-export interface Parcel {
-  /** The message. */
-  message: Publication;
-  /** The broker has acknowledged it, or has refused it with an error. */
-  answered(error?: unknown): void;
+  publish(message: Outgoing): Promise<void>;
 }
 
 /** The control connection, as far as the narration of runs is concerned. */
@@ -93,17 +28,7 @@ export interface Outlet {
   /** There is something that gives way to be published. */
   poke(): void;
   /** Settles with the broker's acknowledgement, however late. */
-  publish(message: Publication): Promise<void>;
-}
-
-/** What a run has printed. */
-export interface Printed {
-  /** Where it was printed. */
-  stream: OutputStream;
-  /** What was printed there. */
-  text: string;
-  /** Set on the last one, which has no text: the rest is beyond the limit. */
-  truncated?: boolean;
+  publish(message: Outgoing): Promise<void>;
 }
 
 /** A run of a playbook. */
@@ -132,7 +57,7 @@ export interface Runner {
       extraVars: string | null;
       onProgress(progress: Progress): void;
       /** Set: events are wanted. */
-      onEvent?(event: Happening): void;
+      onEvent?(event: UnnumberedEvent): void;
       /** Set: what it prints is wanted, up to a limit in bytes. */
       output?: { limit: number; onOutput(printed: Printed): void };
     },

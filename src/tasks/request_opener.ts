@@ -38,8 +38,7 @@ export type OpenedRequest =
 
 /** Opens requests and cancels. */
 export class RequestOpener {
-  /** Whose signatures they must have; null: they need none. */
-  keys: TrustedKeys | null;
+  readonly #keys: () => TrustedKeys | null;
   readonly #audience: string;
   /** Signatures that have had their effect here, until they expire. */
   readonly #used = new Map<string, number>();
@@ -48,11 +47,18 @@ export class RequestOpener {
   /**
    * With no signature used yet.
    *
+   * @param options.keys whose signatures they must have at this moment; null:
+   * they need none
    * @param options.audience `<prefix>/<group>`
    */
-  constructor(options: { keys: TrustedKeys | null; audience: string }) {
-    this.keys = options.keys;
+  constructor(options: { keys(): TrustedKeys | null; audience: string }) {
+    this.#keys = options.keys;
     this.#audience = options.audience;
+  }
+
+  /** Whether requests must be signed. */
+  get wantsSignatures(): boolean {
+    return this.#keys() !== null;
   }
 
   /** Opens a request; nothing in it is read before its signature is good. */
@@ -73,8 +79,13 @@ export class RequestOpener {
     });
     let payload = message;
     let signature: Signature | null = null;
-    if (this.keys) {
-      const opened = await this.#unwrap(message, "ansible-worker-request");
+    const keys = this.#keys();
+    if (keys) {
+      const opened = await this.#unwrap(
+        message,
+        "ansible-worker-request",
+        keys,
+      );
       if (!opened.ok) return refuse(opened.reason, opened.message, null);
       ({ payload, signature } = opened);
       const isFirst = !arrival.redelivered && arrival.from === null;
@@ -112,8 +123,13 @@ export class RequestOpener {
 
   /** The task that a message asks for; null if it cannot be told. */
   async taskIdOf(message: Uint8Array): Promise<string | null> {
-    if (this.keys) {
-      const opened = await this.#unwrap(message, "ansible-worker-request");
+    const keys = this.#keys();
+    if (keys) {
+      const opened = await this.#unwrap(
+        message,
+        "ansible-worker-request",
+        keys,
+      );
       return opened.ok ? opened.signature.taskId : null;
     }
     const request = parseTaskRequest(message);
@@ -131,8 +147,9 @@ export class RequestOpener {
       message: string;
     }
   > {
-    if (!this.keys) return { ok: true, payload: message };
-    const opened = await this.#unwrap(message, "ansible-worker-cancel");
+    const keys = this.#keys();
+    if (!keys) return { ok: true, payload: message };
+    const opened = await this.#unwrap(message, "ansible-worker-cancel", keys);
     if (!opened.ok) return opened;
     const { signature, payload } = opened;
     if (signature.taskId !== taskId) {
@@ -164,8 +181,12 @@ export class RequestOpener {
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
   }
 
-  #unwrap(message: Uint8Array, type: SignedType): Promise<Opened> {
-    return this.keys!.open(message, { type, audience: this.#audience });
+  #unwrap(
+    message: Uint8Array,
+    type: SignedType,
+    keys: TrustedKeys,
+  ): Promise<Opened> {
+    return keys.open(message, { type, audience: this.#audience });
   }
 }
 

@@ -12,9 +12,10 @@
  *
  * @module
  */
+import type { MessageProperties, Outgoing } from "../messages/packets.ts";
 import { matchesGlob } from "node:path";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Log, MessageProperties, Publication } from "./ports.ts";
+import type { Channel, Log } from "./ports.ts";
 
 /**
  * The longest response topic, and the longest correlation data, in bytes. Each
@@ -35,24 +36,27 @@ export interface Response {
 
 /** Sends answers. */
 export class Responses {
-  /** Patterns of the topics that are allowed. */
-  patterns: readonly string[];
+  readonly #patterns: () => readonly string[];
   readonly #channel: Channel;
   readonly #group: string;
   readonly #log: Log;
   /** Those that the broker has refused; it would again. */
   readonly #refused = new WeakSet<Response>();
 
-  /** With nothing sent yet. */
+  /**
+   * With nothing sent yet.
+   *
+   * @param options.patterns of the topics that are allowed at this moment
+   */
   constructor(options: {
     channel: Channel;
     topics: Topics;
-    patterns: readonly string[];
+    patterns(): readonly string[];
     log: Log;
   }) {
     this.#channel = options.channel;
     this.#group = options.topics.group;
-    this.patterns = options.patterns;
+    this.#patterns = options.patterns;
     this.#log = options.log;
   }
 
@@ -71,7 +75,7 @@ export class Responses {
       ? `its correlation data has more than ${MOST_BYTES} bytes`
       : refusalOf(responseTopic, {
         group: this.#group,
-        patterns: this.patterns,
+        patterns: this.#patterns(),
       });
     if (reason !== null) {
       this.#log.info(`the response topic is ignored: ${reason}`, {
@@ -121,7 +125,7 @@ export class Responses {
    * Sends a status also where its properties say, as they do on the status topic
    * of a task whose requester wants answers.
    */
-  follow({ payload, properties = {} }: Publication, taskId: string): void {
+  follow({ payload, properties = {} }: Outgoing, taskId: string): void {
     const response = this.to(properties, { task_id: taskId });
     if (response) this.send(response, { payload, about: taskId });
   }

@@ -3,7 +3,7 @@
  * which a crash at any point loses nothing and runs nothing twice.
  *
  * Before the first step the task is this worker's by its status topic (see
- * `status_board.ts`), and its message still belongs to the broker.
+ * `topic_lock.ts`), and its message still belongs to the broker.
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import type { Claims } from "./claims.ts";
 import type { Narration, Tell } from "./narration.ts";
 import type { TaskObserver } from "./observer.ts";
@@ -30,6 +31,16 @@ export type StartStep =
   | "ended"
   | "published";
 
+/** What the configuration says of runs. */
+export interface RunSettings {
+  /** Seconds that a run may take, unless its request says otherwise. */
+  readonly timeoutSeconds: number;
+  /** Least time between two `running` statuses, in seconds. */
+  readonly statusIntervalSeconds: number;
+  /** What is told of runs beside their statuses. */
+  readonly tell: Tell;
+}
+
 /** What a start needs. */
 export interface StartOptions {
   /** The statuses of this worker's tasks. */
@@ -44,12 +55,8 @@ export interface StartOptions {
   observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
-  /** Seconds that the run may take, unless the request says otherwise. */
-  timeoutSeconds: number;
-  /** Least time between two `running` statuses, in seconds. */
-  statusIntervalSeconds: number;
-  /** What is told of runs beside their statuses. */
-  tell: Tell;
+  /** What counts for a run that begins at this moment. */
+  settings(): RunSettings;
   /** Begins to tell of a run. */
   narrate(taskId: string): Narration;
   /** Called after each step. */
@@ -160,7 +167,8 @@ export class ActiveTask {
   async #runToEnd(): Promise<void> {
     const { task } = this;
     const { board, log, runner, onStep } = this.#options;
-    const seconds = task.request.timeout ?? this.#options.timeoutSeconds;
+    const settings = this.#options.settings();
+    const seconds = task.request.timeout ?? settings.timeoutSeconds;
     task.start();
     this.#options.observer?.started(task);
     log.info("the task starts", {
@@ -168,6 +176,7 @@ export class ActiveTask {
       playbook: task.request.playbook,
     });
     const publish = () => {
+      if (this.#abandoned) return;
       board.publish(task).catch((error) =>
         log.warn("cannot publish a status", { task_id: task.id, error })
       );
@@ -175,7 +184,7 @@ export class ActiveTask {
     publish();
     const updates = new Throttle(
       publish,
-      this.#options.statusIntervalSeconds * 1000,
+      settings.statusIntervalSeconds * 1000,
     );
     const run = runner.run(task.request, {
       extraVars: task.extraVars,
@@ -183,19 +192,18 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
-      ...this.#narration.listen(this.#options.tell),
+      ...this.#narration.listen(settings.tell),
     });
     this.#run = run;
     onStep?.("started");
-    const limit = setTimeout(() => {
+    if (!await fulfilledWithin(seconds * 1000, run.finished)) {
       this.end({
         state: "timeout",
         error: `the time limit of ${seconds} s was reached`,
       });
-    }, seconds * 1000);
+    }
     const outcome = await run.finished;
-    clearTimeout(limit);
-    updates.stop();
+    updates[Symbol.dispose]();
     const at = task.progress.current_task;
     task.progress = outcome.progress;
     const returnCode = outcome.return_code;
@@ -220,7 +228,7 @@ export class ActiveTask {
 }
 
 /** Calls a function at once, and then at most once in an interval. */
-class Throttle {
+class Throttle implements Disposable {
   readonly #call: () => void;
   readonly #interval: number;
   #last = Date.now();
@@ -239,7 +247,7 @@ class Throttle {
     }, Math.max(0, this.#last + this.#interval - Date.now()));
   }
 
-  stop(): void {
+  [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Delivery } from "../messages/packets.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import {
   cutToBytes,
@@ -13,7 +14,6 @@ import {
   type TaskStatus,
 } from "../messages/task_status.ts";
 import type { Signature } from "../messages/signed.ts";
-import type { Delivery } from "./ports.ts";
 import type { Response } from "./responses.ts";
 import { isFinal, mayMove } from "./states.ts";
 

@@ -3,12 +3,23 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 
-/** Counts the signals that ask the process to stop. */
-export class Signals {
-  /** How many have come. */
-  count = 0;
+/** The signals that ask a worker to stop, and the one to read its configuration. */
+export interface StopSignals {
+  /** How many have asked it to stop. */
+  readonly count: number;
   /** Called at each SIGHUP. */
+  hangup: () => void;
+  /** Settles at the next one that asks it to stop, or after so many milliseconds. */
+  next(withinMs?: number): Promise<void>;
+}
+
+/** The signals of this process. */
+export class Signals implements StopSignals, Disposable {
+  /** See `StopSignals`. */
+  count = 0;
+  /** See `StopSignals`. */
   hangup: () => void = () => {};
   #arrived = Promise.withResolvers<void>();
   readonly #stop = () => {
@@ -25,20 +36,15 @@ export class Signals {
     Deno.addSignalListener("SIGHUP", this.#hup);
   }
 
-  /** Settles at the next signal, or after a time in milliseconds. */
+  /** See `StopSignals`. */
   async next(withinMs?: number): Promise<void> {
     const { promise } = this.#arrived;
-    if (withinMs === undefined) return await promise;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const time = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([promise, time]);
-    clearTimeout(timer);
+    if (withinMs === undefined) await promise;
+    else await fulfilledWithin(withinMs, promise);
   }
 
   /** Listens no more. */
-  close(): void {
+  [Symbol.dispose](): void {
     Deno.removeSignalListener("SIGTERM", this.#stop);
     Deno.removeSignalListener("SIGINT", this.#stop);
     Deno.removeSignalListener("SIGHUP", this.#hup);

@@ -41,8 +41,8 @@ for (
     ['a={"b": 1}', '"1}" is not NAME=VALUE'],
     ["=1", '"=1" is not NAME=VALUE'],
     ["@/nowhere/vars.yml", 'there is no file "/nowhere/vars.yml"'],
-    ["{a: .inf}", "its value has a number that JSON cannot say"],
-    ["{1: a}", "its value has a key that is not a text"],
+    ["{a: .inf}", "its value has a number that JSON cannot express"],
+    ["{1: a}", "its value has a key that is not a string"],
     ["{a: 1", "its value is not valid"],
     ["{a: !vault x}", "its value is not valid"],
   ] as const

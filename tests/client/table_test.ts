@@ -8,15 +8,15 @@ import { fit, widthOf, wrap } from "../../src/client/text_width.ts";
 const plain = (text: string) => text;
 
 const COLUMNS: readonly Column<string[]>[] = [
-  { title: "TASK", text: ([task]) => task!, least: 6 },
+  { title: "TASK", text: ([task]) => task!, minWidth: 6 },
   { title: "STATE", text: ([_, state]) => state! },
   {
     title: "PLAYBOOK",
     text: ([_, __, playbook]) => playbook!,
-    least: 8,
+    minWidth: 8,
     drop: 2,
   },
-  { title: "NOW", text: ([_, __, ___, now]) => now!, least: 8, drop: 1 },
+  { title: "NOW", text: ([_, __, ___, now]) => now!, minWidth: 8, drop: 1 },
 ];
 
 const ROWS = [

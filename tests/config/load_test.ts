@@ -293,15 +293,15 @@ loglevel: INFO
     ],
   },
   {
-    name: "a key that is there twice is named",
+    name: "a key that is given twice is named",
     text: `${MQTT}  host: i\n${WORKER}`,
-    says: ["3:3: mqtt.host: is there twice"],
+    says: ["3:3: mqtt.host: is given twice"],
   },
   {
     name: "a duplicate key does not hide other problems",
     text: `${MQTT}  host: i\n  port: 0\n${WORKER}`,
     says: [
-      "3:3: mqtt.host: is there twice",
+      "3:3: mqtt.host: is given twice",
       "4:9: mqtt.port: must be a whole number of at least 1",
     ],
   },
@@ -349,8 +349,8 @@ ${WORKER}  task_timeout: 0x
     says: [
       "3:9: mqtt.port: must be a whole number of at least 1",
       "4:14: mqtt.keepalive: must be a whole number of at least 5",
-      "5:13: mqtt.username: must be a text; put it in quotes",
-      "6:13: mqtt.password: must be a text; put it in quotes",
+      "5:13: mqtt.username: must be a string; put it in quotes",
+      "6:13: mqtt.password: must be a string; put it in quotes",
       "7:16: mqtt.tls_enabled: must be true or false",
       "8:19: mqtt.session_expiry: must be a whole number of at least 0",
       "9:18: mqtt.reconnect_min: must be a number of seconds of at least 0.1",

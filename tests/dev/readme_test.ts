@@ -78,6 +78,7 @@ Deno.test("the README fits on three screens, and its links lead somewhere", asyn
   }
   const files = [
     "README.md",
+    "CONTRIBUTING.md",
     ...[...Deno.readDirSync(`${ROOT}docs`)]
       .filter(({ name }) => name.endsWith(".md")).map(({ name }) =>
         `docs/${name}`

@@ -14,7 +14,7 @@ const MEBIBYTE = 1024 * 1024;
  * How much more memory the worker may have, in MB: less than a fifth of what
  * the large messages have together.
  */
-const MOST_MEMORY = 300;
+const MAX_MEMORY = 300;
 
 /**
  * The heap that the worker gets, in MB. It starts with some 60, and each small
@@ -63,7 +63,7 @@ Deno.test({
       await Promise.all(bad);
       const memory = await worker.memory();
       console.log(`${memory.toFixed(0)} MB after ${name}`);
-      assert.ok(memory - before < MOST_MEMORY);
+      assert.ok(memory - before < MAX_MEMORY);
     };
     const text = (i: number) => `{"${i}`;
     await flood("small-1", { count: SMALL, payload: text });

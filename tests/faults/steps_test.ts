@@ -16,7 +16,7 @@ function stepping(step: string, options: WorkerOptions): Promise<Worker> {
     arguments: (args) =>
       args.flatMap((one) =>
         one.endsWith("src/main.ts")
-          ? [`${ROOT}tests/faults/step_worker.ts`, step]
+          ? [`${ROOT}tests/harness/inner_worker.ts`, step]
           : [one]
       ),
   });

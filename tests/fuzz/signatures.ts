@@ -77,7 +77,7 @@ export const signatureTarget: Target = {
   name: "signatures",
   share: 15,
   property: () => {
-    const opener = new RequestOpener({ keys, audience: AUDIENCE });
+    const opener = new RequestOpener({ keys: () => keys, audience: AUDIENCE });
     return forEvery(
       fc.record({
         message: fc.oneof(
@@ -128,7 +128,7 @@ export const unsignedTarget: Target = {
   name: "requests without signatures",
   share: 5,
   property: () => {
-    const opener = new RequestOpener({ keys: null, audience: AUDIENCE });
+    const opener = new RequestOpener({ keys: () => null, audience: AUDIENCE });
     return forEvery(messages(), async (message) => {
       const opened = await opener.open(message, {
         redelivered: false,

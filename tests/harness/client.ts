@@ -15,7 +15,7 @@ import { objection, schemaOf } from "./printed_schemas.ts";
 import { until, within } from "./waiting.ts";
 
 /** How many publications may be under way at once. */
-const MOST_UNDER_WAY = 15;
+const MAX_IN_FLIGHT = 15;
 
 /** A message as it was seen. */
 export interface Message {
@@ -108,7 +108,7 @@ export class Client implements AsyncDisposable {
     options: { qos?: 0 | 1 | 2; retain?: boolean; properties?: object } = {},
   ): Promise<void> {
     // mosquitto takes 20 at a time, and drops what is more.
-    if (this.#underWay >= MOST_UNDER_WAY) {
+    if (this.#underWay >= MAX_IN_FLIGHT) {
       await new Promise<void>((resolve) => this.#turns.push(resolve));
     }
     this.#underWay++;
@@ -127,10 +127,10 @@ export class Client implements AsyncDisposable {
 
   /** Publishes nothing more until the function that it returns is called. */
   hold(): () => void {
-    this.#underWay += MOST_UNDER_WAY;
+    this.#underWay += MAX_IN_FLIGHT;
     return () => {
-      this.#underWay -= MOST_UNDER_WAY;
-      while (this.#underWay < MOST_UNDER_WAY && this.#turns.length > 0) {
+      this.#underWay -= MAX_IN_FLIGHT;
+      while (this.#underWay < MAX_IN_FLIGHT && this.#turns.length > 0) {
         this.#turns.shift()!();
       }
     };
@@ -141,7 +141,7 @@ export class Client implements AsyncDisposable {
     return until(
       20,
       "the acknowledgements",
-      () => this.#underWay % MOST_UNDER_WAY === 0,
+      () => this.#underWay % MAX_IN_FLIGHT === 0,
     );
   }
 

@@ -10,12 +10,15 @@ import {
   type RunOptions,
   type RunOutcome,
 } from "../../src/ansible/ansible.ts";
+import type { Policy } from "../../src/ansible/refusal.ts";
 import { taskRequestSchema } from "../../src/messages/task_request.ts";
 import type { Progress } from "../../src/messages/task_status.ts";
 import type { Project } from "./project.ts";
 
 /** How runs are made. */
-export interface RunsOptions extends Partial<AnsibleOptions> {
+export interface RunsOptions extends Partial<Omit<AnsibleOptions, "policy">> {
+  /** What requests may ask for; it may be changed later. */
+  policy?: Partial<Policy>;
   /** Variables beside those of the project. */
   env?: Record<string, string>;
 }
@@ -48,7 +51,7 @@ export class Runs implements AsyncDisposable {
   /** Starts the launchers. */
   static async start(
     project: Project,
-    { env, ...options }: RunsOptions = {},
+    { env, policy, ...options }: RunsOptions = {},
   ): Promise<Runs> {
     const log: string[] = [];
     const replaced: string[] = [];
@@ -65,14 +68,15 @@ export class Runs implements AsyncDisposable {
         ...project.environment("w1"),
         ...env,
       },
-      policy: {
+      policy: () => ({
         inline_inventory: true,
         extra_vars_allow: [],
         max_timeout: 600,
         max_forks: 50,
         max_verbosity: 4,
         force_check_mode: false,
-      },
+        ...policy,
+      }),
       secrets: { vault_identity_list: [] },
       log: { debug: line, warn: line },
       observer: {
@@ -127,6 +131,6 @@ export class Runs implements AsyncDisposable {
 
   /** Ends the launchers. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ansible.close();
+    await this.ansible[Symbol.asyncDispose]();
   }
 }

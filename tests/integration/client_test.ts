@@ -245,7 +245,7 @@ test("cancel: what became of each", async ({ client, port, project }) => {
   ]);
   assert.deepEqual(stderr.trimEnd().split("\n").map(withoutTimes), [
     "over: has ended already: success in N s on w1",
-    "unknown: no worker of ansible/test has told of it; if it comes within a minute, it is cancelled",
+    "unknown: no worker of ansible/test has published a status of it; if its request arrives within a minute, it is cancelled",
   ]);
   const again = await run(["cancel", "waiting", "--json", ...at(port)]);
   assert.equal(again.code, 0);

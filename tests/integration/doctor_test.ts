@@ -92,7 +92,7 @@ test("a set-up that is well: all is ok, under the narrowest permissions", async 
   assert.ok(!report.text.includes("pass-word-1"));
   const { code, text } = await examine({ ...set, text: true });
   assert.equal(code, 0);
-  assert.match(text, /^ok {7}MQTT 5: spoken$/m);
+  assert.match(text, /^ok {7}MQTT 5: supported$/m);
   assert.match(text, /\n\n\d+ ok\n$/);
 });
 
@@ -667,7 +667,7 @@ test("what is wrong on this host names its cause", async (t) => {
     });
     assertWrong(report, {
       failed: ["playbooks"],
-      says: /^not to be read by the user that this runs as: ".*\/secret\.yml"$/,
+      says: /^cannot be read by the user that this runs as: ".*\/secret\.yml"$/,
     });
     await Deno.remove(`${project.directory}/secret.yml`);
   });

@@ -9,7 +9,7 @@ import { within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 /** Connections that are served at once. */
-const MOST_CONNECTIONS = 32;
+const MAX_CONNECTIONS = 32;
 
 const options = { sanitizeOps: true, sanitizeResources: true };
 
@@ -148,7 +148,7 @@ Deno.test({
     const crowd: Deno.TcpConn[] = [];
     const closed = (connection: Deno.TcpConn) =>
       connection.read(new Uint8Array(1000)).then(() => {}, () => {});
-    for (let i = 0; i < MOST_CONNECTIONS + 20; i++) {
+    for (let i = 0; i < MAX_CONNECTIONS + 20; i++) {
       crowd.push(await Deno.connect({ hostname: "127.0.0.1", port }));
     }
     const ends = crowd.map(closed);
@@ -174,7 +174,7 @@ Deno.test({
     await using all = await set();
     const { port } = all;
     const readers: Deno.TcpConn[] = [];
-    for (let i = 0; i < 3 * MOST_CONNECTIONS; i++) {
+    for (let i = 0; i < 3 * MAX_CONNECTIONS; i++) {
       const reader = await Deno.connect({ hostname: "127.0.0.1", port });
       readers.push(reader);
       await reader.write(new TextEncoder().encode(get("/health")));

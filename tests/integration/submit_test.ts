@@ -260,7 +260,7 @@ test("nobody is there to take it: 104, and which case it is", async ({ project, 
 test("the broker says that nobody is subscribed: 104 at once", async ({ project, port }) => {
   await using broker = new Outspoken(port);
   const { code, stderr } = await run([
-    ...work(project, "unheard"),
+    ...work(project, "lost"),
     ...at(broker.port),
     ...["--group", "empty"],
   ]);

@@ -2,8 +2,9 @@
  * What the worker relies on in the library and the broker: a release of either
  * that changes it fails here first.
  */
+import type { Delivery } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import { type Delivery, MqttConnection, Visit } from "../../src/mqtt/mod.ts";
+import { MqttConnection, Visit } from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
 import { until, within } from "../harness/waiting.ts";
@@ -59,7 +60,7 @@ Deno.test({
     // In any order.
     await within(5, "PUBREL", deliveries[1]!.release());
     assert.equal(connection.held, 2);
-    await connection.end();
+    await connection[Symbol.asyncDispose]();
 
     const again = await intake(broker.port);
     await until(5, "the redelivery", () => again.deliveries.length === 2);
@@ -67,7 +68,7 @@ Deno.test({
     assert.ok(again.deliveries.every(({ redelivered }) => redelivered));
     await Promise.all(again.deliveries.map((one) => one.release()));
     assert.equal(again.connection.held, 0);
-    await again.connection.end({ endSession: true });
+    await again.connection[Symbol.asyncDispose]();
   },
 });
 
@@ -88,7 +89,7 @@ Deno.test({
     assert.ok(lost() > 0);
     assert.equal(deliveries.length, 2, "nothing was delivered twice");
     await within(5, "PUBREL", deliveries[1]!.release());
-    await connection.end({ endSession: true });
+    await connection[Symbol.asyncDispose]();
   },
 });
 
@@ -104,7 +105,7 @@ Deno.test({
     await broker.kill();
     await broker.start();
     await within(10, "the end of waiting", released.call(deliveries[0]!));
-    await connection.end();
+    await connection[Symbol.asyncDispose]();
   },
 });
 
@@ -124,7 +125,7 @@ Deno.test({
       const found = await visit.lookUp("there");
       assert.equal(new TextDecoder().decode(found!.payload), "yes");
     }
-    await visit.end();
+    await visit[Symbol.asyncDispose]();
     await writer.endAsync(true);
   },
 });

@@ -1,5 +1,5 @@
+import type { Outgoing } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import type { Outgoing } from "../../src/mqtt/message.ts";
 import { Outbox, type Source } from "../../src/mqtt/outbox.ts";
 
 function recorder(source: Source | null = null) {

@@ -102,6 +102,7 @@ for (const [name, state, more, arrival, expected] of CASES) {
         ...status,
       } as TaskStatus,
       token,
+      properties: {},
       from: null,
     };
     const judged = judge(seen, { redelivered: false, from: null, ...arrival }, {

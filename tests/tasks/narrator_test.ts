@@ -1,11 +1,11 @@
+import type { BulkMessage, Outgoing } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
 import { Narrator, type Piece, Telling } from "../../src/tasks/narrator.ts";
-import type { Parcel, Publication } from "../../src/tasks/ports.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
 function setUp() {
-  const published: Publication[] = [];
+  const published: Outgoing[] = [];
   const logged: string[] = [];
   const warn = (text: string) => void logged.push(text);
   const narrator = new Narrator({
@@ -74,7 +74,7 @@ Deno.test("narrator: beyond its bound the oldest of the longest is left out, and
 Deno.test("narrator: what has been sent keeps its number when more is left out", () => {
   const { narrator } = setUp();
   const loud = new Telling("loud", narrator);
-  const taken: Parcel[] = [];
+  const taken: BulkMessage[] = [];
   for (let i = 1; i <= 30; i++) {
     loud.put(piece(`l${i}`, MEBIBYTE));
     if (i % 10 === 0) taken.push(narrator.take()!);

@@ -1,5 +1,5 @@
+import type { Delivery } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import type { Delivery } from "../../src/tasks/ports.ts";
 import { TaskQueue } from "../../src/tasks/queue.ts";
 import { Task } from "../../src/tasks/task.ts";
 

@@ -2,8 +2,8 @@
  * Who has a task, where messages cross: a real broker cannot be made to deliver
  * to one client and not yet to the other, so this one is a fake that does.
  */
+import type { Outgoing } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import type { Publication } from "../../src/tasks/ports.ts";
 import { StatusBoard } from "../../src/tasks/status_board.ts";
 import { Task } from "../../src/tasks/task.ts";
 import { Topics } from "../../src/messages/topics.ts";
@@ -13,10 +13,10 @@ const TOPICS = new Topics("ansible", "test");
 
 /** One topic, whose order is the broker's; each client reads when it is told. */
 class Broker {
-  retained: Publication | null = null;
+  retained: Outgoing | null = null;
   readonly members = new Map<string, Member>();
 
-  publish(message: Publication): void {
+  publish(message: Outgoing): void {
     this.retained = message;
     for (const member of this.members.values()) {
       if (member.subscribed) member.unread.push(message);
@@ -27,7 +27,7 @@ class Broker {
 /** A worker. */
 class Member {
   readonly board: StatusBoard;
-  readonly unread: Publication[] = [];
+  readonly unread: Outgoing[] = [];
   subscribed = false;
   readonly #broker: Broker;
 
@@ -92,9 +92,10 @@ class Member {
     return task;
   }
 
-  #receive({ payload, properties }: Publication, retained: boolean): void {
+  #receive({ topic, payload, properties }: Outgoing, retained: boolean): void {
     const bytes = new TextEncoder().encode(payload as string);
     this.board.receive("t", {
+      topic,
       payload: bytes,
       retained,
       properties: properties ?? {},

@@ -10,15 +10,19 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
+import type { Adoption } from "../group/adoption.ts";
 import type { HandOver } from "../group/hand_over.ts";
+import type { LoadReport } from "../group/load.ts";
 import type { Membership } from "../group/membership.ts";
 import type { Peers } from "../group/peers.ts";
 import type { Acceptance } from "../tasks/acceptance.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
-import type { Signals } from "./signals.ts";
-import { within } from "./within.ts";
+import { fulfilledWithin } from "../deadline.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Link } from "./link.ts";
+import type { StopSignals } from "./signals.ts";
 
 /** How long the last acknowledgements may take, in milliseconds. */
 const LAST_WORDS_MS = 10_000;
@@ -29,39 +33,37 @@ const RUN_END_MS = 3000;
 /** How long peers have to take what waits here, in milliseconds. */
 const HAND_OVER_MS = 5000;
 
+/** How long each of the last exchanges with the broker may take. */
+const GOODBYE_MS = 1000;
+
 /** The parts of a worker that have to stop. */
 export interface Stopping {
-  /** The configuration. */
   config: Config;
-  /** Where to write what happens. */
   log: Log;
-  /** The queue and the slots. */
+  lifecycle: Lifecycle;
+  link: Link;
   dispatcher: Dispatcher;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** This worker's own presence. */
   membership: Membership;
-  /** The other workers of the group. */
   peers: Peers;
-  /** Gives tasks to peers. */
   handOver: HandOver;
-  /** The way in. */
+  adoption: Adoption;
   acceptance: Acceptance;
-  /** Ends the subscription to new tasks. */
-  unsubscribe(): Promise<void>;
-  /** Takes it up again, if there is a connection. */
-  subscribe(): Promise<void>;
-  /** Settles when the broker has answered everything that was published. */
-  allAcknowledged(): Promise<void>;
+  load: LoadReport;
 }
 
 /** Stops the work; returns when all that can be said is said. */
 export async function shutDown(
-  signals: Signals,
+  signals: StopSignals,
   parts: Stopping,
 ): Promise<void> {
-  const { config: { worker, mqtt }, dispatcher, log, membership, queue } =
-    parts;
+  const { config: { worker, mqtt }, dispatcher, lifecycle, link, log } = parts;
+  const { membership, peers, queue } = parts;
+  log.info("stopping: no further task is started");
+  lifecycle.move(lifecycle.phase === "starting" ? "stopped" : "draining");
+  parts.adoption[Symbol.dispose]();
+  parts.load.update();
+
   const enough = new AbortController();
   const givenAway = membership.announce("draining").then(() =>
     giveAway(parts, enough.signal)
@@ -69,14 +71,13 @@ export async function shutDown(
   givenAway.catch((error) =>
     log.warn("cannot hand over what waits here", { error })
   );
-
   const runs = Promise.all([...dispatcher.active].map(({ ended }) => ended));
   const grace = signals.count > 1 ? 0 : worker.shutdown_grace * 1000;
   await Promise.race([runs, signals.next(grace)]);
   endActive(dispatcher, { immediately: signals.count > 1 });
   void signals.next().then(() => endActive(dispatcher, { immediately: true }));
-  await within(worker.kill_grace * 1000 + RUN_END_MS, runs);
-  if (signals.count === 1) await within(HAND_OVER_MS, givenAway);
+  await fulfilledWithin(worker.kill_grace * 1000 + RUN_END_MS, runs);
+  if (signals.count === 1) await fulfilledWithin(HAND_OVER_MS, givenAway);
   enough.abort();
   if (mqtt.session_expiry === 0) {
     // Nobody would deliver these again.
@@ -87,18 +88,20 @@ export async function shutDown(
       });
     }
   }
-  const acknowledged = await within(
+  const acknowledged = await fulfilledWithin(
     LAST_WORDS_MS,
-    dispatcher.idle().then(() => parts.allAcknowledged()),
+    dispatcher.idle().then(() => link.allAcknowledged()),
   );
   if (!acknowledged) {
     log.warn("the broker has not acknowledged all statuses in time");
   }
   // With nobody else there, the broker keeps for us what comes meanwhile.
-  if (parts.peers.online().length === 0) {
-    await within(1000, parts.subscribe());
+  if (peers.online().length === 0) {
+    await fulfilledWithin(GOODBYE_MS, link.takeRequests());
   }
-  await within(1000, membership.announce("offline"));
+  await fulfilledWithin(GOODBYE_MS, membership.announce("offline"));
+  lifecycle.move("stopped");
+  log.info("stopped");
 }
 
 function endActive(
@@ -115,11 +118,11 @@ function endActive(
 
 /** Lets the others of the group have what comes, and what waits here. */
 async function giveAway(
-  { acceptance, handOver, peers, unsubscribe }: Stopping,
+  { acceptance, handOver, link, peers }: Stopping,
   signal: AbortSignal,
 ): Promise<void> {
   if (peers.online().length === 0) return;
-  await unsubscribe();
+  await link.leaveRequests();
   await acceptance.settled();
   await handOver.everything(signal);
 }

@@ -15,7 +15,7 @@ const VALID_SECONDS: Record<SignedType, number> = {
 };
 
 /** Signs what a client publishes. */
-export class Signature {
+export class MessageSigner {
   readonly #key: SigningKey | null;
 
   private constructor(key: SigningKey | null) {
@@ -28,8 +28,8 @@ export class Signature {
    * @param file undefined: nothing is signed
    * @throws {KeyError} it cannot be read, or is none
    */
-  static async read(file: string | undefined): Promise<Signature> {
-    if (file === undefined) return new Signature(null);
+  static async read(file: string | undefined): Promise<MessageSigner> {
+    if (file === undefined) return new MessageSigner(null);
     let text;
     try {
       text = await Deno.readTextFile(file);
@@ -39,15 +39,15 @@ export class Signature {
       );
     }
     try {
-      return new Signature(await readSigningKey(text));
+      return new MessageSigner(await readSigningKey(text));
     } catch (error) {
       if (!(error instanceof KeyError)) throw error;
       throw new KeyError(`--key: "${file}" ${error.message}`);
     }
   }
 
-  /** The message in its signature, or as it is. */
-  async of(
+  /** Signs a message; without a key it is returned as it is. */
+  async sign(
     message: string,
     { type, topics, taskId }: {
       type: SignedType;
@@ -65,13 +65,13 @@ export class Signature {
     });
   }
 
-  /** A cancel. */
-  async ofCancel(
+  /** The payload of a cancel, signed if there is a key. */
+  async signCancel(
     taskId: string,
     { topics, reason }: { topics: Topics; reason?: string | undefined },
   ): Promise<string> {
     const message = reason === undefined ? "" : JSON.stringify({ reason });
-    return await this.of(message, {
+    return await this.sign(message, {
       type: "ansible-worker-cancel",
       topics,
       taskId,

@@ -8,7 +8,7 @@
  */
 import { loadConfig } from "../../src/config/mod.ts";
 import { Log } from "../../src/log.ts";
-import { runWorker } from "../../src/worker.ts";
+import { runWorker } from "../../src/worker/worker.ts";
 
 const [step, , file] = Deno.args as [string, string, string];
 const say = (line: string) => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import project from "../../deno.json" with { type: "json" };
+import project from "../deno.json" with { type: "json" };
 
 /** As in `deno.json`. */
 export const version: string = project.version;

@@ -29,7 +29,7 @@ export const MAGIC: ReadonlySet<string> = new Set([
  * read, in whatever case, and what they keep among the variables for themselves
  * (`_ansible_loop_cache` puts a list of one's own in place of every loop's).
  */
-export function isAnsibles(name: string): boolean {
+export function isAnsibleVariable(name: string): boolean {
   return /^_*ansible_/i.test(name) || MAGIC.has(name);
 }
 
@@ -37,6 +37,6 @@ export function isAnsibles(name: string): boolean {
  * Whether Ansible's decoder acts upon a name, wherever it stands: on
  * `__ansible_unsafe` and `__ansible_vault`, and on what may join them.
  */
-export function isDecoded(name: string): boolean {
+export function isDecoderKey(name: string): boolean {
   return name.startsWith("__ansible_");
 }

@@ -5,15 +5,15 @@
  * @module
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
-import { version } from "../cli/version.ts";
+import { version } from "../version.ts";
 import { addressOf, type Config, ConfigError } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
 import type { Rejected } from "../messages/rejected.ts";
-import type { Listener, Page } from "../metrics/listener.ts";
+import type { HttpListener, Page } from "../metrics/listener.ts";
 import {
   type Connection,
-  NOTHING_YET,
+  INITIAL_READINGS,
   type Readings,
 } from "../metrics/readings.ts";
 import type { Metrics } from "../metrics/registry.ts";
@@ -22,24 +22,24 @@ import type { TaskObserver } from "../tasks/observer.ts";
 import type { Task } from "../tasks/task.ts";
 
 /** Passes on what happens to those who look at the worker. */
-export class Watch
+export class Observers
   implements TaskObserver, GroupObserver, LauncherObserver, AsyncDisposable {
   /** How the worker stands now; to be replaced when there is one. */
-  read: () => Readings = () => NOTHING_YET;
+  read: () => Readings = () => INITIAL_READINGS;
   #metrics: Metrics | null = null;
   #traces: Traces | null = null;
-  #listener: Listener | null = null;
+  #listener: HttpListener | null = null;
 
   /**
    * Begins with what is switched on.
    *
    * @throws {ConfigError} the address for metrics cannot be listened on
    */
-  static async begin(config: Config, log: Log): Promise<Watch> {
-    const watch = new Watch();
+  static async begin(config: Config, log: Log): Promise<Observers> {
+    const observers = new Observers();
     if (isTracing()) {
       const { Traces } = await import("../metrics/traces.ts");
-      watch.#traces = new Traces({
+      observers.#traces = new Traces({
         version,
         workerId: config.worker.worker_id,
         group: config.worker.group_name,
@@ -47,10 +47,10 @@ export class Watch
       log.info("tasks are traced with OpenTelemetry");
     }
     if (config.metrics.listen !== undefined) {
-      await watch.#listen(config.metrics.listen);
+      await observers.#listen(config.metrics.listen);
       log.info(`metrics and health are at ${config.metrics.listen}`);
     }
-    return watch;
+    return observers;
   }
 
   /** Closes the listener. */
@@ -110,7 +110,7 @@ export class Watch
   }
 
   async #listen(listen: string): Promise<void> {
-    const [{ Metrics }, { Listener, ListenError }, { healthPage }] =
+    const [{ Metrics }, { HttpListener, ListenError }, { healthPage }] =
       await Promise
         .all([
           import("../metrics/registry.ts"),
@@ -120,7 +120,7 @@ export class Watch
     const read = () => this.read();
     const metrics = new Metrics({ version, read });
     try {
-      this.#listener = await Listener.open(
+      this.#listener = await HttpListener.open(
         // The schema has looked at it.
         addressOf(listen)!,
         new Map<string, Page>([

@@ -1,0 +1,27 @@
+/**
+ * A status as it stands on its topic.
+ *
+ * @module
+ */
+import type { Incoming, MessageProperties } from "../messages/packets.ts";
+import { readAs } from "../messages/presence.ts";
+import { type TaskStatus, taskStatusSchema } from "../messages/task_status.ts";
+
+/** A status, with what its message says of the task's holders. */
+export interface PublishedStatus {
+  status: TaskStatus;
+  /** Names the holder of the task; see `topic_lock.ts`. */
+  token: string | null;
+  /** The token of the holder from whom this one took it over. */
+  from: string | null;
+  properties: MessageProperties;
+}
+
+/** Reads a message on a status topic; null for none, or no status. */
+export function readStatus(message: Incoming | null): PublishedStatus | null {
+  const status = message && readAs(taskStatusSchema, message.payload);
+  if (!status) return null;
+  const { properties } = message;
+  const { token = null, from = null } = properties.user ?? {};
+  return { status, token, from, properties };
+}

@@ -1,0 +1,264 @@
+/**
+ * A worker's two connections as one: their sessions and subscriptions, the will,
+ * and the channel on which everybody here publishes and subscribes.
+ *
+ * The **intake** receives requests and nothing else, so that what waits there
+ * unanswered holds up nothing. The **control** connection does all the rest and
+ * has the will.
+ *
+ * @module
+ */
+import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
+import type { Topics } from "../messages/topics.ts";
+import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
+import {
+  type Broker,
+  MqttConnection,
+  type Source,
+  Visit,
+} from "../mqtt/mod.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+/** What the link tells whoever joins the parts. */
+export interface LinkEvents {
+  /** The control connection is back, and its subscriptions stand. */
+  onControl(session: { present: boolean }): Promise<void>;
+  /** A connection that was lost is ready again. */
+  onReconnected(which: Connection): void;
+  /** A request, which is the broker's until it is released. */
+  onDelivery(delivery: Delivery): void;
+  /** Any other message. */
+  onMessage(message: Incoming): void;
+}
+
+/** What the link needs. */
+export interface LinkOptions extends LinkEvents {
+  broker: Broker;
+  topics: Topics;
+  groupName: string;
+  workerId: string;
+  lifecycle: Lifecycle;
+  log: Log;
+  /** Seconds that the broker keeps the sessions without us. */
+  sessionExpiry: number;
+  /** Requests that the broker may send unanswered (3.1.2.11.3). */
+  receiveMaximum: number;
+  /** What the broker publishes as this worker's presence when it vanishes. */
+  will: { payload: string; delaySeconds: number };
+  /** Has messages to publish when there is nothing else to be sent. */
+  source: Source;
+}
+
+/** Both connections. */
+export class Link implements Channel, AsyncDisposable {
+  readonly #options: LinkOptions;
+  readonly #control: MqttConnection;
+  readonly #intake: MqttConnection;
+  readonly #readyBefore = new Set<Connection>();
+  #doubts = 0;
+
+  /** Prepares both; `connect()` connects. */
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    const { broker, lifecycle, log, sessionExpiry, topics, workerId } = options;
+    const { intake, control } = this.#clientIds(workerId);
+    this.#control = new MqttConnection({
+      broker,
+      clientId: control,
+      sessionExpiry,
+      will: { topic: topics.presence(workerId), ...options.will },
+      source: options.source,
+      onConnect: async (session) => {
+        lifecycle.move("control");
+        await this.#subscribeControl();
+        await options.onControl(session);
+      },
+      onReady: () => this.#onReady("control"),
+      onLost: (reason) => this.#onLost("control", reason),
+      onMessage: (message) => options.onMessage(message),
+    });
+    this.#intake = new MqttConnection({
+      broker,
+      clientId: intake,
+      sessionExpiry,
+      receiveMaximum: options.receiveMaximum,
+      onConnect: () => this.#subscribeIntake(),
+      onReady: () => this.#onReady("intake"),
+      onLost: (reason) => this.#onLost("intake", reason),
+      onDelivery: (delivery) => options.onDelivery(delivery),
+      onTakenOver: () =>
+        log.warn("another client has taken over this worker's session"),
+    });
+  }
+
+  /**
+   * Connects, and goes on trying.
+   *
+   * @returns settles when both are ready for the first time
+   * @throws {BrokerUnsuitableError} the broker lacks what the worker needs
+   */
+  async connect(): Promise<void> {
+    await Promise.all([this.#control.connect(), this.#intake.connect()]);
+  }
+
+  /** Which of the two are ready. */
+  get ready(): Record<Connection, boolean> {
+    return { control: this.#control.ready, intake: this.#intake.ready };
+  }
+
+  /** Requests that the broker still owns. */
+  get held(): number {
+    return this.#intake.held;
+  }
+
+  /** Topics on which something is still to be acknowledged. */
+  get unacknowledged(): number {
+    return this.#control.unacknowledged;
+  }
+
+  /** See `Channel`. */
+  subscribe(
+    topic: string,
+    options: { qos: 1; retained?: boolean },
+  ): Promise<void> {
+    return this.#control.subscribe(topic, options);
+  }
+
+  /** See `Channel`. */
+  unsubscribe(topic: string): Promise<void> {
+    return this.#control.unsubscribe(topic);
+  }
+
+  /** See `Channel`. */
+  publish(message: Outgoing): Promise<void> {
+    return this.#control.publish(message);
+  }
+
+  /** The source of messages that give way has something again. */
+  poke(): void {
+    this.#control.poke();
+  }
+
+  /** Settles when the broker has acknowledged everything that was published. */
+  allAcknowledged(): Promise<void> {
+    return this.#control.allAcknowledged();
+  }
+
+  /** Shares in the group's new requests, if there is a connection. */
+  async takeRequests(): Promise<void> {
+    if (!this.#intake.ready) return;
+    await this.#subscribeTasks();
+  }
+
+  /** Leaves the group's new requests to the others. */
+  leaveRequests(): Promise<void> {
+    return this.#intake.unsubscribe(this.#options.topics.sharedTasks);
+  }
+
+  /**
+   * Does what has to be through before anybody counts on what this worker holds:
+   * until then its link is no better than `control`.
+   */
+  async whileInDoubt(work: () => Promise<void>): Promise<void> {
+    this.#doubts++;
+    if (this.#options.lifecycle.link === "both") {
+      this.#options.lifecycle.move("control");
+    }
+    try {
+      await work();
+    } finally {
+      this.#doubts--;
+      this.#settle();
+    }
+  }
+
+  /** Connects as the intake of a worker that is gone. */
+  openIntakeOf(workerId: string): Promise<Visit> {
+    return Visit.open(this.#options.broker, {
+      clientId: this.#clientIds(workerId).intake,
+      sessionExpiry: this.#options.sessionExpiry,
+    });
+  }
+
+  /** Ends the control session of a worker that is gone. */
+  async endControlSessionOf(workerId: string): Promise<void> {
+    await using _visit = await Visit.open(this.#options.broker, {
+      clientId: this.#clientIds(workerId).control,
+      sessionExpiry: 0,
+    });
+  }
+
+  /** Says goodbye to the broker; the sessions stay for as long as they may. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([
+      this.#control[Symbol.asyncDispose](),
+      this.#intake[Symbol.asyncDispose](),
+    ]);
+  }
+
+  #clientIds(workerId: string): Record<Connection, string> {
+    const intake = `ansible-worker-${this.#options.groupName}-${workerId}`;
+    return { intake, control: `${intake}-control` };
+  }
+
+  async #subscribeControl(): Promise<void> {
+    const { topics, workerId } = this.#options;
+    await Promise.all([
+      this.subscribe(topics.allCancels, { qos: 1 }),
+      this.subscribe(topics.probe(workerId), { qos: 1 }),
+      this.subscribe(topics.allPresences, { qos: 1 }),
+      // Answered after the retained presences have come, our own among them.
+      this.subscribe(topics.allPresences, { qos: 1, retained: false }),
+    ]);
+  }
+
+  async #subscribeIntake(): Promise<void> {
+    const { lifecycle, topics, workerId } = this.#options;
+    // What is retained on an inbox would come again with every connect.
+    await this.#intake.subscribe(topics.inbox(workerId), {
+      qos: 2,
+      retained: false,
+      asPublished: true,
+    });
+    const { phase } = lifecycle;
+    if (phase === "starting" || phase === "working") {
+      await this.#subscribeTasks();
+    }
+  }
+
+  #subscribeTasks(): Promise<void> {
+    return this.#intake.subscribe(this.#options.topics.sharedTasks, {
+      qos: 2,
+      asPublished: true,
+    });
+  }
+
+  #onReady(which: Connection): void {
+    if (this.#readyBefore.has(which)) this.#options.onReconnected(which);
+    this.#readyBefore.add(which);
+    this.#options.log.info(`connected to the broker at ${this.#at(which)}`);
+    this.#settle();
+  }
+
+  #onLost(which: Connection, reason: string): void {
+    const { lifecycle, log } = this.#options;
+    if (which === "control") lifecycle.move("down");
+    else if (lifecycle.link === "both") lifecycle.move("control");
+    log.warn(
+      `no connection to the broker at ${
+        this.#at(which)
+      }: ${reason}; trying again`,
+    );
+  }
+
+  #settle(): void {
+    const ready = CONNECTIONS.every((which) => this.ready[which]);
+    if (ready && this.#doubts === 0) this.#options.lifecycle.move("both");
+  }
+
+  #at(which: Connection): string {
+    const { host, port } = this.#options.broker;
+    return `${host}:${port} (${which})`;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * What has to be known and ready before a worker connects: its keys, whoever
+ * looks at it, Ansible, and that its id is free.
+ *
+ * @module
+ */
+import { Ansible } from "../ansible/mod.ts";
+import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
+import { enquire, type Predecessor } from "../group/membership.ts";
+import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
+import { Topics } from "../messages/topics.ts";
+import { type Broker, Visit } from "../mqtt/mod.ts";
+import type { Runner } from "../tasks/ports.ts";
+import { Observers } from "./observers.ts";
+import { CurrentSettings } from "./reload.ts";
+import type { StopSignals } from "./signals.ts";
+
+/** What runs playbooks, with its version and its health. */
+export interface Playbooks extends Runner, AsyncDisposable {
+  /** The version of ansible-core. */
+  readonly version: string;
+  /** Why no playbook could be run now; null if one could. */
+  health(): string | null;
+}
+
+/** Parts that are given from outside, instead of this host's own. */
+export interface GivenParts {
+  broker?: Broker;
+  signals?: StopSignals;
+  ansible?: Playbooks;
+}
+
+/** What a worker is assembled from. */
+export interface Ready {
+  config: Config;
+  broker: Broker;
+  topics: Topics;
+  settings: CurrentSettings;
+  observers: Observers;
+  ansible: Playbooks;
+  /** What the last owner of the id has left; null if nobody had it. */
+  predecessor: Predecessor | null;
+}
+
+/**
+ * Gets everything ready; what has to be released is put on the stack.
+ *
+ * @returns null if a signal came first
+ * @throws {ConfigError | AnsibleUnusableError | BrokerUnsuitableError | IdInUseError}
+ */
+export async function preflight(
+  config: Config,
+  { log, secretFiles, signals, given, stack }: {
+    log: Log;
+    secretFiles: readonly string[];
+    signals: StopSignals;
+    given: GivenParts;
+    stack: AsyncDisposableStack;
+  },
+): Promise<Ready | null> {
+  const { worker } = config;
+  const broker = given.broker ?? await brokerOf(config.mqtt);
+  const topics = new Topics(worker.topic_prefix, worker.group_name);
+  const settings = await CurrentSettings.of(config);
+  const observers = stack.use(await Observers.begin(config, log));
+  log.info("starting Ansible");
+  const ansible = stack.use(
+    given.ansible ?? await Ansible.start({
+      playbookDirectory: worker.playbook_directory,
+      inventoryDirectory: worker.inventory_directory,
+      secretFiles,
+      slots: worker.max_concurrent_tasks,
+      killGraceSeconds: worker.kill_grace,
+      environment: { ...runEnvironment(), ...config.ansible.environment },
+      policy: () => settings.now.policy,
+      secrets: config.ansible,
+      log,
+      observer: observers,
+    }),
+  );
+  log.info("Ansible is ready", { ansible_version: ansible.version });
+  const predecessor = await whoHadTheId(worker.worker_id, {
+    broker,
+    topics,
+    log,
+    signals,
+  });
+  if (signals.count > 0) return null;
+  return {
+    config,
+    broker,
+    topics,
+    settings,
+    observers,
+    ansible,
+    predecessor,
+  };
+}
+
+/** Asks, before the first connection of our own, whether the id is free. */
+async function whoHadTheId(
+  workerId: string,
+  { broker, topics, log, signals }: {
+    broker: Broker;
+    topics: Topics;
+    log: Log;
+    signals: StopSignals;
+  },
+): Promise<Predecessor | null> {
+  for (let wait = broker.reconnectMin; signals.count === 0;) {
+    try {
+      await using visit = await Visit.open(broker, {
+        clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
+        sessionExpiry: 0,
+      });
+      return await enquire(visit, { topics, workerId });
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      log.warn(
+        `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`,
+      );
+      await signals.next(wait * 1000 * (0.5 + Math.random() / 2));
+      wait = Math.min(wait * 2, broker.reconnectMax);
+    }
+  }
+  return null;
+}

@@ -1,0 +1,91 @@
+/**
+ * From the topic of a message to the part that it is for, and what is kept back
+ * until the worker works.
+ *
+ * @module
+ */
+import type { Delivery, Incoming } from "../messages/packets.ts";
+import { loadSchema, presenceSchema, readAs } from "../messages/presence.ts";
+import type { Load, Presence } from "../messages/presence.ts";
+import type { Topics } from "../messages/topics.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+/** Who gets what, by the kind of its topic. */
+export interface Handlers {
+  /** A task request, on whichever topic. */
+  request(delivery: Delivery, from: { inbox: boolean }): void;
+  /** A status of a task. */
+  status(taskId: string, message: Incoming): void;
+  /** A cancel. */
+  cancel(taskId: string, message: Incoming): void;
+  /** A worker's presence; null if it was cleared, or cannot be read. */
+  presence(
+    workerId: string,
+    presence: Presence | null,
+    message: { retained: boolean },
+  ): void;
+  /** A worker's load; null if it was cleared, or cannot be read. */
+  load(workerId: string, load: Load | null): void;
+  /** A newcomer asks whether this worker's id is in use. */
+  probe(): void;
+}
+
+/** Gives each message to its handler. */
+export class Router {
+  readonly #topics: Topics;
+  readonly #lifecycle: Lifecycle;
+  readonly #handlers: Handlers;
+  #kept: Delivery[] = [];
+
+  /** With nothing kept back. */
+  constructor(
+    options: { topics: Topics; lifecycle: Lifecycle; handlers: Handlers },
+  ) {
+    this.#topics = options.topics;
+    this.#lifecycle = options.lifecycle;
+    this.#handlers = options.handlers;
+  }
+
+  /** The deliveries that are kept back, in the order in which they came. */
+  get kept(): readonly Delivery[] {
+    return this.#kept;
+  }
+
+  /** Gives the handlers what was kept back; the worker must be working. */
+  release(): void {
+    this.#kept.splice(0).forEach((delivery) => this.delivery(delivery));
+  }
+
+  /** A request, which is the broker's until it is released. */
+  delivery(delivery: Delivery): void {
+    if (this.#lifecycle.keepsBack) this.#kept.push(delivery);
+    // What comes to a worker that has stopped stays with the broker.
+    else if (this.#lifecycle.phase !== "stopped") {
+      const inbox = this.#topics.parse(delivery.topic)?.kind === "inbox";
+      this.#handlers.request(delivery, { inbox });
+    }
+  }
+
+  /** Everything else. */
+  message(message: Incoming): void {
+    const topic = this.#topics.parse(message.topic);
+    switch (topic?.kind) {
+      case "status":
+        return this.#handlers.status(topic.taskId, message);
+      case "cancel":
+        return this.#handlers.cancel(topic.taskId, message);
+      case "presence": {
+        const presence = readAs(presenceSchema, message.payload);
+        if (presence && presence.worker_id !== topic.workerId) return;
+        return this.#handlers.presence(topic.workerId, presence, message);
+      }
+      case "load":
+        return this.#handlers.load(
+          topic.workerId,
+          readAs(loadSchema, message.payload),
+        );
+      case "probe":
+        return this.#handlers.probe();
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The long waits of a worker. Users cannot set them: each is a promise to the
+ * group, which only holds while all its workers keep to the same ones.
+ *
+ * @module
+ */
+
+/** How long a worker waits for another one that is gone. */
+export interface Timing {
+  /**
+   * Seconds that the broker waits before it says that this worker is gone: the
+   * Will Delay Interval (3.1.3.2.2).
+   */
+  willDelaySeconds: number;
+  /** How long a worker that is gone has to come back, in milliseconds. */
+  returnMs: number;
+  /** How long each worker of the ring has to adopt, in milliseconds. */
+  turnMs: number;
+}
+
+/** What every worker keeps to. */
+export const TIMING: Timing = {
+  willDelaySeconds: 30,
+  returnMs: 10_000,
+  turnMs: 20_000,
+};

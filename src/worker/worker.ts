@@ -1,0 +1,114 @@
+/**
+ * One worker, from its configuration to its exit code.
+ *
+ * @module
+ */
+import { AnsibleUnusableError } from "../ansible/mod.ts";
+import { type Config, ConfigError } from "../config/mod.ts";
+import { IdInUseError, type Predecessor } from "../group/membership.ts";
+import type { Log } from "../log.ts";
+import { BrokerUnsuitableError } from "../mqtt/mod.ts";
+import { assemble, type Parts, type Step } from "./assemble.ts";
+import { type GivenParts, preflight } from "./preflight.ts";
+import { shutDown } from "./shutdown.ts";
+import { Signals, type StopSignals } from "./signals.ts";
+import { TIMING, type Timing } from "./timing.ts";
+
+/** What the worker needs beside its configuration. */
+export interface WorkerOptions {
+  log: Log;
+  /** Files with secrets in them, which no request may name. */
+  secretFiles: readonly string[];
+  /** Reads the configuration again, for SIGHUP; rejects if it is not valid. */
+  reload(): Promise<Config>;
+  /** Called after each step of starting, handing over and adopting a task. */
+  onStep?(step: Step): void;
+  /** Other waits than all workers keep to, for a group of a test. */
+  timing?: Partial<Timing>;
+  /** Parts that are given from outside, instead of this host's own. */
+  parts?: GivenParts;
+}
+
+/**
+ * Runs a worker until a signal stops it.
+ *
+ * @returns the exit code of the process: 0 after a signal, 1 if it could not
+ * start or its id is another worker's
+ */
+export async function runWorker(
+  config: Config,
+  { log, secretFiles, reload, onStep, timing, parts: given = {} }:
+    WorkerOptions,
+): Promise<number> {
+  await using stack = new AsyncDisposableStack();
+  try {
+    const signals = given.signals ?? stack.use(new Signals());
+    const ready = await preflight(config, {
+      log,
+      secretFiles,
+      signals,
+      given,
+      stack,
+    });
+    if (ready === null) return 0;
+    const parts = assemble(ready, {
+      log,
+      onStep,
+      timing: { ...TIMING, ...timing },
+      stack,
+    });
+    ready.observers.read = parts.readings;
+    signals.hangup = () => void ready.settings.reload({ read: reload, log });
+    return await work(parts, { signals, predecessor: ready.predecessor });
+  } catch (error) {
+    if (
+      error instanceof ConfigError || error instanceof AnsibleUnusableError ||
+      error instanceof BrokerUnsuitableError || error instanceof IdInUseError
+    ) {
+      log.error(error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+/** Works until a signal, or until it cannot go on. */
+async function work(
+  parts: Parts,
+  { signals, predecessor }: {
+    signals: StopSignals;
+    predecessor: Predecessor | null;
+  },
+): Promise<number> {
+  const { dispatcher, lifecycle, link } = parts;
+  const stopped = signals.next();
+  const connecting = link.connect();
+  connecting.catch(() => {});
+  begin(parts, predecessor).catch((error) => lifecycle.fail(error));
+  try {
+    // A broker that cannot serve us stops the start, and only the start.
+    await Promise.race([connecting, stopped, lifecycle.failed]);
+    if (signals.count === 0) await Promise.race([stopped, lifecycle.failed]);
+    await shutDown(signals, parts);
+    return 0;
+  } catch (error) {
+    lifecycle.move("stopped");
+    for (const active of dispatcher.active) active.abandon();
+    throw error;
+  }
+}
+
+/** From the first connection to work: what was left behind, then what has come. */
+async function begin(
+  { lifecycle, recovery, router }: Parts,
+  predecessor: Predecessor | null,
+): Promise<void> {
+  const claimed = predecessor?.claims?.tasks ?? [];
+  do {
+    await lifecycle.untilBoth();
+    await recovery.recover({ claimed, delivered: router.kept });
+  } while (lifecycle.link !== "both");
+  if (lifecycle.phase !== "starting") return;
+  lifecycle.move("working");
+  router.release();
+}
