@@ -145,11 +145,11 @@ export class HandOver {
     const { peers, workerId } = this.#options;
     this.#watch(true);
     await this.#watched;
-    const until = Date.now() + DECISION_MS;
+    const until = performance.now() + DECISION_MS;
     for (;;) {
       if (reserve()) return workerId;
       const peer = task.hops < MOST_HOPS ? peers.withRoom() : null;
-      const left = until - Date.now();
+      const left = until - performance.now();
       const undecided = peers.online().length > 0 &&
         (peers.undecided || this.#underWay > 0 || task.hops > 0);
       if (peer || !undecided || left <= 0) return peer;
@@ -185,7 +185,7 @@ export class HandOver {
         from: token,
         createdAt: task.createdAt.toISOString(),
         hops: task.hops + 1,
-        expiresAt: task.expires === "message" ? task.expiresAt : null,
+        expiresIn: task.expires === "message" ? task.expiresIn() : null,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {
       log.warn(`cannot hand a task over to ${peer}`, {
@@ -256,7 +256,7 @@ export class HandOver {
     for (const task of this.#options.queue.tasks()) {
       const left = this.#all || task.hops === 0
         ? 0
-        : task.arrivedAt + SETTLE_MS - Date.now();
+        : task.arrivedAt + SETTLE_MS - performance.now();
       if (left <= 0) return task;
       wait = Math.min(wait, left);
     }

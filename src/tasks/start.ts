@@ -231,7 +231,7 @@ export class ActiveTask {
 class Throttle implements Disposable {
   readonly #call: () => void;
   readonly #interval: number;
-  #last = Date.now();
+  #last = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: () => void, interval: number) {
@@ -242,9 +242,9 @@ class Throttle implements Disposable {
   request(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#last = Date.now();
+      this.#last = performance.now();
       this.#call();
-    }, Math.max(0, this.#last + this.#interval - Date.now()));
+    }, Math.max(0, this.#last + this.#interval - performance.now()));
   }
 
   [Symbol.dispose](): void {
