@@ -83,6 +83,8 @@ export interface RunOutcome {
   return_code: number | null;
   /** Why it failed; null if it returned 0. */
   error_message: string | null;
+  /** Which of its processes could not be ended, in a sentence. */
+  left?: string | null;
   /** The numbers of its run. */
   progress: Progress;
 }
@@ -256,6 +258,7 @@ export class Ansible implements AsyncDisposable {
         this.#giveBack(launcher);
         return {
           return_code: exit.return_code,
+          left: exit.left,
           error_message: exit.return_code === 0 ? null : report.error({
             stdout: exit.stdout_tail,
             stderr: exit.stderr_tail,

@@ -19,6 +19,7 @@ export type Frame =
     type: "exit";
     return_code: number | null;
     signal: number | null;
+    left: string | null;
     stdout_tail: string;
     stderr_tail: string;
   };
@@ -87,8 +88,9 @@ const COMPLETE: Record<string, (frame: Record<string, unknown>) => boolean> = {
   event: ({ event }) => isEvent(event),
   output: ({ stream, text }) =>
     (stream === "stdout" || stream === "stderr") && typeof text === "string",
-  exit: ({ return_code, signal, stdout_tail, stderr_tail }) =>
+  exit: ({ return_code, signal, left, stdout_tail, stderr_tail }) =>
     isNumberOrNull(return_code) && isNumberOrNull(signal) &&
+    (left === null || typeof left === "string") &&
     typeof stdout_tail === "string" && typeof stderr_tail === "string",
 };
 

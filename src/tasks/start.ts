@@ -209,9 +209,10 @@ export class ActiveTask {
     const returnCode = outcome.return_code;
     if (this.#ending) {
       const { error, state } = this.#ending;
+      const where = at === null ? error : `${error ?? state}, at "${at}"`;
       task.end({
         state,
-        error: at === null ? error ?? null : `${error ?? state}, at "${at}"`,
+        error: [where, outcome.left].filter(Boolean).join("; ") || null,
         returnCode,
       });
     } else if (returnCode === 0) {

@@ -52,6 +52,7 @@ const FRAMES: Record<string, unknown>[] = [
     type: "exit",
     return_code: 2,
     signal: null,
+    left: null,
     stdout_tail: "x",
     stderr_tail: "ERROR! x",
   },

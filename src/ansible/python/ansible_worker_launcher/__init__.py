@@ -5,6 +5,7 @@
 ``made_from``   tells when it is no longer what a run by hand would be
 ``said``        keeps what Ansible says at its import, and says it in each run
 ``ending``      ends what has failed before ansible-playbook's own main
+``processes``   finds, names and kills what descends from a run
 ``run``         becomes the real ``ansible-playbook`` with the task's arguments
 ``counters``    Ansible's own accounting, as it happens
 ``results``     each host result, where somebody wants to know them

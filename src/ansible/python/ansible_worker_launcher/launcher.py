@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import ending, run, said, supervisor, versions
+from . import ending, processes, run, said, supervisor, versions
 from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
@@ -88,7 +88,7 @@ def launch(here):
             os._exit(outcome)
         lines.rest = b""
         status = wait_for(pid)
-        left = set(supervisor.descendants(os.getpid()))
+        left = set(processes.descendants(os.getpid()))
         if status != 0:
             end_all(left_alone)
             print("the supervisor of a run ended with status %d" % status,
@@ -123,11 +123,11 @@ def end_all(left_alone):
     before have left behind on purpose."""
     until = time.monotonic() + 2
     while time.monotonic() < until:
-        left = set(supervisor.descendants(os.getpid())) - left_alone
+        left = set(processes.descendants(os.getpid())) - left_alone
         if not left:
             return
         for pid in left:
-            supervisor.kill(pid, signal.SIGKILL)
+            processes.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
