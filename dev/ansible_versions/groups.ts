@@ -43,7 +43,14 @@ export const GROUPS: readonly Group[] = [
       "tests/ansible/statuses_test.ts",
     ],
   },
-  { name: "ending", files: ["tests/integration/ending_test.ts"] },
+  {
+    name: "ending",
+    files: [
+      "tests/integration/ending_test.ts",
+      "tests/integration/ending_others_test.ts",
+      "tests/integration/ssh_master_test.ts",
+    ],
+  },
   {
     name: "launcher",
     files: [

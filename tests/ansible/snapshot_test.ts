@@ -80,6 +80,8 @@ def spoil(module, name, make):
     real = getattr(module, name, None)
     def spoilt(*args, **kwargs):
         if fault() == name:
+            if name == "getcwd":
+                os.remove(FILE)
             raise make(*args)
         return real(*args, **kwargs)
     if real is not None:
@@ -171,13 +173,10 @@ Deno.test({
     await t.step("while a launcher looks whether it is stale", async () => {
       await Deno.writeTextFile(file, "getcwd");
       const before = runs.replaced.length;
-      // Whoever cannot look makes a new one, in which a run is as by hand.
-      const { error_message } = await runs.run("say.yml");
-      await remove(file);
-      assert.match(error_message!, /RuntimeError: no luck in getcwd/);
+      // It happens once; whoever cannot look makes way for a new one.
+      await works();
       assert.equal(runs.replaced.at(-1), "changed");
       assert.equal(runs.replaced.length, before + 1);
-      await works();
     });
     await t.step("in a sitecustomize of the user's: as by hand", async () => {
       await Deno.writeTextFile(file, "sitecustomize");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { localHosts, Project } from "../harness/project.ts";
 import { Runs } from "../harness/runs.ts";
+import { playbookThrough } from "../harness/through.ts";
 
 const options = { sanitizeOps: true, sanitizeResources: true };
 
@@ -98,25 +99,17 @@ Deno.test({
       ]
     ) await Deno.chmod(path(name), 0o755);
     await Deno.chmod(path("secret/b"), 0);
-    const bin = project.path("bin");
-    await Deno.mkdir(bin);
     // The administrator reads everything, unless that is taken away.
-    if (Deno.uid() === 0) {
-      const { stdout } = await new Deno.Command("sh", {
-        args: ["-c", "command -v ansible-playbook"],
-      }).output();
-      await Deno.writeTextFile(
-        `${bin}/ansible-playbook`,
-        `#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search ${
-          new TextDecoder().decode(stdout).trim()
-        } "$@"\n`,
-        { mode: 0o755 },
-      );
-    }
+    const PATH = await playbookThrough(
+      project,
+      Deno.uid() === 0
+        ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+        : [],
+    );
     const policy: { inventories?: string[] } = {};
     await using runs = await Runs.start(project, {
       policy,
-      env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
+      env: { PATH },
     });
     const cases: [string, RegExp | null][] = [
       ["hosts", null],

@@ -4,6 +4,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { killAll } from "../harness/processes.ts";
 import { Project } from "../harness/project.ts";
+import { playbookThrough } from "../harness/through.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -42,18 +43,12 @@ Deno.test({
     const become = project.path("become");
     await run("cp", "/usr/bin/setpriv", become);
     await run("chmod", "4755", become);
-    const bin = project.path("bin");
-    await Deno.mkdir(bin);
-    const { stdout } = await new Deno.Command("sh", {
-      args: ["-c", "command -v ansible-playbook"],
-    }).output();
-    await Deno.writeTextFile(
-      `${bin}/ansible-playbook`,
-      `#!/bin/sh\nexec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups ${
-        new TextDecoder().decode(stdout).trim()
-      } "$@"\n`,
-      { mode: 0o755 },
-    );
+    const PATH = await playbookThrough(project, [
+      "setpriv",
+      `--reuid=${NOBODY}`,
+      `--regid=${NOBODY}`,
+      "--clear-groups",
+    ]);
     await run("chmod", "755", project.path(""));
     await run("chown", "-R", NOBODY, project.path("home"));
     await run("chmod", "666", project.truthFile);
@@ -62,7 +57,7 @@ Deno.test({
       project,
       port: broker.port,
       worker: { kill_grace: GRACE, shutdown_grace: 0 },
-      env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
+      env: { PATH },
     });
     // What is left is not killed by anybody: it is not theirs.
     const left = async () =>
