@@ -7,7 +7,7 @@ import type { UnnumberedEvent } from "../messages/event.ts";
 import type { Printed } from "../messages/output.ts";
 
 /** The longest line that is read, in characters; events are far shorter. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /** What a launcher says. */
 export type Frame =
@@ -53,7 +53,6 @@ export type RunEvent =
 
 /** The launcher has said something that is not of the protocol. */
 export class ProtocolError extends Error {
-  /** The kind of error. */
   override name = "ProtocolError";
 }
 
@@ -73,7 +72,7 @@ export async function* readFrames(
   ) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    if ([rest, ...lines].some(({ length }) => length > MOST_CHARACTERS)) {
+    if ([rest, ...lines].some(({ length }) => length > MAX_LINE_CHARACTERS)) {
       throw new ProtocolError("a line of the launcher is too long");
     }
     for (const line of lines) yield parse(line);

@@ -9,7 +9,7 @@
 const REMEMBERED_MS = 60_000;
 
 /** How many are remembered at the most; the oldest is forgotten first. */
-const MOST = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** What is to be cancelled when it comes. */
 export class RememberedCancels {
@@ -21,7 +21,7 @@ export class RememberedCancels {
     this.#reasons.delete(taskId);
     this.#reasons.set(taskId, { reason, until: now + REMEMBERED_MS });
     for (const [id, { until }] of this.#reasons) {
-      if (until > now && this.#reasons.size <= MOST) break;
+      if (until > now && this.#reasons.size <= MAX_REMEMBERED) break;
       this.#reasons.delete(id);
     }
   }

@@ -16,8 +16,8 @@
  * @module
  */
 import { fulfilledWithin } from "../deadline.ts";
-import type { Claims } from "./claims.ts";
-import type { Narration, Tell } from "./narration.ts";
+import type { ClaimList } from "./claim_list.ts";
+import type { FeedOptions, RunFeed } from "./run_feed.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -38,40 +38,34 @@ export interface RunSettings {
   /** Least time between two `running` statuses, in seconds. */
   readonly statusIntervalSeconds: number;
   /** What is told of runs beside their statuses. */
-  readonly tell: Tell;
+  readonly feed: FeedOptions;
 }
 
 /** What a start needs. */
 export interface StartOptions {
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What this worker has claimed. */
-  claims: Claims;
-  /** What runs playbooks. */
+  claims: ClaimList;
   runner: Runner;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of its start. */
   observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
   /** What counts for a run that begins at this moment. */
   settings(): RunSettings;
-  /** Begins to tell of a run. */
-  narrate(taskId: string): Narration;
+  /** Begins the live feed of a run. */
+  openFeed(taskId: string): RunFeed;
   /** Called after each step. */
   onStep?(step: StartStep): void;
 }
 
 /** A task in a slot. */
 export class ActiveTask {
-  /** The task. */
   readonly task: Task;
   /** Settles when its slot is free again. */
   readonly finished: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
   readonly #options: StartOptions;
-  readonly #narration: Narration;
+  readonly #feed: RunFeed;
   #run: Run | null = null;
   /** Why it is to end before its time, if it is. */
   #ending: Ending | null = null;
@@ -82,7 +76,7 @@ export class ActiveTask {
   constructor(task: Task, options: StartOptions) {
     this.task = task;
     this.#options = options;
-    this.#narration = options.narrate(task.id);
+    this.#feed = options.openFeed(task.id);
     this.finished = this.#start().finally(() => this.#ended.resolve());
   }
 
@@ -105,7 +99,7 @@ export class ActiveTask {
   /** Ends it and publishes nothing: its final status is somebody else's. */
   abandon(): void {
     this.#abandoned = true;
-    this.#narration.stop();
+    this.#feed.discard();
     this.end({ state: "cancelled" }, { immediately: true });
   }
 
@@ -142,7 +136,7 @@ export class ActiveTask {
     // 5. The final status, acknowledged: before that the claim must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
-    if (!this.#abandoned) await this.#narration.finish();
+    if (!this.#abandoned) await this.#feed.finish();
     if (!this.#abandoned) {
       await board.publish(task).catch((error) =>
         log.error("cannot publish the final status", {
@@ -152,9 +146,7 @@ export class ActiveTask {
       );
       log.info(`the task ended: ${task.state}`, {
         task_id: task.id,
-        ...(task.status("").error_message && {
-          error_message: task.status("").error_message,
-        }),
+        ...(task.errorMessage && { error_message: task.errorMessage }),
       });
     }
     onStep?.("published");
@@ -192,7 +184,7 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
-      ...this.#narration.listen(settings.tell),
+      ...this.#feed.callbacks(settings.feed),
     });
     this.#run = run;
     onStep?.("started");

@@ -19,7 +19,6 @@ import { isFinal, mayMove } from "./states.ts";
 
 /** How a task ended. */
 export interface Ending {
-  /** The final state. */
   state: TaskState;
   /** Why it failed, if it did. */
   error?: string | null;
@@ -47,7 +46,6 @@ export class Task {
   readonly arrivedAt = performance.now();
   /** How often it has been handed over. */
   readonly hops: number;
-  /** The numbers of its run. */
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
   /** How old it was when it came, in milliseconds. */
@@ -124,12 +122,10 @@ export class Task {
     return Math.round(end - this.#started) / 1000;
   }
 
-  /** Its id. */
   get id(): string {
     return this.request.task_id;
   }
 
-  /** Where it stands. */
   get state(): TaskState | "new" {
     return this.#state;
   }
@@ -144,7 +140,11 @@ export class Task {
     return this.#completedAt;
   }
 
-  /** Whether it has its final state. */
+  /** Why it failed, or ended before its time; null if it did not, or has not. */
+  get errorMessage(): string | null {
+    return this.#error;
+  }
+
   get final(): boolean {
     return isFinal(this.#state);
   }

@@ -104,7 +104,7 @@ export class TopicLock {
   /** The token that we take the lock over from. */
   #from: string | null = null;
   /** Whether a message with that token stood there when we looked. */
-  #fromStood = false;
+  #holderSeen = false;
   /** The last message from somebody else. */
   #last: Incoming | null = null;
   /** Whether one of ours has come since we began to look. */
@@ -115,7 +115,6 @@ export class TopicLock {
   #seenSeq = -1;
   #newest: Outgoing | null = null;
 
-  /** Nothing is subscribed to yet. */
   constructor(options: TopicLockOptions) {
     this.#options = options;
   }
@@ -147,7 +146,7 @@ export class TopicLock {
     else if (decision === "hold") this.#move("held");
     else {
       this.#from = decision.takeFrom;
-      this.#fromStood = this.#from !== null &&
+      this.#holderSeen = this.#from !== null &&
         (this.#last?.properties.user?.token === this.#from ||
           (this.#ownStands && this.#token === this.#from));
       this.#move("looked");
@@ -232,7 +231,7 @@ export class TopicLock {
         // A stranger: it sees that holder's message before its own, gives way,
         // and puts right what it has overwritten.
         if (
-          this.#state !== "overtaken" && this.#fromStood && from !== this.#from
+          this.#state !== "overtaken" && this.#holderSeen && from !== this.#from
         ) return;
         this.#last = message;
         if (this.#state === "looked") this.#move("lost");

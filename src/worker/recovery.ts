@@ -9,7 +9,7 @@ import type { Membership } from "../group/membership.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Delivery } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Claims } from "../tasks/claims.ts";
+import type { ClaimList } from "../tasks/claim_list.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
@@ -26,7 +26,7 @@ export interface RecoveryOptions {
   channel: Channel;
   membership: Membership;
   board: StatusBoard;
-  claims: Claims;
+  claims: ClaimList;
   dispatcher: Dispatcher;
   queue: TaskQueue;
   opener: RequestOpener;

@@ -90,7 +90,7 @@ export class SshServer implements AsyncDisposable {
       }
       listening.reject(new Error(`sshd has ended: ${text}`));
     })();
-    await within(10, () => `sshd: ${text}`, listening.promise);
+    await within(() => `sshd: ${text}`, listening.promise);
     return new SshServer(child, { port, directory, reading });
   }
 

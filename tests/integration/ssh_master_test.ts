@@ -34,7 +34,6 @@ Deno.test({
       const here = project.path(`${name}-${mark}`);
       const run = runs.begin("wait.yml", { extraVars: { here, seconds } });
       await until(
-        20,
         `the run ${name}`,
         () => Deno.stat(here).then(() => true, () => false),
       );
@@ -62,7 +61,7 @@ Deno.test({
         assert.equal(return_code, 0);
         assert.deepEqual(await left(), []);
         killAll(await masters());
-        await until(5, "its end", async () => (await masters()).length === 0);
+        await until("its end", async () => (await masters()).length === 0);
       });
       await t.step("with nobody else on it", async () => {
         const a = await begin("alone", 60);
