@@ -42,6 +42,8 @@ export interface RunOutcome {
   return_code: number | null;
   /** Why it failed; null if it returned 0. */
   error_message: string | null;
+  /** Which of its processes could not be ended, in a sentence. */
+  left?: string | null;
   progress: Progress;
 }
 
@@ -102,6 +104,11 @@ export class Ansible implements AsyncDisposable {
     }
   }
 
+  /** What Ansible has said at its import; empty for nothing. */
+  get said(): string {
+    return this.#pool.said;
+  }
+
   /** See `LauncherPool.health()`. */
   health(): string | null {
     return this.#pool.health();
@@ -157,8 +164,9 @@ export class Ansible implements AsyncDisposable {
     const { secrets } = this.#options;
     for (;;) {
       let launcher: Launcher;
+      let fresh: boolean;
       try {
-        launcher = await this.#pool.take();
+        ({ launcher, fresh } = await this.#pool.take());
       } catch (error) {
         return failed(whyUnusable(error, this.#options));
       }
@@ -169,6 +177,7 @@ export class Ansible implements AsyncDisposable {
       state.launcher = launcher;
       try {
         const exit = await launcher.run({
+          fresh,
           argv: argumentsOf(request, {
             checked,
             secrets,
@@ -191,6 +200,7 @@ export class Ansible implements AsyncDisposable {
         this.#pool.giveBack(launcher);
         return {
           return_code: exit.return_code,
+          left: exit.left,
           error_message: exit.return_code === 0 ? null : report.error({
             stdout: exit.stdout_tail,
             stderr: exit.stderr_tail,

@@ -43,6 +43,8 @@ export interface LauncherOptions {
 
 /** A run, as it is asked of a launcher. */
 export interface Job {
+  /** Whether the launcher was started for this run. */
+  fresh: boolean;
   /** The arguments, without the program. */
   argv: string[];
   /** Whether programs among the inventory's files are run. */
@@ -79,6 +81,7 @@ export class Launcher implements AsyncDisposable {
   readonly ready: Promise<Ready>;
   /** Settles when it is gone, with why. */
   readonly gone: Promise<LauncherError>;
+  readonly #directory: string;
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: PromiseWithResolvers<Ready>;
@@ -94,6 +97,7 @@ export class Launcher implements AsyncDisposable {
     // What the run must not inherit, the launcher takes out again.
     const { PYTHONPATH } = options.environment;
     const python = pythonDirectory();
+    this.#directory = options.playbookDirectory;
     this.#child = new Deno.Command("ansible-playbook", {
       cwd: options.playbookDirectory,
       clearEnv: true,
@@ -140,7 +144,9 @@ export class Launcher implements AsyncDisposable {
     const exit = Promise.withResolvers<Exit>();
     this.#run = { exit, listener };
     exit.promise.catch(() => {});
-    await this.#send({ type: "run", ...job }).catch(() => {});
+    // By its name again: that may be a link, and lead elsewhere by now.
+    const directory = this.#directory;
+    await this.#send({ type: "run", directory, ...job }).catch(() => {});
     return await exit.promise;
   }
 

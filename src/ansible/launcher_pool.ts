@@ -49,6 +49,8 @@ export interface LauncherPoolOptions extends LauncherOptions {
 
 /** The launchers of this worker. */
 export class LauncherPool implements AsyncDisposable {
+  /** What Ansible has said at its import, last; empty for nothing. */
+  said = "";
   readonly #options: LauncherPoolOptions;
   /** Launchers that wait for a task. */
   readonly #idle: Launcher[] = [];
@@ -75,6 +77,7 @@ export class LauncherPool implements AsyncDisposable {
     const first = await startLauncher(options);
     const ready = await first.ready;
     const pool = new LauncherPool(options);
+    pool.#hear(ready);
     pool.#add(first);
     for (let slot = 1; slot < options.slots; slot++) pool.prepare();
     return { pool, ready };
@@ -95,16 +98,16 @@ export class LauncherPool implements AsyncDisposable {
   }
 
   /**
-   * A launcher that waits, or a new one.
+   * A launcher that waits, or a new one, which is `fresh`.
    *
    * @throws whatever `whyUnusable()` can name
    */
-  async take(): Promise<Launcher> {
+  async take(): Promise<{ launcher: Launcher; fresh: boolean }> {
     if (this.#closed) throw new LauncherError(CLOSED);
     const waiting = this.#idle.shift();
     if (waiting && waiting.tasks < MAX_TASKS) {
       const alive = await waiting.idle.then(() => true, () => false);
-      if (alive) return waiting;
+      if (alive) return { launcher: waiting, fresh: false };
       this.#options.log.debug("a launcher has died: it is replaced");
       this.#options.observer?.launcherReplaced("died");
     } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
@@ -119,7 +122,7 @@ export class LauncherPool implements AsyncDisposable {
       await launcher[Symbol.asyncDispose]();
       throw new LauncherError(CLOSED);
     }
-    return launcher;
+    return { launcher, fresh: true };
   }
 
   /** A launcher that was taken has run its task, or was not needed. */
@@ -154,6 +157,7 @@ export class LauncherPool implements AsyncDisposable {
     try {
       const launcher = await startLauncher(this.#options);
       this.#problem = null;
+      this.#hear(await launcher.ready);
       return launcher;
     } catch (error) {
       this.#problem = whyUnusable(error, this.#options);
@@ -162,6 +166,15 @@ export class LauncherPool implements AsyncDisposable {
     } finally {
       this.#starting--;
     }
+  }
+
+  /** What every launcher says, and every run says again, is logged once. */
+  #hear({ said }: Ready): void {
+    const text = said.trim().replace(/\s+/g, " ");
+    if (text !== "" && text !== this.said) {
+      this.#options.log.warn(`Ansible says at its start: ${text}`);
+    }
+    this.said = text;
   }
 
   #add(launcher: Launcher): void {
@@ -206,7 +219,9 @@ export function whyUnusable(
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno's sandbox does not allow what is needed to run playbooks; start the worker with --allow-run=ansible-playbook";
   }
-  if (error instanceof Deno.errors.NotFound) {
+  if (
+    error instanceof Deno.errors.NotFound && !error.message.includes("cwd")
+  ) {
     return `Cannot start "ansible-playbook": looked for it in PATH (${
       environment.PATH ?? "not set"
     }); ${error.message}`;

@@ -103,7 +103,7 @@ export async function checkRequest(
   if (inventory.isProgram && !inventoryPrograms) {
     return `inventory ${
       quote(request.inventory)
-    } is a program; only policy.inventories can allow one`;
+    } is a program; only policy.inventories can allow one; or, if it is none, chmod -x it`;
   }
   return { ...checked, inventory: inventory.path, inventoryPrograms };
 }

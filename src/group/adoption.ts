@@ -221,9 +221,9 @@ export class Adoption {
         from: found?.token ?? "",
         createdAt: found?.status.created_at ?? null,
         hops,
-        expiresAt: properties.expirySeconds === undefined
+        expiresIn: properties.expirySeconds === undefined
           ? null
-          : new Date(Date.now() + properties.expirySeconds * 1000),
+          : properties.expirySeconds * 1000,
       });
     }
     // One that the dead worker had never seen goes to the group as it came:

@@ -101,11 +101,11 @@ export class HandOver implements Disposable {
   ): Promise<string | null> {
     const { loads, peers, workerId } = this.#options;
     await loads.begin();
-    const until = Date.now() + DECISION_MS;
+    const until = performance.now() + DECISION_MS;
     for (;;) {
       if (reserve()) return workerId;
       const peer = task.hops < MAX_HOPS ? peers.withRoom() : null;
-      const left = until - Date.now();
+      const left = until - performance.now();
       const undecided = peers.online().length > 0 &&
         (peers.undecided || this.#underWay > 0 || task.hops > 0);
       if (peer || !undecided || left <= 0) return peer;
@@ -165,7 +165,7 @@ export class HandOver implements Disposable {
     for (const task of this.#options.queue.tasks()) {
       const left = this.#draining || task.hops === 0
         ? 0
-        : task.arrivedAt + SETTLE_MS - Date.now();
+        : task.arrivedAt + SETTLE_MS - performance.now();
       if (left <= 0) return task;
       wait = Math.min(wait, left);
     }

@@ -72,7 +72,7 @@ export class Offering {
         from: token,
         createdAt: task.createdAt.toISOString(),
         hops: task.hops + 1,
-        expiresAt: task.expires === "message" ? task.expiresAt : null,
+        expiresIn: task.expires === "message" ? task.expiresIn() : null,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {
       log.warn(`cannot hand a task over to ${peer}`, {

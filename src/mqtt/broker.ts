@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Duplex } from "node:stream";
 import type { IClientOptions } from "mqtt";
 import type { Broker } from "../config/broker.ts";
 

@@ -203,12 +203,13 @@ export class Dispatcher {
   }
 
   #enterQueue(task: Task): void {
-    if (task.expiresAt) {
+    const left = task.expiresIn();
+    if (left !== null) {
       this.#expiries.set(
         task.id,
         setTimeout(
           () => this.#expire(task),
-          Math.min(task.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
+          Math.min(Math.ceil(left), 2 ** 31 - 1),
         ),
       );
     }
@@ -226,7 +227,7 @@ export class Dispatcher {
   #expire(task: Task): boolean {
     const { queue } = this.#options;
     if (queue.get(task.id) !== task || queue.isLeaving(task)) return false;
-    if (!task.expiresAt || task.expiresAt.getTime() > Date.now()) return false;
+    if ((task.expiresIn() ?? Infinity) > 0) return false;
     void this.endWaiting(task, {
       state: "cancelled",
       error: `the ${task.expires} expired before the task could start`,

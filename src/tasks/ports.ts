@@ -38,6 +38,8 @@ export interface Run {
     {
       return_code: number | null;
       error_message: string | null;
+      /** Which of its processes could not be ended, in a sentence. */
+      left?: string | null;
       progress: Progress;
     }
   >;

@@ -17,7 +17,7 @@ export class RememberedCancels {
 
   /** Remembers a cancel. */
   add(taskId: string, reason: string): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#reasons.delete(taskId);
     this.#reasons.set(taskId, { reason, until: now + REMEMBERED_MS });
     for (const [id, { until }] of this.#reasons) {
@@ -30,6 +30,6 @@ export class RememberedCancels {
   take(taskId: string): string | null {
     const found = this.#reasons.get(taskId);
     this.#reasons.delete(taskId);
-    return found && found.until > Date.now() ? found.reason : null;
+    return found && found.until > performance.now() ? found.reason : null;
   }
 }

@@ -227,9 +227,10 @@ export class ActiveTask {
     const returnCode = outcome.return_code;
     if (this.#ending) {
       const { error, state } = this.#ending;
+      const where = at === null ? error : `${error ?? state}, at "${at}"`;
       task.end({
         state,
-        error: at === null ? error ?? null : `${error ?? state}, at "${at}"`,
+        error: [where, outcome.left].filter(Boolean).join("; ") || null,
         returnCode,
       });
     } else if (returnCode === 0) {
@@ -249,7 +250,7 @@ export class ActiveTask {
 class Throttle implements Disposable {
   readonly #call: () => void;
   readonly #interval: number;
-  #last = Date.now();
+  #last = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: () => void, interval: number) {
@@ -260,9 +261,9 @@ class Throttle implements Disposable {
   request(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#last = Date.now();
+      this.#last = performance.now();
       this.#call();
-    }, Math.max(0, this.#last + this.#interval - Date.now()));
+    }, Math.max(0, this.#last + this.#interval - performance.now()));
   }
 
   [Symbol.dispose](): void {

@@ -706,6 +706,16 @@ test("what is wrong on this host names its cause", async (t) => {
       says: /ended with 1: no module named ansible$/,
     });
   });
+  await t.step("a configuration that Ansible ignores", async () => {
+    await project.write({ "ansible.cfg": "[defaults]\n" });
+    await Deno.chmod(project.directory, 0o777);
+    const report = await examine({ project, port });
+    await Deno.chmod(project.directory, 0o755);
+    assertWrong(report, {
+      warning: ["ansible"],
+      says: /^says at its start: .* world writable directory .*ansible\.cfg/,
+    });
+  });
   await t.step("a sandbox that does not allow Ansible", async () => {
     const report = await examine({
       project,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { killAll } from "../harness/processes.ts";
 import { Project } from "../harness/project.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
@@ -160,17 +161,17 @@ Deno.test({
       extra_vars: { file },
     });
     assert.equal(final.state, "success");
-    // Ending another run does not touch it.
+    // Ending another run does not touch it, nor does the end of the worker.
     const limited = await client.run(
       project.work("next", { seconds: 30, timeout: 1 }),
     );
     assert.equal(limited.state, "timeout");
+    assert.equal(await worker.stop(), 0);
     const left = (await project.processes()).filter(({ command }) =>
       command === "sleep 300"
     );
     assert.ok(left.length >= 1, "the daemon is alive");
-    for (const { pid } of left) Deno.kill(pid, "SIGKILL");
-    assert.equal(await worker.stop(), 0);
+    killAll(left);
     await project.quiet();
   },
 });

@@ -239,8 +239,8 @@ function inTurn<A extends unknown[], R>(
 }
 
 class VirtualDate extends RealDate {
+  // deno-lint-ignore constructor-super
   constructor(...args: unknown[]) {
-    // deno-lint-ignore constructor-super
     if (args.length === 0) super(EPOCH + Math.floor(now));
     else super(...(args as [number]));
   }
