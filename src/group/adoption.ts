@@ -210,13 +210,17 @@ export class Adoption {
     // One that a peer had offered and the dead worker had not taken is still
     // the peer's.
     const offered = delivery.topic === this.#options.topics.inbox(dead);
+    // One that had moved to the dead worker, which had not taken it yet, is
+    // still queued by the worker that it came from.
+    const { from, hops } = originOf(delivery);
     const waited = found?.status.state === "queued" &&
-      found.status.worker_id === dead;
+      (found.status.worker_id === dead ||
+        (!offered && from !== null && found.token === from));
     if (waited || (!found && !offered)) {
       return movedProperties(properties, {
         from: found?.token ?? "",
         createdAt: found?.status.created_at ?? null,
-        hops: originOf(delivery).hops,
+        hops,
         expiresAt: properties.expirySeconds === undefined
           ? null
           : new Date(Date.now() + properties.expirySeconds * 1000),
