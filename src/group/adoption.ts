@@ -211,11 +211,12 @@ export class Adoption {
     // One that a peer had offered and the dead worker had not taken is still
     // the peer's.
     const offered = delivery.topic === this.#options.topics.inbox(dead);
+    // One that had moved to the dead worker, which had not taken it yet, is
+    // still queued by the worker that it came from.
     const { from, hops } = originOf(delivery);
-    // Nobody has taken it since the dead worker did, or since it was given to
-    // the group from the session of another one, and came to this one.
     const waited = found?.status.state === "queued" &&
-      (found.status.worker_id === dead || (!offered && found.token === from));
+      (found.status.worker_id === dead ||
+        (!offered && from !== null && found.token === from));
     if (waited || (!found && !offered)) {
       return movedProperties(properties, {
         from: found?.token ?? "",
