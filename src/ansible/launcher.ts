@@ -18,20 +18,18 @@ import { pythonDirectory, pythonMissing } from "./python_files.ts";
 const READY_MS = 60_000;
 
 /** How much of what a launcher says on stderr is kept, in characters. */
-const MOST_STDERR = 8192;
+const MAX_STDERR_CHARACTERS = 8192;
 
 /** How long a launcher may take to leave after its stdin was closed. */
 const LEAVE_MS = 1000;
 
 /** The launcher is gone; the message says why. */
 export class LauncherError extends Error {
-  /** The kind of error. */
   override name = "LauncherError";
 }
 
 /** The launcher has left without running the job: another one has to. */
 export class StaleLauncherError extends Error {
-  /** The kind of error. */
   override name = "StaleLauncherError";
 }
 
@@ -45,6 +43,8 @@ export interface LauncherOptions {
 
 /** A run, as it is asked of a launcher. */
 export interface Job {
+  /** Whether the launcher was started for this run. */
+  fresh: boolean;
   /** The arguments, without the program. */
   argv: string[];
   /** Whether programs among the inventory's files are run. */
@@ -62,7 +62,7 @@ export interface Job {
 }
 
 /** Who is told what a run says. */
-export interface Listener {
+export interface RunListener {
   /** It says something of itself. */
   onEvent(event: RunEvent): void;
   /** It has printed something. */
@@ -81,11 +81,13 @@ export class Launcher implements AsyncDisposable {
   readonly ready: Promise<Ready>;
   /** Settles when it is gone, with why. */
   readonly gone: Promise<LauncherError>;
+  readonly #directory: string;
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: PromiseWithResolvers<Ready>;
   #idle: Promise<Ready>;
-  #run: { exit: PromiseWithResolvers<Exit>; listener: Listener } | null = null;
+  #run: { exit: PromiseWithResolvers<Exit>; listener: RunListener } | null =
+    null;
   #stderr = "";
   #tasks = 0;
   #closed = false;
@@ -95,6 +97,7 @@ export class Launcher implements AsyncDisposable {
     // What the run must not inherit, the launcher takes out again.
     const { PYTHONPATH } = options.environment;
     const python = pythonDirectory();
+    this.#directory = options.playbookDirectory;
     this.#child = new Deno.Command("ansible-playbook", {
       cwd: options.playbookDirectory,
       clearEnv: true,
@@ -118,7 +121,6 @@ export class Launcher implements AsyncDisposable {
     this.gone = this.#serve();
   }
 
-  /** How many tasks it has run. */
   get tasks(): number {
     return this.#tasks;
   }
@@ -134,7 +136,7 @@ export class Launcher implements AsyncDisposable {
    * @throws {LauncherError} it is gone before the run has ended
    * @throws {StaleLauncherError} nothing was run
    */
-  async run(job: Job, listener: Listener): Promise<Exit> {
+  async run(job: Job, listener: RunListener): Promise<Exit> {
     this.#tasks++;
     this.#waiting = Promise.withResolvers();
     this.#idle = this.#waiting.promise;
@@ -142,7 +144,9 @@ export class Launcher implements AsyncDisposable {
     const exit = Promise.withResolvers<Exit>();
     this.#run = { exit, listener };
     exit.promise.catch(() => {});
-    await this.#send({ type: "run", ...job }).catch(() => {});
+    // By its name again: that may be a link, and lead elsewhere by now.
+    const directory = this.#directory;
+    await this.#send({ type: "run", directory, ...job }).catch(() => {});
     return await exit.promise;
   }
 
@@ -232,7 +236,7 @@ export class Launcher implements AsyncDisposable {
       new TextDecoderStream() as TransformStream<Uint8Array, string>,
     );
     for await (const text of texts) {
-      this.#stderr = (this.#stderr + text).slice(-MOST_STDERR);
+      this.#stderr = (this.#stderr + text).slice(-MAX_STDERR_CHARACTERS);
     }
   }
 }

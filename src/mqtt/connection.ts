@@ -8,25 +8,23 @@
  *   lost.
  * - **closed**: it was disposed of; nothing happens any more.
  *
- * QoS 2 messages are held (see `held_deliveries.ts`): the library would answer
- * them on arrival, so each is taken out of its hands before its own handler
- * sees it.
+ * QoS 2 messages are held (see `held_deliveries.ts`).
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import mqtt from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import type { IConnackPacket, Packet } from "mqtt-packet";
+import { writeToStream } from "mqtt-packet";
+import { fulfilledWithin } from "../deadline.ts";
 import {
   ConnectionLostError,
   type Delivery,
   type Incoming,
   type Outgoing,
 } from "../messages/packets.ts";
-import { Buffer } from "node:buffer";
-import mqtt from "mqtt";
-import type { IClientOptions, MqttClient } from "mqtt";
-import type { IConnackPacket, Packet } from "mqtt-packet";
-import { writeToStream } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
-import { fulfilledWithin } from "../deadline.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { HeldDeliveries } from "./held_deliveries.ts";
 import {
@@ -36,28 +34,17 @@ import {
   propertiesOf,
   sizeOf,
 } from "./message.ts";
-import { Outbox, PublishError, type Source } from "./outbox.ts";
-import { closedUnanswered, describe, reasonText } from "./refused.ts";
-
-/** Answers of the broker that call for none of ours. */
-const ANSWERS: ReadonlySet<string> = new Set([
-  "puback",
-  "pubcomp",
-  "suback",
-  "unsuback",
-]);
+import { Nudge } from "./nudge.ts";
+import { missingFeature, offerOf } from "./offer.ts";
+import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
+import { closedUnanswered, errorText, reasonText } from "./refused.ts";
+import { type Session, sessionOptions } from "./session.ts";
 
 /** Nobody is subscribed to the topic of what was published (MQTT 5, 2.4). */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 
 /** At most so many publications are under way, whatever the broker allows. */
 const MAX_UNDER_WAY = 100;
-
-/**
- * The largest packet that we take, in bytes: a request of 1 MiB, signed, with
- * all its properties. A broker does not deliver what is larger (3.1.2.11.4).
- */
-const MAX_PACKET_BYTES = 2 * 1024 * 1024;
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -67,7 +54,6 @@ const GOODBYE_MS = 1000;
 
 /** The broker cannot serve this worker; the message says what is missing. */
 export class BrokerUnsuitableError extends Error {
-  /** The kind of error. */
   override name = "BrokerUnsuitableError";
 }
 
@@ -91,19 +77,10 @@ export interface ConnectionEvents {
 }
 
 /** What a connection needs. */
-export interface ConnectionOptions extends ConnectionEvents {
-  /** The broker. */
+export interface ConnectionOptions extends ConnectionEvents, Session {
   broker: Broker;
-  /** Names the session. */
-  clientId: string;
-  /** Seconds that the broker keeps the session without us; 0: a clean one. */
-  sessionExpiry: number;
-  /** QoS 1 and 2 messages that the broker may send unanswered (3.1.2.11.3). */
-  receiveMaximum?: number;
-  /** The retained QoS 1 message that the broker publishes if we vanish. */
-  will?: { topic: string; payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
-  source?: Source;
+  bulk?: BulkSource;
   /** Whether a lost connection is tried again; true unless said otherwise. */
   reconnect?: boolean;
 }
@@ -122,20 +99,17 @@ export class MqttConnection implements AsyncDisposable {
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
-  /** Requests and publications that the broker has not answered. */
-  #unanswered = 0;
-  #nudging = false;
   /** Identifiers of publications of which the broker has said that nobody is there. */
-  readonly #unheard = new Set<number>();
-  /** PINGRESPs that have come with nothing else in between. */
-  #pings = 0;
+  readonly #unmatched = new Set<number>();
+  readonly #nudge = new Nudge(() => {
+    if (this.#client?.connected) this.#client.sendPing();
+  });
 
-  /** Prepares it; `connect()` connects. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#outbox = new Outbox(
       (message) => this.#send(message),
-      options.source,
+      options.bulk,
     );
   }
 
@@ -167,7 +141,9 @@ export class MqttConnection implements AsyncDisposable {
     const { broker } = this.#options;
     const options: IClientOptions = {
       ...brokerOptions(broker),
-      ...this.#sessionOptions(),
+      ...sessionOptions(this.#options),
+      reconnectOnConnackError: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: this.#options.reconnect === false
         ? 0
         : backoff(broker, 0),
@@ -206,7 +182,7 @@ export class MqttConnection implements AsyncDisposable {
       }`;
     });
     client.on("error", (error) => {
-      this.#reason = describe(error, { broker, answered: this.#answered });
+      this.#reason = errorText(error, { broker, answered: this.#answered });
       const code = (error as { code?: unknown }).code;
       // 0x84 and, from brokers that answer in the older form, 1.
       if (code === 0x84 || code === 1) {
@@ -250,6 +226,7 @@ export class MqttConnection implements AsyncDisposable {
    * them to be retained (3.8.3.1)
    * @throws {BrokerUnsuitableError} the broker refused the subscription
    * @throws {ConnectionLostError} there is no connection, or it was lost
+   * @throws {Error} it was ended
    */
   subscribe(
     topic: string,
@@ -299,9 +276,9 @@ export class MqttConnection implements AsyncDisposable {
     return this.#outbox.put(message);
   }
 
-  /** The source of messages that give way has something again. */
-  poke(): void {
-    this.#outbox.poke();
+  /** The source of bulk messages has something again. */
+  bulkReady(): void {
+    this.#outbox.bulkReady();
   }
 
   /**
@@ -328,42 +305,12 @@ export class MqttConnection implements AsyncDisposable {
     client.removeAllListeners("close");
   }
 
-  #sessionOptions(): IClientOptions {
-    const { clientId, sessionExpiry, receiveMaximum, will } = this.#options;
-    const options: IClientOptions = {
-      clientId,
-      clean: sessionExpiry === 0,
-      properties: {
-        sessionExpiryInterval: sessionExpiry,
-        maximumPacketSize: MAX_PACKET_BYTES,
-      },
-      // The broker forgets shared subscriptions sooner than sessions, so
-      // `onConnect` subscribes every time; the library need not.
-      resubscribe: false,
-      reconnectOnConnackError: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-    };
-    if (receiveMaximum !== undefined) {
-      options.properties!.receiveMaximum = receiveMaximum;
-    }
-    if (will) {
-      options.will = {
-        topic: will.topic,
-        payload: Buffer.from(will.payload),
-        qos: 1,
-        retain: true,
-        properties: { willDelayInterval: will.delaySeconds },
-      };
-    }
-    return options;
-  }
-
   async #connected(
     client: MqttClient,
     connack: IConnackPacket,
   ): Promise<void> {
-    const server = connack.properties ?? {};
-    const lacks = missingFeature(server);
+    const offer = offerOf(connack);
+    const lacks = missingFeature(offer);
     if (lacks) {
       const { host, port } = this.#options.broker;
       throw new BrokerUnsuitableError(
@@ -373,11 +320,9 @@ export class MqttConnection implements AsyncDisposable {
     // Small packets that wait for each other's TCP acknowledgements would add
     // 40 ms to every exchange.
     (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
-    this.#maximumPacketSize = server.maximumPacketSize ?? Infinity;
-    this.#outbox.open(
-      Math.min(server.receiveMaximum ?? MAX_UNDER_WAY, MAX_UNDER_WAY),
-    );
-    await this.#options.onConnect({ present: connack.sessionPresent });
+    this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
+    this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
+    await this.#options.onConnect({ present: offer.sessionPresent });
     if (!client.connected) {
       throw new ConnectionLostError("the connection was lost again");
     }
@@ -389,52 +334,15 @@ export class MqttConnection implements AsyncDisposable {
 
   #intercept(packet: Packet): void {
     this.#answered = true;
-    this.#nudge(packet);
-    if (packet.cmd === "publish" && packet.qos === 2) {
-      const publish = { ...packet };
-      // A command that the library does not know is passed over by it, so that
-      // no PUBREC goes out before we say so.
-      (packet as { cmd: string }).cmd = "held";
-      if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
-      const delivery = this.#held.receive(publish);
-      if (delivery) this.#options.onDelivery?.(delivery);
-    } else if (
+    this.#nudge.received(packet);
+    const delivery = this.#held.intercept(packet);
+    if (delivery) this.#options.onDelivery?.(delivery);
+    if (
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
-      this.#unheard.add(packet.messageId!);
-    } else if (packet.cmd === "pubrel") {
-      this.#held.pubrel(packet.messageId!);
-    } else if (packet.cmd === "connack" && !packet.sessionPresent) {
-      // Here and not in `#connected`, which runs when the first deliveries may
-      // have come already.
-      this.#held.sessionLost();
+      this.#unmatched.add(packet.messageId!);
     }
-  }
-
-  /**
-   * Sends something at once when an answer has come that we do not answer, and
-   * more answers are awaited. A broker that uses Nagle's algorithm (mosquitto,
-   * unless told otherwise) holds back the second of two small answers until the
-   * first is acknowledged by TCP, which our kernel puts off for 40 ms unless
-   * there is something to send. A PINGREQ (3.12) is the smallest something.
-   */
-  #nudge(packet: Packet): void {
-    const awaited = this.#unanswered - (ANSWERS.has(packet.cmd) ? 1 : 0);
-    if (packet.cmd === "pingresp") {
-      // The answer to a PINGREQ is one more that nothing of ours follows. A
-      // broker that only answers pings is busy, not waiting for us.
-      if (awaited < 1 || ++this.#pings > 3) return;
-    } else {
-      this.#pings = 0;
-      if (awaited < 1 || !ANSWERS.has(packet.cmd)) return;
-    }
-    if (this.#nudging) return;
-    this.#nudging = true;
-    queueMicrotask(() => {
-      this.#nudging = false;
-      if (this.#client?.connected) this.#client.sendPing();
-    });
   }
 
   #sendPubrec(messageId: number): void {
@@ -454,7 +362,6 @@ export class MqttConnection implements AsyncDisposable {
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     this.#client!.publish(
       message.topic,
       typeof message.payload === "string"
@@ -468,14 +375,16 @@ export class MqttConnection implements AsyncDisposable {
       (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
         const id = packet?.messageId;
-        if (id !== undefined && this.#unheard.delete(id)) message.onNobody?.();
+        if (id !== undefined && this.#unmatched.delete(id)) {
+          message.onNobody?.();
+        }
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));
         } else reject(error);
       },
     );
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
 
   #ask(
@@ -498,26 +407,11 @@ export class MqttConnection implements AsyncDisposable {
     }
     if (!client?.connected) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     send(client, (error) => {
       if (!error) resolve();
       else if (error instanceof BrokerUnsuitableError) reject(error);
       else reject(lost(error));
     });
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
-}
-
-/** What of MQTT 5 the broker says it does not have (3.2.2.3), if any. */
-function missingFeature(
-  server: NonNullable<IConnackPacket["properties"]>,
-): string | null {
-  const flag = (value: unknown) => value === false || value === 0;
-  if (flag(server.sharedSubscriptionAvailable)) return "shared subscriptions";
-  if (flag(server.retainAvailable)) return "retained messages";
-  if (flag(server.wildcardSubscriptionAvailable)) {
-    return "wildcard subscriptions";
-  }
-  if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
-  return null;
 }

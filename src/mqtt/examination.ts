@@ -18,6 +18,7 @@ import {
   payloadOf,
   propertiesOf,
 } from "./message.ts";
+import { type Offer, offerOf } from "./offer.ts";
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
@@ -25,29 +26,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** How long the broker may take to answer anything, in milliseconds. */
 const ANSWER_MS = 5000;
 
-/** A broker's CONNACK, as far as it says what it offers (MQTT 5, 3.2.2.3). */
-export interface Offer {
-  /** Whether it had a session of this client id. */
-  sessionPresent: boolean;
-  /** Seconds that it will really keep the session, where it says so. */
-  sessionExpiry?: number;
-  /** QoS 1 and 2 messages that it takes unanswered. */
-  receiveMaximum: number;
-  /** The largest packet that it takes, in bytes. */
-  maximumPacketSize?: number;
-  /** The highest QoS that it takes. */
-  maximumQos: number;
-  /** Whether it keeps retained messages. */
-  retain: boolean;
-  /** Whether it takes wildcards in subscriptions. */
-  wildcards: boolean;
-  /** Whether it takes shared subscriptions. */
-  shared: boolean;
-}
-
 /** An attempt to connect has failed. */
 export class AttemptError extends Error {
-  /** The kind of error. */
   override name = "AttemptError";
   /**
    * The broker's reason code (a number), the code of the socket's or TLS's
@@ -55,7 +35,6 @@ export class AttemptError extends Error {
    */
   readonly code: number | string | null;
 
-  /** Says what has come. */
   constructor(message: string, code: number | string | null) {
     super(message);
     this.code = code;
@@ -64,7 +43,6 @@ export class AttemptError extends Error {
 
 /** A connection for looking. */
 export class Examination implements AsyncDisposable {
-  /** What the broker offers. */
   readonly offer: Offer;
   readonly #client: MqttClient;
   /** Messages that have come, newest last. */
@@ -305,24 +283,6 @@ async function attempt(
 async function close(client: MqttClient): Promise<void> {
   await client.endAsync(true).catch(() => {});
   client.stream?.destroy();
-}
-
-function offerOf({ properties, sessionPresent }: IConnackPacket): Offer {
-  const given = properties ?? {};
-  // Some brokers say it with a byte, which the codec makes a boolean.
-  const has = (value: unknown) => value !== false && value !== 0;
-  return {
-    sessionPresent,
-    ...(given.sessionExpiryInterval !== undefined &&
-      { sessionExpiry: given.sessionExpiryInterval }),
-    receiveMaximum: given.receiveMaximum ?? 65_535,
-    ...(given.maximumPacketSize !== undefined &&
-      { maximumPacketSize: given.maximumPacketSize }),
-    maximumQos: given.maximumQoS ?? 2,
-    retain: has(given.retainAvailable),
-    wildcards: has(given.wildcardSubscriptionAvailable),
-    shared: has(given.sharedSubscriptionAvailable),
-  };
 }
 
 /** What the broker answers, or an error when it does not. */

@@ -15,8 +15,9 @@ import type { LogRation } from "./log_ration.ts";
 import { type Arrival, duplicateOf } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Runner } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
-import type { Problem, Rejections } from "./rejections.ts";
+import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
@@ -32,33 +33,22 @@ export interface Origin extends Arrival {
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
-  /** This worker. */
   workerId: string;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** How many tasks may wait. */
   queueCapacity: number;
   /** How long an id means the same task, in seconds. */
   windowSeconds: number;
   /** What does not fit is left with the broker until there is room. */
   waitForRoom: boolean;
-  /** The queue and the slots. */
   dispatcher: Dispatcher;
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What runs playbooks. */
   runner: Runner;
   /** Has cancels that came before their tasks. */
   cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
-  /** Opens requests. */
   opener: RequestOpener;
-  /** Answers where requesters want them. */
   responses: Responses;
-  /** Reports what is discarded. */
   rejections: Pick<Rejections, "report">;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told what is refused or rejected. */
   observer?: TaskObserver;
   /** Where to write what strangers have caused. */
   rationed: LogRation;
@@ -71,6 +61,9 @@ export interface AcceptanceOptions {
   offer(task: Task, peer: string): Promise<boolean>;
 }
 
+/** What is said to whoever has lost the race for a task. */
+const QUICKER = "another worker has taken this task at the same moment";
+
 /** The way in. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
@@ -80,7 +73,6 @@ export class Acceptance {
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
 
-  /** Accepts nothing by itself. */
   constructor(options: AcceptanceOptions) {
     this.#options = options;
   }
@@ -172,7 +164,7 @@ export class Acceptance {
       let here = dispatcher.find(task.id);
       if (!here || here.final) {
         // Its end can be read before the broker has acknowledged it to us.
-        await dispatcher.left(task.id);
+        await dispatcher.cleared(task.id);
         here = dispatcher.find(task.id);
       }
       if (here) {
@@ -197,7 +189,7 @@ export class Acceptance {
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#refuse(task, refusal);
+        await this.#turnAway(task, refusal, { origin, seen });
         return;
       }
       await place.earlier;
@@ -209,7 +201,7 @@ export class Acceptance {
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
         place.taken();
-        await this.#refuse(task, this.#full());
+        await this.#turnAway(task, this.#full(), { origin, seen });
         return;
       }
       task.queue();
@@ -219,11 +211,7 @@ export class Acceptance {
         log.info("another worker was quicker to take the task", {
           task_id: task.id,
         });
-        await this.#duplicate(
-          task,
-          origin,
-          "another worker has taken this task at the same moment",
-        );
+        await this.#duplicate(task, origin, QUICKER);
         return;
       }
       if (!reserved) {
@@ -245,7 +233,7 @@ export class Acceptance {
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
   }
@@ -254,6 +242,27 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
+  /**
+   * Refuses a task that is not taken. Where a holder's status stood, the holder
+   * may have taken the task back meanwhile, and end it itself: so only whoever
+   * has the task refuses it.
+   */
+  async #turnAway(
+    task: Task,
+    error: string,
+    { origin, seen }: { origin: Origin; seen: PublishedStatus | null },
+  ): Promise<void> {
+    if (seen?.status.state === "queued") {
+      task.queue();
+      if (!await this.#options.board.take(task)) {
+        await this.#duplicate(task, origin, QUICKER);
+        return;
+      }
+    }
+    await this.#refuse(task, error);
+  }
+
+  /** Refuses a task that nobody else has. */
   async #refuse(task: Task, error: string): Promise<void> {
     const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });
@@ -287,10 +296,14 @@ export class Acceptance {
 
   async #reject(
     delivery: Delivery,
-    problem: Problem,
+    rejection: Rejection,
     response: Response | null,
   ): Promise<void> {
-    await this.#options.rejections.report(delivery.payload, problem, response);
+    await this.#options.rejections.report(
+      delivery.payload,
+      rejection,
+      response,
+    );
     await delivery.release();
   }
 }

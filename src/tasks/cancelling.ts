@@ -27,7 +27,6 @@ export class Cancelling {
   readonly #options: CancellingOptions;
   readonly #remembered = new RememberedCancels();
 
-  /** With nothing to be cancelled. */
   constructor(options: CancellingOptions) {
     this.#options = options;
   }

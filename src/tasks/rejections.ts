@@ -21,12 +21,11 @@ const MAX_REPORTED_BYTES = 16 * 1024 * 1024;
 const REPORT_BYTES = 8192;
 
 /** What is wrong with a message. */
-export type Problem = Pick<Rejected, "task_id" | "reason" | "errors">;
+export type Rejection = Pick<Rejected, "task_id" | "reason" | "errors">;
 
 /** What reporting needs. */
 export interface RejectionsOptions {
   channel: Channel;
-  /** Where the group is told. */
   topic: string;
   workerId: string;
   responses: Pick<Responses, "send">;
@@ -42,7 +41,6 @@ export class Rejections {
   /** Bytes of messages whose reports are under way. */
   #reportedBytes = 0;
 
-  /** With nothing reported yet. */
   constructor(options: RejectionsOptions) {
     this.#options = options;
   }
@@ -56,18 +54,18 @@ export class Rejections {
    */
   async report(
     payload: Uint8Array,
-    problem: Problem,
+    rejection: Rejection,
     response: Response | null = null,
   ): Promise<void> {
     const { channel, log, observer, rationed, responses, topic, workerId } =
       this.#options;
-    observer?.rejected(problem.reason);
+    observer?.rejected(rejection.reason);
     const bytes = payload.length + REPORT_BYTES;
     const isFlood = this.#reportedBytes + bytes > MAX_REPORTED_BYTES;
-    rationed.warn(`a message is rejected: ${problem.reason}`, {
-      ...(problem.task_id && { task_id: problem.task_id }),
+    rationed.warn(`a message is rejected: ${rejection.reason}`, {
+      ...(rejection.task_id && { task_id: rejection.task_id }),
       ...(isFlood && { reported: false }),
-      errors: problem.errors.map(({ path, message }) =>
+      errors: rejection.errors.map(({ path, message }) =>
         path ? `${path}: ${message}` : message
       ).join("; "),
     });
@@ -75,7 +73,7 @@ export class Rejections {
     const rejected: Rejected = {
       received_at: new Date().toISOString(),
       worker_id: workerId,
-      ...problem,
+      ...rejection,
       payload_excerpt: excerpt(payload),
     };
     this.#reportedBytes += bytes;

@@ -23,9 +23,7 @@ import { type LockMessage, TopicLock } from "./topic_lock.ts";
 
 /** What came of looking at a task's topic. */
 export interface Look {
-  /** What to do with the request. */
   judgement: Judgement;
-  /** What stood there. */
   seen: PublishedStatus | null;
 }
 
@@ -57,7 +55,6 @@ export class StatusBoard {
   #instance: string;
   #takes = 0;
 
-  /** Holding no task. */
   constructor(options: StatusBoardOptions) {
     this.#options = options;
     this.#instance = options.instance;

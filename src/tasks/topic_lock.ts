@@ -104,7 +104,7 @@ export class TopicLock {
   /** The token that we take the lock over from. */
   #from: string | null = null;
   /** Whether a message with that token stood there when we looked. */
-  #fromStood = false;
+  #holderSeen = false;
   /** The last message from somebody else. */
   #last: Incoming | null = null;
   /** Whether one of ours has come since we began to look. */
@@ -115,7 +115,6 @@ export class TopicLock {
   #seenSeq = -1;
   #newest: Outgoing | null = null;
 
-  /** Nothing is subscribed to yet. */
   constructor(options: TopicLockOptions) {
     this.#options = options;
   }
@@ -147,7 +146,7 @@ export class TopicLock {
     else if (decision === "hold") this.#move("held");
     else {
       this.#from = decision.takeFrom;
-      this.#fromStood = this.#from !== null &&
+      this.#holderSeen = this.#from !== null &&
         (this.#last?.properties.user?.token === this.#from ||
           (this.#ownStands && this.#token === this.#from));
       this.#move("looked");
@@ -179,16 +178,7 @@ export class TopicLock {
         this.#echo = null;
       }
       if (this.token !== null) return true;
-      if (this.#last) {
-        const { topic, payload, properties } = this.#last;
-        this.#publishAgain({
-          topic,
-          payload,
-          properties,
-          qos: 1,
-          retain: true,
-        });
-      }
+      await this.#putBack().catch(this.#options.onRefused);
     }
     this.letGo();
     return false;
@@ -218,7 +208,8 @@ export class TopicLock {
   /** Takes note of a message on the topic. */
   receive(message: Incoming): void {
     const { token, from, seq } = message.properties.user ?? {};
-    if (token !== undefined && token === this.#token) {
+    // What was published without the lock has no token, ours neither.
+    if (token && token === this.#token) {
       this.#receiveOwn(Number(seq));
       return;
     }
@@ -232,7 +223,7 @@ export class TopicLock {
         // A stranger: it sees that holder's message before its own, gives way,
         // and puts right what it has overwritten.
         if (
-          this.#state !== "overtaken" && this.#fromStood && from !== this.#from
+          this.#state !== "overtaken" && this.#holderSeen && from !== this.#from
         ) return;
         this.#last = message;
         if (this.#state === "looked") this.#move("lost");
@@ -246,6 +237,10 @@ export class TopicLock {
           this.#options.onStranger(message);
           this.assert();
         }
+        return;
+      case "lost":
+        // What we have put back may come after what was published meanwhile.
+        if (!isOlder(message, this.#last)) this.#last = message;
         return;
       default:
         this.#last = message;
@@ -304,6 +299,28 @@ export class TopicLock {
     this.#seenSeq = seq;
   }
 
+  /**
+   * Puts back what was overwritten. If its holder publishes something newer while
+   * that is on its way, and looks no longer, that is overwritten in turn: so
+   * whoever puts back looks for that.
+   */
+  async #putBack(): Promise<void> {
+    const { channel, topic } = this.#options;
+    for (let put: Incoming | null = null; this.#last && this.#last !== put;) {
+      put = this.#last;
+      const { payload, properties } = put;
+      await channel.publish({
+        topic,
+        payload,
+        properties,
+        qos: 1,
+        retain: true,
+      });
+      // All that came before it has come here when this is answered.
+      await channel.subscribe(topic, { qos: 1, retained: false });
+    }
+  }
+
   #publishAgain(message: Outgoing): void {
     const { channel, onRefused } = this.#options;
     channel.publish(message).catch(onRefused);
@@ -341,4 +358,12 @@ export class TopicLock {
     }
     this.#state = to;
   }
+}
+
+/** Whether a message was published before another one, by the same holder. */
+function isOlder(message: Incoming, other: Incoming | null): boolean {
+  const { token, seq } = message.properties.user ?? {};
+  const { user } = other?.properties ?? {};
+  return token !== undefined && token === user?.token &&
+    Number(seq) <= Number(user?.seq);
 }

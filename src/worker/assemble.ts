@@ -4,26 +4,29 @@
  * @module
  */
 import { Adoption, type AdoptionStep } from "../group/adoption.ts";
-import { HandOver, type HandOverStep } from "../group/hand_over.ts";
+import { AdoptionRing } from "../group/adoption_ring.ts";
+import { HandOver } from "../group/hand_over.ts";
 import { LoadReport } from "../group/load.ts";
+import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
 import { originOf } from "../group/moved_task.ts";
+import { type HandOverStep, Offering } from "../group/offering.ts";
 import { Peers } from "../group/peers.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
 import { Acceptance } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
-import { Claims } from "../tasks/claims.ts";
+import { ClaimList } from "../tasks/claim_list.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LogRation } from "../tasks/log_ration.ts";
-import { Narration } from "../tasks/narration.ts";
-import { Narrator } from "../tasks/narrator.ts";
+import { FeedQueue } from "../tasks/feed_queue.ts";
 import { TaskQueue } from "../tasks/queue.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
 import { Rejections } from "../tasks/rejections.ts";
 import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
+import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -70,11 +73,11 @@ export function assemble(
   // What goes back, from a part to those that are built after it.
   const back = {
     publish: (message: Outgoing): Promise<void> => link.publish(message),
-    poke: (): void => link.poke(),
+    bulkReady: (): void => link.bulkReady(),
     connected: ({ first }: { first: boolean }) => {
       // Only now: whoever reads "online" may count on the subscriptions.
       const announced = presence.announce();
-      dispatcher.poke();
+      dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
       manager.ready(`ready for tasks on ${topics.tasks}`);
@@ -88,7 +91,7 @@ export function assemble(
     },
     controlConnected: async (session: { present: boolean }) => {
       presence.check();
-      await handOver.reconnected(session);
+      await loads.reconnected(session);
       // A worker that is still starting holds nothing yet.
       if (lifecycle.phase !== "starting") await recovery.reconnected(session);
     },
@@ -117,7 +120,7 @@ export function assemble(
     },
   });
   const { instance } = membership;
-  const narrator = new Narrator({ outlet: back, connected: linked, log });
+  const feeds = new FeedQueue({ outlet: back, connected: linked, log });
   const fits = worker.max_queue_size + slots;
   const link: Link = new Link({
     broker,
@@ -135,7 +138,7 @@ export function assemble(
       payload: membership.will(),
       delaySeconds: timing.willDelaySeconds,
     },
-    source: narrator,
+    bulk: feeds,
     onControl: back.controlConnected,
     onReconnected: (which) => observers.reconnected(which),
     onLost: (problem) => manager.ready(problem),
@@ -167,7 +170,7 @@ export function assemble(
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
   });
-  const claims = new Claims({
+  const claims = new ClaimList({
     ...common,
     instance,
     topic: topics.running(workerId),
@@ -189,7 +192,7 @@ export function assemble(
       observer: observers,
       connected: () => lifecycle.untilConnected(),
       settings: () => settings.now.run,
-      narrate: (taskId) => new Narration(taskId, { narrator, topics }),
+      openFeed: (taskId) => new RunFeed(taskId, { queue: feeds, topics }),
       ...steps,
     },
     log,
@@ -209,17 +212,20 @@ export function assemble(
     rationed,
   });
   const peers = new Peers(workerId);
-  const handOver = new HandOver({
-    ...common,
-    peers,
-    queue,
-    dispatcher,
-    board,
-    cancelling,
-    connected: () => lifecycle.isConnected,
-    ...steps,
-  });
-  stack.defer(() => handOver.stop());
+  const loads = stack.use(new LoadWatch({ ...common, peers }));
+  const offering = new Offering({ ...common, peers, board, ...steps });
+  const handOver = stack.use(
+    new HandOver({
+      ...common,
+      peers,
+      loads,
+      offering,
+      queue,
+      dispatcher,
+      cancelling,
+      connected: () => lifecycle.isConnected,
+    }),
+  );
   const acceptance = new Acceptance({
     ...common,
     rationed,
@@ -234,7 +240,7 @@ export function assemble(
     cancelling,
     rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
-    offer: (task, peer) => handOver.offer(task, peer),
+    offer: (task, peer) => offering.offer(task, peer),
   });
   const load = new LoadReport({
     ...common,
@@ -248,16 +254,21 @@ export function assemble(
       };
     },
   });
-  const adoption = stack.use(
-    new Adoption({
+  const adoption = new Adoption({
+    ...common,
+    peers,
+    taskIdOf: (payload) => opener.taskIdOf(payload),
+    openIntake: (id) => link.openIntakeOf(id),
+    endControlSession: (id) => link.endControlSessionOf(id),
+    ...steps,
+  });
+  const ring = stack.use(
+    new AdoptionRing({
       ...common,
       peers,
       timing,
       connected: () => lifecycle.isConnected,
-      taskIdOf: (payload) => opener.taskIdOf(payload),
-      openIntake: (id) => link.openIntakeOf(id),
-      endControlSession: (id) => link.endControlSessionOf(id),
-      ...steps,
+      adopt: (dead) => adoption.adopt(dead),
     }),
   );
   const recovery = new Recovery({
@@ -289,7 +300,7 @@ export function assemble(
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
         peers.presence(id, theirs);
-        adoption.presence(id, theirs);
+        ring.presence(id, theirs);
         handOver.update();
         handOver.wake();
       },
@@ -303,7 +314,6 @@ export function assemble(
 
   return {
     acceptance,
-    adoption,
     config,
     dispatcher,
     handOver,
@@ -315,6 +325,7 @@ export function assemble(
     peers,
     queue,
     recovery,
+    ring,
     router,
     readings: () => ({
       standing: lifecycle.standing,

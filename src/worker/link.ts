@@ -13,8 +13,8 @@ import type { Topics } from "../messages/topics.ts";
 import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
 import {
   type Broker,
+  type BulkSource,
   MqttConnection,
-  type Source,
   Visit,
 } from "../mqtt/mod.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
@@ -49,7 +49,7 @@ export interface LinkOptions extends LinkEvents {
   /** What the broker publishes as this worker's presence when it vanishes. */
   will: { payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
-  source: Source;
+  bulk: BulkSource;
 }
 
 /** Both connections. */
@@ -70,7 +70,7 @@ export class Link implements Channel, AsyncDisposable {
       clientId: control,
       sessionExpiry,
       will: { topic: topics.presence(workerId), ...options.will },
-      source: options.source,
+      bulk: options.bulk,
       onConnect: async (session) => {
         lifecycle.move("control");
         await this.#subscribeControl();
@@ -137,9 +137,9 @@ export class Link implements Channel, AsyncDisposable {
     return this.#control.publish(message);
   }
 
-  /** The source of messages that give way has something again. */
-  poke(): void {
-    this.#control.poke();
+  /** There is bulk to be published again. */
+  bulkReady(): void {
+    this.#control.bulkReady();
   }
 
   /** Settles when the broker has acknowledged everything that was published. */

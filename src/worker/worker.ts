@@ -14,6 +14,8 @@ import { shutDown } from "./shutdown.ts";
 import { Signals, type StopSignals } from "./signals.ts";
 import { TIMING, type Timing } from "./timing.ts";
 
+export type { Step } from "./assemble.ts";
+
 /** What the worker needs beside its configuration. */
 export interface WorkerOptions {
   log: Log;

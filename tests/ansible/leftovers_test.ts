@@ -44,7 +44,6 @@ Deno.test({
       extra_vars: { begun },
     });
     await until(
-      30,
       "the module",
       () => Deno.stat(begun).then(() => true, () => false),
     );

@@ -89,6 +89,7 @@ async function printed(
   try {
     await launcher.ready;
     const exit = await launcher.run({
+      fresh: true,
       argv,
       inventory_programs: true,
       extra_vars: JSON.stringify(extraVars),

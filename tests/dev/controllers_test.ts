@@ -105,7 +105,7 @@ class NodeRed implements AsyncDisposable {
 
   /** Settles when it has said a text. */
   says(text: string): Promise<void> {
-    return until(60, `${text} from Node-RED`, () => this.said.includes(text));
+    return until(`${text} from Node-RED`, () => this.said.includes(text));
   }
 
   /** How often it has told a failure of this task. */
@@ -166,7 +166,6 @@ Deno.test({
       await using red = new NodeRed(main, { directory, port });
       await red.says("Connected to broker");
       await until(
-        30,
         "the editor",
         () =>
           fetch(`http://127.0.0.1:${port}/inject/aw-ask`, { method: "POST" })
@@ -178,7 +177,7 @@ Deno.test({
       const asked = () =>
         client.messages.map(({ topic }) => topic.split("/").at(-2)!)
           .find((id) => id.startsWith("node-red-"));
-      await until(30, "what it asked for", () => asked() !== undefined);
+      await until("what it asked for", () => asked() !== undefined);
       assert.equal((await client.final(asked()!)).state, "success");
       await fail("while-it-ran");
       await red.says("(while-it-ran) failed: ");

@@ -42,7 +42,6 @@ export class NotifySocket implements AsyncDisposable {
       await Deno.makeTempDir({ prefix: "notify-" }),
     );
     await until(
-      10,
       "the socket",
       () => Deno.stat(socket.path).then(() => true, () => false),
     );
@@ -53,7 +52,7 @@ export class NotifySocket implements AsyncDisposable {
   async heard(text: string, since = 0): Promise<number> {
     const at = () =>
       this.told.findIndex((one, i) => i >= since && one.includes(text));
-    await until(30, `the notification ${text}`, () => at() >= 0);
+    await until(`the notification ${text}`, () => at() >= 0);
     return at();
   }
 

@@ -124,7 +124,7 @@ export class ServiceHost implements AsyncDisposable {
     let ended: string | null = null;
     keeper.status.then(async () => ended = await said);
     try {
-      await until(60, "systemd", async () => {
+      await until("systemd", async () => {
         if (ended !== null) throw new Error(`it ended: ${ended}`);
         return await host.#booted();
       });
@@ -211,7 +211,7 @@ export class ServiceHost implements AsyncDisposable {
       // It has gone by itself.
     }
     await this.#keeper.status;
-    await until(30, "the end of all processes there", async () => {
+    await until("the end of all processes there", async () => {
       const events = await Deno.readTextFile(`${this.#group}/cgroup.events`);
       return events.includes("populated 0");
     });

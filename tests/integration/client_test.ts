@@ -293,7 +293,7 @@ test("watch with names ends as submit would, with 130 at Ctrl-C, and when its re
     }
   })();
   for (const one of [unread, output]) {
-    const { stdout, stderr } = await within(30, "the end of a reader", one);
+    const { stdout, stderr } = await within("the end of a reader", one);
     assert.equal(new TextDecoder().decode(stdout).split("\n").length, 2);
     assert.match(new TextDecoder().decode(stderr), /ended with 141\n$/);
   }
@@ -367,7 +367,7 @@ test("output: each stream to its own, until the end", async ({ client, port, pro
     );
   // Whoever comes later misses what was before.
   const first = JSON.stringify(pieces[0]);
-  await until(30, "all readers", async () => {
+  await until("all readers", async () => {
     await client.publish(`${client.base}/tasks/printing/output`, first);
     return piped.stdout !== "" && json.stdout !== "" && terminal.raw !== "";
   });

@@ -132,7 +132,7 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
     examined = true;
   }
   await stream;
-  await allFinal(client, ids, 30);
+  await allFinal(client, ids);
   assert.deepEqual(await keptPromises(project, client, ids), {
     success: ids.length,
   });
@@ -704,6 +704,16 @@ test("what is wrong on this host names its cause", async (t) => {
     assertWrong(report, {
       failed: ["ansible"],
       says: /ended with 1: no module named ansible$/,
+    });
+  });
+  await t.step("a configuration that Ansible ignores", async () => {
+    await project.write({ "ansible.cfg": "[defaults]\n" });
+    await Deno.chmod(project.directory, 0o777);
+    const report = await examine({ project, port });
+    await Deno.chmod(project.directory, 0o755);
+    assertWrong(report, {
+      warning: ["ansible"],
+      says: /^says at its start: .* world writable directory .*ansible\.cfg/,
     });
   });
   await t.step("a sandbox that does not allow Ansible", async () => {

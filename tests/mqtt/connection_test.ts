@@ -4,6 +4,7 @@
  */
 import type { Delivery } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
+import { ConnectionLostError } from "../../src/messages/packets.ts";
 import { MqttConnection, Visit } from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
@@ -53,17 +54,17 @@ Deno.test({
     await using broker = await Broker.start();
     const { connection, deliveries, lost } = await intake(broker.port, 5);
     await publish(broker.port, "a", "b", "c");
-    await until(5, "the deliveries", () => deliveries.length === 3);
+    await until("the deliveries", () => deliveries.length === 3);
     // Longer than one and a half keepalives: pings go on.
     await new Promise((resolve) => setTimeout(resolve, 9000));
     assert.equal(lost(), 0);
     // In any order.
-    await within(5, "PUBREL", deliveries[1]!.release());
+    await within("PUBREL", deliveries[1]!.release());
     assert.equal(connection.held, 2);
     await connection[Symbol.asyncDispose]();
 
     const again = await intake(broker.port);
-    await until(5, "the redelivery", () => again.deliveries.length === 2);
+    await until("the redelivery", () => again.deliveries.length === 2);
     assert.deepEqual(texts(again.deliveries), ["a", "c"]);
     assert.ok(again.deliveries.every(({ redelivered }) => redelivered));
     await Promise.all(again.deliveries.map((one) => one.release()));
@@ -80,15 +81,15 @@ Deno.test({
     await using broker = await Broker.start({ persistence: true });
     const { connection, deliveries, lost } = await intake(broker.port);
     await publish(broker.port, "a", "b");
-    await until(5, "the deliveries", () => deliveries.length === 2);
+    await until("the deliveries", () => deliveries.length === 2);
     await broker.stop();
     // Asked for while there is no connection.
     const released = deliveries[0]!.release();
     await broker.start();
-    await within(10, "PUBREL", released);
+    await within("PUBREL", released);
     assert.ok(lost() > 0);
     assert.equal(deliveries.length, 2, "nothing was delivered twice");
-    await within(5, "PUBREL", deliveries[1]!.release());
+    await within("PUBREL", deliveries[1]!.release());
     await connection[Symbol.asyncDispose]();
   },
 });
@@ -100,11 +101,11 @@ Deno.test({
     await using broker = await Broker.start();
     const { connection, deliveries } = await intake(broker.port);
     await publish(broker.port, "a");
-    await until(5, "the delivery", () => deliveries.length === 1);
+    await until("the delivery", () => deliveries.length === 1);
     const released = deliveries[0]!.release;
     await broker.kill();
     await broker.start();
-    await within(10, "the end of waiting", released.call(deliveries[0]!));
+    await within("the end of waiting", released.call(deliveries[0]!));
     await connection[Symbol.asyncDispose]();
   },
 });
@@ -139,6 +140,20 @@ Deno.test({
     await assert.rejects(
       Visit.open(reach(broker.port), { clientId: "x", sessionExpiry: 0 }),
       /ECONNREFUSED|refused/,
+    );
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "what is asked of a connection that was ended is not to be tried again",
+  async fn() {
+    await using broker = await Broker.start();
+    const { connection } = await intake(broker.port);
+    await connection[Symbol.asyncDispose]();
+    await assert.rejects(
+      connection.subscribe("tasks", { qos: 1 }),
+      (error) => !(error instanceof ConnectionLostError),
     );
   },
 });

@@ -120,7 +120,6 @@ Deno.test({
       );
     const isNow = (property: string, wanted: RegExp) =>
       until(
-        60,
         `${property} to match ${wanted}`,
         async () => wanted.test(await host.show(UNIT, property)),
       );
@@ -237,7 +236,6 @@ Deno.test({
         await host.sh(`sed -i 's/LOUD/DEBUG/' ${CONFIG}`);
         assert.equal((await host.tried(`systemctl reload ${UNIT}`)).code, 0);
         await until(
-          20,
           "the configuration to be read",
           async () =>
             (await journal()).includes("the configuration was read again"),
@@ -254,7 +252,7 @@ Deno.test({
       const pid = await host.show(UNIT, "MainPID");
       // Before its handler is there, as a hand might do it.
       await host.sh(`systemctl restart --no-block ${UNIT}`);
-      await until(20, "a new process", async () => {
+      await until("a new process", async () => {
         const now = await host.show(UNIT, "MainPID");
         return now !== pid && now !== "0";
       });
@@ -271,14 +269,10 @@ Deno.test({
       await host.sh(`systemctl daemon-reload && systemctl restart ${UNIT}`);
       const pid = await host.show(UNIT, "MainPID");
       await host.sh(`kill -STOP ${pid}`);
-      await until(
-        60,
-        "another process",
-        async () => {
-          const now = await host.show(UNIT, "MainPID");
-          return now !== pid && now !== "0";
-        },
-      );
+      await until("another process", async () => {
+        const now = await host.show(UNIT, "MainPID");
+        return now !== pid && now !== "0";
+      });
       await isNow("StatusText", /^ready for tasks on /);
       assert.match(
         await host.sh(`journalctl --no-pager -o cat _PID=1 -u ${UNIT}`),
@@ -346,7 +340,6 @@ Deno.test({
           0,
         );
         await until(
-          30,
           "the run",
           async () =>
             (await host.tried("test -e /var/lib/ansible-worker/sleeping"))

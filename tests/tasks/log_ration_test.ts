@@ -10,13 +10,14 @@ function ration(windowMs = 60_000) {
     if (fields) next.resolve();
   };
   const log = new LogRation({ info: write, warn: write }, {
-    most: 3,
+    maxLines: 3,
     windowMs,
   });
   return { lines, log, summary: next.promise };
 }
 
-const SUMMARY = 'more messages came than are told of one by one {"left_out":2}';
+const SUMMARY =
+  'too many messages to log each of them; some were left out {"left_out":2}';
 
 Deno.test("LogRation leaves out what is more, and says how much at the end", () => {
   const { lines, log } = ration();
