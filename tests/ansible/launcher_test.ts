@@ -62,7 +62,7 @@ for (
       );
       assert.deepEqual(left, []);
       assert.equal(await worker.stop(), 0);
-      await project.quiet(5);
+      await project.quiet();
     },
   });
 }

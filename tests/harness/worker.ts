@@ -138,7 +138,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Settles when it has logged a text, `times` times. */
-  async logged(text: string, times = 1, seconds = 30): Promise<void> {
+  async logged(text: string, times = 1): Promise<void> {
     const there = () => this.#log.split(text).length > times;
     if (there()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -149,7 +149,6 @@ export class Worker implements AsyncDisposable {
     this.#listeners.add(listener);
     listener();
     await within(
-      seconds,
       () => `"${text}" in the log:\n${this.#log.slice(-3000)}`,
       promise,
     ).finally(() => this.#listeners.delete(listener));

@@ -292,7 +292,7 @@ test("output: each stream to its own, until the end", async ({ client, port, pro
     );
   // Whoever comes later misses what was before.
   const first = JSON.stringify(pieces[0]);
-  await until(30, "all readers", async () => {
+  await until("all readers", async () => {
     await client.publish(`${client.base}/tasks/printing/output`, first);
     return piped.stdout !== "" && json.stdout !== "" && terminal.raw !== "";
   });

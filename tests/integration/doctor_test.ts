@@ -132,7 +132,7 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
     examined = true;
   }
   await stream;
-  await allFinal(client, ids, 30);
+  await allFinal(client, ids);
   assert.deepEqual(await keptPromises(project, client, ids), {
     success: ids.length,
   });

@@ -353,7 +353,7 @@ Deno.test({
           port: broker.port,
           env: { PATH: program === null ? path : `${path}:/usr/bin:/bin` },
         });
-        const { code } = await within(20, "its end", worker.exited);
+        const { code } = await within("its end", worker.exited);
         assert.equal(code, 1);
         await worker.ended();
         assert.match(worker.log, reason);

@@ -262,7 +262,7 @@ class Subscriber implements AsyncDisposable {
       stderr: "null",
     }).spawn();
     this.#reading = this.#read();
-    this.ready = until(10, "SUBACK", () => this.#debug.includes("SUBACK"));
+    this.ready = until("SUBACK", () => this.#debug.includes("SUBACK"));
   }
 
   /** How many statuses have come. */
@@ -273,7 +273,6 @@ class Subscriber implements AsyncDisposable {
   /** Settles when a status fits. */
   async until(id: string, fits: (s: TaskStatus) => boolean): Promise<void> {
     await until(
-      20,
       `a status of ${id}`,
       () => this.#statuses.some((one) => one.task_id === id && fits(one)),
     );
@@ -287,7 +286,7 @@ class Subscriber implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGTERM");
-    await within(5, "the end of mosquitto_sub", this.#child.status);
+    await within("the end of mosquitto_sub", this.#child.status);
     await this.#reading;
   }
 

@@ -18,7 +18,7 @@ async function isNow(
   says: { state: string; reason?: string },
 ): Promise<void> {
   let last: unknown;
-  await until(30, `${status} ${JSON.stringify(says)}`, async () => {
+  await until(`${status} ${JSON.stringify(says)}`, async () => {
     const now = await health(port);
     last = now;
     return now.status === status && now.state === says.state &&

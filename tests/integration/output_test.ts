@@ -92,7 +92,7 @@ class CallbackModule(CallbackBase):
     assert.equal(left.length, 1, "it is alive, as after a run by hand");
     Deno.kill(left[0]!.pid, "SIGKILL");
     assert.equal(await worker.stop(), 0);
-    await project.quiet(3);
+    await project.quiet();
   },
 });
 

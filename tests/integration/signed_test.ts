@@ -84,7 +84,6 @@ test("a signed request runs; unsigned, a second time, or expired it does not", a
     qos: 2,
   });
   await until(
-    10,
     "the second report",
     () =>
       g.client.rejected().filter(({ reason }) => reason === "replayed")
@@ -113,7 +112,6 @@ test("a replay is refused by a worker that has not seen the request, too", async
   const later = Math.floor(Date.now() / 1000) + 1;
   await g.submit("t", { header: { iat: later, exp: later + 60 } });
   await until(
-    20,
     "the second run",
     async () =>
       (await g.project.truth()).filter(({ what }) => what === "end").length ===
@@ -144,7 +142,7 @@ test("signed tasks are handed over, and are delivered again after a crash", asyn
   await g.client.status("t-3", ({ state }) => state === "queued");
   await g.project.started("t-0");
   await first.kill();
-  await g.project.quiet(3);
+  await g.project.quiet();
   await g.start("w1");
   await g.start("w2");
   const ends = await Promise.all(

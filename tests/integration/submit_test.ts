@@ -419,7 +419,7 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
     await using terminal = await follow("to-cancel");
     await terminal.type("x");
     await terminal.hides(/c: cancel the task/);
-    await until(30, "the question", async () => {
+    await until("the question", async () => {
       await terminal.type("\x03");
       return /c: cancel the task/.test(terminal.text);
     });
@@ -439,7 +439,7 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
   {
     await using terminal = await follow("to-leave-at-once");
     // What comes at the same moment counts as one, so like a person: again.
-    await until(30, "the end", async () => {
+    await until("the end", async () => {
       if (terminal.text.includes("left")) return true;
       await terminal.type("\x03");
       return false;
@@ -460,7 +460,7 @@ test("the broker comes back: it goes on following", async ({ broker, project, po
   await command.shows(/no connection to the broker: .*; trying again/);
   await broker.start();
   await client.status("lost", ({ state }) => state === "running");
-  await until(30, "the cancel's effect", async () => {
+  await until("the cancel's effect", async () => {
     await client.cancel("lost");
     return client.history("lost").some(({ state }) => state === "cancelled");
   });

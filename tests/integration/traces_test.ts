@@ -233,11 +233,16 @@ Deno.test({
     await Deno.writeTextFile(project.path("loaded.js"), "export {};\n");
     const name = "@opentelemetry/api";
     assert.ok(name in settings.imports);
-    settings.imports[name] = "./loaded.js";
     await Deno.writeTextFile(
       project.path("deno.json"),
-      JSON.stringify({ imports: settings.imports, lock: false }),
+      JSON.stringify({
+        imports: settings.imports,
+        scopes: { [`file://${ROOT}src/`]: { [name]: "./loaded.js" } },
+        lock: { frozen: true },
+      }),
     );
+    // All else is as it was: no registry is asked.
+    await Deno.copyFile(`${ROOT}deno.lock`, project.path("deno.lock"));
     const set = {
       project,
       port: broker.port,

@@ -52,17 +52,17 @@ Deno.test({
     await using broker = await Broker.start();
     const { connection, deliveries, lost } = await intake(broker.port, 5);
     await publish(broker.port, "a", "b", "c");
-    await until(5, "the deliveries", () => deliveries.length === 3);
+    await until("the deliveries", () => deliveries.length === 3);
     // Longer than one and a half keepalives: pings go on.
     await new Promise((resolve) => setTimeout(resolve, 9000));
     assert.equal(lost(), 0);
     // In any order.
-    await within(5, "PUBREL", deliveries[1]!.release());
+    await within("PUBREL", deliveries[1]!.release());
     assert.equal(connection.held, 2);
     await connection.end();
 
     const again = await intake(broker.port);
-    await until(5, "the redelivery", () => again.deliveries.length === 2);
+    await until("the redelivery", () => again.deliveries.length === 2);
     assert.deepEqual(texts(again.deliveries), ["a", "c"]);
     assert.ok(again.deliveries.every(({ redelivered }) => redelivered));
     await Promise.all(again.deliveries.map((one) => one.release()));
@@ -79,15 +79,15 @@ Deno.test({
     await using broker = await Broker.start({ persistence: true });
     const { connection, deliveries, lost } = await intake(broker.port);
     await publish(broker.port, "a", "b");
-    await until(5, "the deliveries", () => deliveries.length === 2);
+    await until("the deliveries", () => deliveries.length === 2);
     await broker.stop();
     // Asked for while there is no connection.
     const released = deliveries[0]!.release();
     await broker.start();
-    await within(10, "PUBREL", released);
+    await within("PUBREL", released);
     assert.ok(lost() > 0);
     assert.equal(deliveries.length, 2, "nothing was delivered twice");
-    await within(5, "PUBREL", deliveries[1]!.release());
+    await within("PUBREL", deliveries[1]!.release());
     await connection.end({ endSession: true });
   },
 });
@@ -99,11 +99,11 @@ Deno.test({
     await using broker = await Broker.start();
     const { connection, deliveries } = await intake(broker.port);
     await publish(broker.port, "a");
-    await until(5, "the delivery", () => deliveries.length === 1);
+    await until("the delivery", () => deliveries.length === 1);
     const released = deliveries[0]!.release;
     await broker.kill();
     await broker.start();
-    await within(10, "the end of waiting", released.call(deliveries[0]!));
+    await within("the end of waiting", released.call(deliveries[0]!));
     await connection.end();
   },
 });
