@@ -276,13 +276,16 @@ export class Adoption {
     // One that a peer had offered and the dead worker had not taken is still
     // the peer's.
     const offered = delivery.topic === this.#options.topics.inbox(dead);
+    const { from, hops } = originOf(delivery);
+    // Nobody has taken it since the dead worker did, or since it was given to
+    // the group from the session of another one, and came to this one.
     const waited = found?.status.state === "queued" &&
-      found.status.worker_id === dead;
+      (found.status.worker_id === dead || (!offered && found.token === from));
     if (waited || (!found && !offered)) {
       return movedProperties(properties, {
         from: found?.token ?? "",
         createdAt: found?.status.created_at ?? null,
-        hops: originOf(delivery).hops,
+        hops,
         expiresAt: properties.expirySeconds === undefined
           ? null
           : new Date(Date.now() + properties.expirySeconds * 1000),
