@@ -226,7 +226,7 @@ export class Acceptance {
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#refuse(task, refusal);
+        await this.#turnAway(task, refusal, { origin, seen });
         return;
       }
       await turn.earlier;
@@ -238,7 +238,7 @@ export class Acceptance {
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
         turn.taken();
-        await this.#refuse(task, this.#full());
+        await this.#turnAway(task, this.#full(), { origin, seen });
         return;
       }
       task.queue();
@@ -285,6 +285,27 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
+  /**
+   * Refuses a task that is not taken. Where a holder's status stood, the holder
+   * may have taken the task back meanwhile, and end it itself: so only whoever
+   * has the task refuses it.
+   */
+  async #turnAway(
+    task: Task,
+    error: string,
+    { origin, seen }: { origin: Origin; seen: Sighting | null },
+  ): Promise<void> {
+    if (seen?.status.state === "queued") {
+      task.queue();
+      if (!await this.#options.board.take(task)) {
+        await this.#duplicate(task, origin, null);
+        return;
+      }
+    }
+    await this.#refuse(task, error);
+  }
+
+  /** Refuses a task that nobody else has. */
   async #refuse(task: Task, error: string): Promise<void> {
     const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { allFinal, keptPromises } from "../harness/verdict.ts";
-import { until, within } from "../harness/waiting.ts";
+import { pause, until, within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 import { group, many, test } from "./group.ts";
 
@@ -73,4 +73,68 @@ test("with duplicate_window: 0 an id may be used again after its end", async () 
     client.history("t").filter(({ completed_at }) => completed_at).length;
   await client.submit(project.work("t"));
   await until("the second end", () => ends() === 2);
+});
+
+test("an offer that was taken back is not answered by the peer that has no room", async () => {
+  await using g = await group();
+  const { client, project } = g;
+  await g.start("w2", { worker: { max_queue_size: 1 } });
+  await client.submit(project.work("runs", { seconds: 600 }));
+  await project.started("runs");
+  await client.submit(project.work("waits"));
+  await client.status("waits", ({ state }) => state === "queued");
+
+  // A peer of its own kind, which offers a task, and takes it back: a full one
+  // waits a second to hear of room.
+  const base = "ansible/test";
+  const presence = await client.message(
+    "the worker's presence",
+    ({ topic }) => topic === `${base}/workers/w2/status`,
+  );
+  const retained = (
+    topic: string,
+    value: unknown,
+    userProperties?: Record<string, string>,
+  ) =>
+    client.publish(`${base}/${topic}`, JSON.stringify(value), {
+      retain: true,
+      ...(userProperties && { properties: { userProperties } }),
+    });
+  await retained("workers/w1/status", {
+    ...JSON.parse(presence.text),
+    worker_id: "w1",
+    instance: "x",
+  });
+  const request = project.work("moves");
+  const queued = {
+    ...(client.history("waits")[0]!),
+    task_id: request.task_id,
+    worker_id: "w1",
+  };
+  await retained("tasks/moves/status", queued, { token: "x.1", seq: "1" });
+  await client.publish(`${base}/workers/w2/tasks`, JSON.stringify(request), {
+    qos: 2,
+    properties: {
+      userProperties: {
+        "ansible-worker-from": "x.1",
+        "ansible-worker-hops": "1",
+      },
+    },
+  });
+  await pause(0.4);
+  await retained("tasks/moves/status", queued, {
+    token: "x.2",
+    seq: "1",
+    from: "x.1",
+  });
+  // Another one, which has no holder, is refused as ever, and after it.
+  await client.submit(project.work("fresh"));
+  assert.match((await client.final("fresh")).error_message!, /queue full/);
+  const ends = client.history("moves").filter(({ completed_at }) =>
+    completed_at !== null
+  );
+  assert.deepEqual(ends, []);
+  await client.cancel("waits");
+  await client.cancel("runs");
+  await client.final("runs");
 });
