@@ -114,17 +114,6 @@ test("where the access rules forbid an adoption, the survivor says so once and w
   await using dead = await start("w1");
   await using survivor = await start("w2");
   await dead.kill();
-  // What the broker says of it in the end, as it will be here.
-  const topic = "ansible/test/workers/w1/status";
-  const online = await client.message(
-    "its presence",
-    (message) => message.topic === topic,
-  );
-  await client.publish(
-    topic,
-    JSON.stringify({ ...JSON.parse(online.text), state: "offline" }),
-    { retain: true },
-  );
   await survivor.logged("cannot adopt the session of worker w1");
   // It tries again, in case the rules have changed, and says nothing more.
   await survivor.logged("worker w1 is gone; adopting its session", 2);

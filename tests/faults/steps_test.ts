@@ -102,7 +102,7 @@ for (const step of ["offered", "taken"] satisfies HandOverStep[]) {
       await using project = await Project.create();
       await using client = await Client.connect(broker.port);
       await using worker = await stepping(step, { project, port: broker.port });
-      await client.submit(project.work("t-0", { seconds: 30 }));
+      await client.submit(project.work("t-0", { seconds: 600 }));
       await project.started("t-0");
       await client.submit(project.work("t-1"));
       await client.status("t-1", ({ state }) => state === "queued");
@@ -167,19 +167,19 @@ async function adoption(step: AdoptionStep, broker: Broker): Promise<void> {
     port: broker.port,
     id,
     worker: { group_name: group },
-    inner: IMPATIENT,
   });
+  const impatient = (id: string) => ({ ...options(id), inner: IMPATIENT });
   const ids = ["t-0", "t-1", "t-2"];
   await using dead = await Worker.start(options("w1"));
-  await client.submit(project.work("t-0", { seconds: 60 }));
+  await client.submit(project.work("t-0", { seconds: 600 }));
   await project.started("t-0");
   for (const id of ["t-1", "t-2"]) await client.submit(project.work(id));
   await client.status("t-2", ({ state }) => state === "queued");
   await dead.kill();
   await project.quiet();
-  await using adopter = await stepping(step, options("w2"));
-  await using next = await Worker.start(options("w3"));
-  // What the broker says of the dead one in the end.
+  await using adopter = await stepping(step, impatient("w2"));
+  await using next = await Worker.start(impatient("w3"));
+  // What the broker says of the dead one 30 s later; by then both are there.
   const topic = `ansible/${group}/workers/w1/status`;
   const presence = JSON.parse((await client.retained(broker.port, topic))!);
   await client.publish(

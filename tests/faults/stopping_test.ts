@@ -64,7 +64,7 @@ test("with a clean session a stop cancels what waits", async () => {
   const { client, project } = g;
   const worker = await g.start("w1", { mqtt: { session_expiry: 0 } });
   const ids = many(3);
-  for (const id of ids) await client.submit(project.work(id, { seconds: 30 }));
+  for (const id of ids) await client.submit(project.work(id, { seconds: 600 }));
   await client.status("t-2", ({ state }) => state === "queued");
   await project.started("t-0");
   assert.equal(await worker.stop(), 0);

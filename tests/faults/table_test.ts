@@ -95,7 +95,7 @@ test("a message that expires before its task starts is cancelled, and says so", 
   await using g = await group();
   const { client, project } = g;
   await g.start("w1");
-  await client.submit(project.work("long", { seconds: 60 }));
+  await client.submit(project.work("long", { seconds: 600 }));
   await client.submit(project.work("short"), { messageExpiryInterval: 2 });
   const final = await client.final("short");
   assert.equal(final.state, "cancelled");

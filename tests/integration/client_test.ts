@@ -172,7 +172,7 @@ for (const [columns, rows] of [[80, 24], [40, 10], [120, 8]] as const) {
     });
     await terminal.shows(/^ansible\/test: 1 worker online, 0 run/);
     await terminal.shows(/\nTASK .*\nold +success/);
-    await client.submit(project.work("first", { seconds: 60 }));
+    await client.submit(project.work("first", { seconds: 600 }));
     await terminal.shows(/\nfirst +running/);
     const waiting = Array.from({ length: 12 }, (_, i) => `waiting-${i}`);
     for (const id of waiting) await client.submit(project.work(id));
@@ -305,7 +305,7 @@ test("watch with names ends as submit would, with 130 at Ctrl-C, and when its re
 
 test("cancel: what became of each", async ({ client, port, project }) => {
   await client.run(project.work("over"));
-  await client.submit(project.work("running", { seconds: 60 }));
+  await client.submit(project.work("running", { seconds: 600 }));
   await client.submit(project.work("waiting"));
   await project.started("running");
   await client.status("waiting", ({ state }) => state === "queued");
@@ -331,7 +331,7 @@ test("cancel: what became of each", async ({ client, port, project }) => {
 });
 
 test("cancel: the worker that has it is offline", async ({ client, port, project, worker }) => {
-  await client.submit(project.work("running", { seconds: 60 }));
+  await client.submit(project.work("running", { seconds: 600 }));
   await client.submit(project.work("waiting"));
   await client.status("waiting", ({ state }) => state === "queued");
   assert.equal(await worker.stop(), 0);
@@ -344,7 +344,7 @@ test("cancel: the worker that has it is offline", async ({ client, port, project
 });
 
 test("output: each stream to its own, until the end", async ({ client, port, project }) => {
-  await client.submit(project.work("printing", { seconds: 60 }));
+  await client.submit(project.work("printing", { seconds: 600 }));
   await project.started("printing");
   await using piped = new Piped(["output", "printing", ...at(port)]);
   await using json = new Piped(["output", "printing", "--json", ...at(port)]);

@@ -93,7 +93,9 @@ test("a set-up that is well: all is ok, under the narrowest permissions", async 
   const { code, text } = await examine({ ...set, text: true });
   assert.equal(code, 0);
   assert.match(text, /^ok {7}MQTT 5: supported$/m);
-  assert.match(text, /\n\n\d+ ok\n$/);
+  // A busy machine may be told that it is one.
+  assert.match(text, /\n\n\d+ ok(, 1 warning)?\n$/);
+  assert.doesNotMatch(text, /^warning(?! +launcher: slow)/m);
 });
 
 test("a group at work does not notice the doctor, and nothing is left behind", async () => {

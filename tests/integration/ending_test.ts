@@ -172,6 +172,7 @@ Deno.test({
     );
     assert.ok(left.length >= 1, "the daemon is alive");
     killAll(left);
+    assert.equal(await worker.stop(), 0);
     await project.quiet();
   },
 });

@@ -7,7 +7,7 @@ import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
 import { Scrape } from "../harness/scrape.ts";
 import { until } from "../harness/waiting.ts";
-import { Worker } from "../harness/worker.ts";
+import { IMPATIENT, Worker } from "../harness/worker.ts";
 
 /** The configuration of a worker that listens on a port. */
 const listening = (port: number) => ({
@@ -82,7 +82,7 @@ Deno.test({
     await ran("bad", { playbook: "broken.yml" });
     await ran("late", { seconds: 30, timeout: 1 });
     await ran("refused", { playbook: "nowhere.yml" });
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("waits"));
     await client.status("waits", ({ state }) => state === "queued");
@@ -212,7 +212,7 @@ Deno.test({
       port: broker.port,
       config: listening(first),
     });
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("moves"));
     await client.status("moves", ({ state }) => state === "queued");
@@ -252,7 +252,13 @@ Deno.test({
     await using client = await Client.connect(broker.port);
     const [first, second] = freePorts(2) as [number, number];
     const start = (id: string, port: number) =>
-      Worker.start({ project, port: broker.port, id, config: listening(port) });
+      Worker.start({
+        project,
+        port: broker.port,
+        id,
+        config: listening(port),
+        inner: IMPATIENT,
+      });
     const counts = async (port: number) => {
       const scrape = await Scrape.of(port);
       return {
@@ -262,7 +268,7 @@ Deno.test({
       };
     };
     await using one = await start("w1", first);
-    await client.submit(project.work("a", { seconds: 60 }));
+    await client.submit(project.work("a", { seconds: 600 }));
     await project.started("a");
     await one.kill();
     await using again = await start("w1", first);
@@ -276,7 +282,7 @@ Deno.test({
       });
     });
 
-    await client.submit(project.work("b", { seconds: 120 }));
+    await client.submit(project.work("b", { seconds: 600 }));
     await project.started("b");
     await using two = await start("w2", second);
     await again.kill();
@@ -326,7 +332,7 @@ Deno.test({
 
     Deno.kill(await childOf(worker.pid), "SIGKILL");
     await until("the count", async () => (await restarts()).died === 1);
-    await client.submit(project.work("b", { seconds: 60 }));
+    await client.submit(project.work("b", { seconds: 600 }));
     await project.started("b");
     // The supervisor of the run, without which its launcher leaves too.
     Deno.kill(await childOf(await childOf(worker.pid)), "SIGKILL");

@@ -161,7 +161,7 @@ test("signed tasks are handed over, and are delivered again after a crash", asyn
 test("only a signed cancel ends a task, once, and for this task", async () => {
   await using g = await group();
   const worker = await g.start("w1");
-  await g.submit("t", { seconds: 30 });
+  await g.submit("t", { seconds: 600 });
   await g.project.started("t");
   const cancel = (text: string) =>
     g.client.publish("ansible/test/tasks/t/cancel", text);

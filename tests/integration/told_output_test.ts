@@ -105,7 +105,7 @@ Deno.test({
       port: broker.port,
       worker: OUTPUT,
     });
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     const { text } = await client.message(
       "the first output",
       ({ topic, text }) =>

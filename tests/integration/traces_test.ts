@@ -137,7 +137,7 @@ Deno.test({
     const refused = await run("refused", { playbook: "nowhere.yml" });
     assert.deepEqual([...refused.parts.keys()], ["queue"]);
 
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("waits"));
     await client.status("waits", ({ state }) => state === "queued");
@@ -173,7 +173,7 @@ Deno.test({
         env: collector.environment,
       });
     await using one = await start("w1");
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("moves"), {
       userProperties: { traceparent: TRACEPARENT },
