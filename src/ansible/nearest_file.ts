@@ -3,19 +3,15 @@
  *
  * @module
  */
-import { basename, extname, join } from "node:path/posix";
+import { basename, extname } from "node:path/posix";
+import { filesBelow } from "../files_below.ts";
 import { distance, isNear } from "../nearest.ts";
 
-/** How deep, and how many files, are looked at: anybody may ask for anything. */
-const MAX_LEVELS = 4;
+/** How many files are looked at: anybody may ask for anything. */
 const MAX_FILES = 500;
 
 /** The longest path that is compared, in characters. */
 const MAX_LENGTH = 100;
-
-/** Directories that hold no playbook and no inventory that is asked for. */
-const PASSED_OVER =
-  /^(\..*|roles|collections|group_vars|host_vars|tasks|node_modules)$/;
 
 /**
  * The nearest file below a directory, as a relative path; null if none is near.
@@ -53,26 +49,4 @@ export async function nearestFile(
 /** `site` and `site.yaml` are `site.yml` to whoever has typed them. */
 function withoutEnding(path: string): string {
   return path.slice(0, path.length - extname(path).length).toLowerCase();
-}
-
-async function* filesBelow(
-  directory: string,
-  below = "",
-  level = 0,
-): AsyncGenerator<string> {
-  const entries: Deno.DirEntry[] = [];
-  try {
-    for await (const entry of Deno.readDir(join(directory, below))) {
-      if (entries.push(entry) > MAX_FILES) break;
-    }
-  } catch {
-    return;
-  }
-  for (const { name, isDirectory, isFile } of entries) {
-    const path = join(below, name);
-    if (isFile) yield path;
-    else if (isDirectory && level < MAX_LEVELS && !PASSED_OVER.test(name)) {
-      yield* filesBelow(directory, path, level + 1);
-    }
-  }
 }

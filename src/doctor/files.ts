@@ -6,14 +6,11 @@
 import { matchesGlob } from "node:path";
 import { join } from "node:path/posix";
 import { ownHome, problemOfPath } from "../config/mod.ts";
+import { filesBelow } from "../files_below.ts";
 import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome, warning } from "./finding.ts";
 
-/** Directories in which no playbook stands by itself. */
-const NOT_PLAYBOOKS = /^(\..*|roles|collections|group_vars|host_vars|tasks)$/;
-
-/** How deep, and how many files, are looked at. */
-const MAX_LEVELS = 4;
+/** How many files are looked at. */
 const MAX_FILES = 2000;
 
 /** The largest file that is looked into, in bytes. */
@@ -110,7 +107,9 @@ export const inventories = defineCheck({
     );
     if (closed) return closed;
     const isShared = inventory_directory === playbook_directory;
-    const unreadable = await unreadableBelow(inventory_directory);
+    const unreadable = (await unreadableBelow(inventory_directory))
+      // Of those the check of the playbooks has spoken.
+      .filter((path) => !(isShared && /\.ya?ml$/.test(path)));
     if (unreadable.length > 0) {
       const [first] = unreadable;
       // Among playbooks there is much that is no inventory.
@@ -201,37 +200,4 @@ async function notReadable(
     problem,
     `Set ${key}, or let the worker's user read and enter it.`,
   );
-}
-
-/**
- * Paths of files, relative to the directory.
- *
- * @param options.closed is told of directories that may not be read
- */
-async function* filesBelow(
-  directory: string,
-  { below = "", level = 0, closed }: {
-    below?: string;
-    level?: number;
-    closed?: (path: string) => void;
-  } = {},
-): AsyncGenerator<string> {
-  let entries: Deno.DirEntry[];
-  try {
-    entries = await Array.fromAsync(Deno.readDir(join(directory, below)));
-  } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied) closed?.(below);
-    return;
-  }
-  for (const { name, isDirectory } of entries) {
-    const path = below === "" ? name : `${below}/${name}`;
-    if (!isDirectory) yield path;
-    else if (level < MAX_LEVELS && !NOT_PLAYBOOKS.test(name)) {
-      yield* filesBelow(directory, {
-        below: path,
-        level: level + 1,
-        ...closed && { closed },
-      });
-    }
-  }
 }

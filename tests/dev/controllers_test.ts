@@ -26,6 +26,30 @@ const GOOD = "- hosts: all\n  gather_facts: false\n  tasks: [debug: ]\n";
 const BAD =
   "- hosts: all\n  gather_facts: false\n  tasks: [fail: { msg: wrong }]\n";
 
+/** A worker of the group that the examples are for. */
+async function workerOf(files: Record<string, string>) {
+  await using stack = new AsyncDisposableStack();
+  const broker = stack.use(await Broker.start());
+  const project = stack.use(await Project.create(files));
+  const group = "default";
+  const client = stack.use(await Client.connect(broker.port, { group }));
+  const worker = stack.use(
+    await Worker.start({
+      project,
+      port: broker.port,
+      worker: { group_name: group },
+    }),
+  );
+  const rest = stack.move();
+  return {
+    broker,
+    client,
+    project,
+    worker,
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
 const PROGRAMS: [language: string, program: () => Promise<string>][] = [
   ["shell", () => Promise.resolve("sh")],
   ["python", () => pythonWith("paho-mqtt==2.1.0")],
@@ -39,19 +63,8 @@ for (const [language, program] of PROGRAMS) {
     sanitizeResources: true,
     async fn() {
       const interpreter = await program();
-      await using broker = await Broker.start();
-      await using project = await Project.create({
-        "good.yml": GOOD,
-        "bad.yml": BAD,
-      });
-      await using client = await Client.connect(broker.port, {
-        group: "default",
-      });
-      await using worker = await Worker.start({
-        project,
-        port: broker.port,
-        worker: { group_name: "default" },
-      });
+      await using group = await workerOf({ "good.yml": GOOD, "bad.yml": BAD });
+      const { broker, client, project, worker } = group;
       const file = project.path("controller");
       await Deno.writeTextFile(file, example(language));
       const run = (playbook: string) =>
@@ -135,20 +148,12 @@ Deno.test({
   sanitizeResources: true,
   async fn() {
     const main = await nodeRed();
-    await using broker = await Broker.start();
-    await using project = await Project.create({
+    await using group = await workerOf({
       "site.yml": GOOD,
       "bad.yml": BAD,
       "hosts.ini": "h1 ansible_connection=local\n",
     });
-    await using client = await Client.connect(broker.port, {
-      group: "default",
-    });
-    await using worker = await Worker.start({
-      project,
-      port: broker.port,
-      worker: { group_name: "default" },
-    });
+    const { broker, client, project, worker } = group;
     const fail = async (task_id: string) => {
       const request = { task_id, playbook: "bad.yml", inventory: "hosts" };
       assert.equal((await client.run(request)).state, "failed");

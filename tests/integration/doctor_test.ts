@@ -673,6 +673,31 @@ test("what is wrong on this host names its cause", async (t) => {
     });
     await Deno.remove(`${project.directory}/secret.yml`);
   });
+  await t.step("an inventory that may not be read", async () => {
+    await Deno.mkdir(`${project.directory}/production`, { mode: 0o700 });
+    await Deno.chmod(`${project.directory}/production`, 0);
+    const asWorker = Deno.uid() === 0
+      ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+      : [];
+    const says =
+      /^cannot be read by the user that this runs as: ".*\/production"$/;
+    const among = await examine({ project, port, through: asWorker });
+    assertWrong(among, { warning: ["inventories"], says });
+    await Deno.chmod(`${project.directory}/production`, 0o755);
+    await project.write({ "production/hosts": "h1\n" });
+    await Deno.chmod(`${project.directory}/production/hosts`, 0);
+    const apart = await examine({
+      project,
+      port,
+      worker: { inventory_directory: `${project.directory}/production` },
+      through: asWorker,
+    });
+    assertWrong(apart, {
+      failed: ["inventories"],
+      says: /^cannot be read by the user that this runs as: ".*\/hosts"$/,
+    });
+    await Deno.remove(`${project.directory}/production`, { recursive: true });
+  });
   await t.step("a private key that others may read", async () => {
     await Deno.writeTextFile(project.path("key"), "");
     await Deno.chmod(project.path("key"), 0o644);
