@@ -97,6 +97,9 @@ let order = 0;
 let current: Owner | null = null;
 let random = new Random("the world");
 
+/** How many turns there were, and in the run of which seed; see `watchdog.ts`. */
+export const turns = new Int32Array(new SharedArrayBuffer(8));
+
 /** Milliseconds since the simulation began. */
 export function virtualNow(): number {
   return now;
@@ -155,6 +158,7 @@ function schedule(
 
 /** Begins again at the epoch, with nothing to happen. */
 export function reset(seed: number): void {
+  turns[1] = seed;
   now = 0;
   order = 0;
   current = null;
@@ -180,6 +184,7 @@ export async function pass(
 ): Promise<void> {
   for (;;) {
     await quiet();
+    turns[0]!++;
     current = null;
     const slow = elsewhere.shift();
     if (slow) {
@@ -239,10 +244,9 @@ function inTurn<A extends unknown[], R>(
 }
 
 class VirtualDate extends RealDate {
-  // deno-lint-ignore constructor-super
   constructor(...args: unknown[]) {
-    if (args.length === 0) super(EPOCH + Math.floor(now));
-    else super(...(args as [number]));
+    const [time = EPOCH + Math.floor(now), ...rest] = args as [number];
+    super(time, ...rest as []);
   }
 
   static override now(): number {

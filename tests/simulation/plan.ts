@@ -181,8 +181,11 @@ export function drawPlan(
         { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
-    if (random.chance(0.15)) {
-      happenings.push(request(at + random.between(0, 8000)));
+    if (random.chance(0.2)) {
+      // By somebody who is impatient, or by two at the same moment.
+      happenings.push(
+        request(at + random.between(0, random.chance(0.5) ? 20 : 8000)),
+      );
     }
     if (random.chance(0.08)) {
       happenings.push({
@@ -272,7 +275,7 @@ function drawFaults(
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
   if (random.chance(0.1)) faults.push(faultsOf.reload!());
   const { restarts } = leanings;
-  if (restarts && random.chance(restarts === "forgetting" ? 1 : 0.25)) {
+  if (restarts) {
     faults.push({
       at: when(),
       what: "restart",

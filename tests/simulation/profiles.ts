@@ -20,7 +20,11 @@ export interface Profile {
 /** The profiles. */
 export const PROFILES = {
   mosquitto: {
-    description: "as mosquitto 2.0 with persistence, restarted in order",
+    description: "as mosquitto 2.0 with persistence",
+    behaviour: MOSQUITTO,
+  },
+  restarted: {
+    description: "the same, and it is restarted in order",
     behaviour: MOSQUITTO,
     leanings: { restarts: "in order" },
   },
