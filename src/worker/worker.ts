@@ -9,6 +9,7 @@ import { IdInUseError, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
 import { BrokerUnsuitableError } from "../mqtt/mod.ts";
 import { assemble, type Parts, type Step } from "./assemble.ts";
+import { AddressUnavailableError } from "./observers.ts";
 import { type GivenParts, preflight, type Ready } from "./preflight.ts";
 import { shutDown } from "./shutdown.ts";
 import { Signals, type StopSignals } from "./signals.ts";
@@ -65,6 +66,7 @@ export async function runWorker(
     return await work(parts, { ...ready, signals });
   } catch (error) {
     if (
+      error instanceof AddressUnavailableError ||
       error instanceof AnsibleUnusableError ||
       error instanceof BrokerUnsuitableError || error instanceof IdInUseError
     ) {
