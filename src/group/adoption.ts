@@ -106,6 +106,8 @@ class Returned extends Error {}
 export class Adoption {
   readonly #options: AdoptionOptions;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Whose sessions are being adopted at this moment. */
+  readonly #adopting = new Set<string>();
   #refused = false;
   #stopped = false;
 
@@ -120,7 +122,8 @@ export class Adoption {
     clearTimeout(this.#timers.get(workerId));
     this.#timers.delete(workerId);
     if (workerId === me || presence?.state !== "offline") return;
-    if (presence.adopted_by === me || this.#stopped) return;
+    // A mark of our own. One of an earlier process of ours has to be made good.
+    if (this.#adopting.has(workerId) || this.#stopped) return;
     this.#schedule(workerId);
   }
 
@@ -143,7 +146,9 @@ export class Adoption {
       dead,
       setTimeout(() => {
         this.#timers.delete(dead);
-        this.#adopt(dead).catch((error) => this.#failed(dead, error));
+        this.#adopting.add(dead);
+        this.#adopt(dead).finally(() => this.#adopting.delete(dead))
+          .catch((error) => this.#failed(dead, error));
       }, wait),
     );
   }
@@ -281,8 +286,11 @@ export class Adoption {
     // One that a peer had offered and the dead worker had not taken is still
     // the peer's.
     const offered = delivery.topic === this.#options.topics.inbox(dead);
+    // One that was found in another dead worker's session, and was given to the
+    // group again, has its last holder's status, and waits as well.
     const waited = found?.status.state === "queued" &&
-      found.status.worker_id === dead;
+      (found.status.worker_id === dead ||
+        (!offered && originOf(delivery).from === found.token));
     if (waited || (!found && !offered)) {
       return movedProperties(properties, {
         from: found?.token ?? "",
