@@ -372,7 +372,7 @@ export class StatusBoard {
         worker_id: status.worker_id,
         state: status.state,
       });
-      this.#assert(taskId, watch);
+      this.#insist(taskId, watch);
     }
   }
 
@@ -385,7 +385,7 @@ export class StatusBoard {
     for (const [taskId, watch] of this.#watches) {
       if (watch.state === "looking") continue;
       await this.#channel.subscribe(this.#topics.status(taskId), { qos: 1 });
-      this.#assert(taskId, watch);
+      this.#insist(taskId, watch);
     }
   }
 
@@ -424,18 +424,37 @@ export class StatusBoard {
       watch.echo?.resolve();
     } else if (watch.state === "held" && seq < watch.seenSeq) {
       // Somebody has put back an older one of ours.
-      this.#assert(taskId, watch);
+      this.#insist(taskId, watch);
       return;
     }
     watch.seenSeq = seq;
   }
 
-  /** Publishes our newest status once more. */
-  #assert(taskId: string, watch: Watch): void {
-    if (!watch.newest) return;
-    this.#channel.publish({ ...watch.newest, replaceable: true }).catch((
-      error,
-    ) => this.#refused(taskId, error));
+  #insist(taskId: string, watch: Watch): void {
+    this.#assert(taskId, watch).catch((error) => this.#refused(taskId, error));
+  }
+
+  /**
+   * Publishes our newest status once more, if the task is still ours when all
+   * that was published before has come: after a time without a connection that
+   * can be much, and somebody may have taken the task over in it.
+   */
+  async #assert(taskId: string, watch: Watch): Promise<void> {
+    const isOurs = () =>
+      watch.state !== "gone" && this.#watches.get(taskId) === watch;
+    for (let hasCome = false; !hasCome;) {
+      await this.#connected();
+      if (!isOurs()) return;
+      hasCome = await this.#channel.subscribe(this.#topics.status(taskId), {
+        qos: 1,
+        retained: false,
+      }).then(() => true, (error) => {
+        if ((error as Error).name !== "ConnectionLostError") throw error;
+        return false;
+      });
+    }
+    if (!isOurs() || !watch.newest) return;
+    await this.#channel.publish({ ...watch.newest, replaceable: true });
   }
 
   #refused(taskId: string, error: unknown): void {
