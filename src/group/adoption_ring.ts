@@ -29,6 +29,8 @@ export interface AdoptionRingOptions {
 export class AdoptionRing implements Disposable {
   readonly #options: AdoptionRingOptions;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Who is being adopted at this moment. */
+  readonly #adopting = new Set<string>();
   #refused = false;
   #stopped = false;
 
@@ -43,7 +45,8 @@ export class AdoptionRing implements Disposable {
     clearTimeout(this.#timers.get(workerId));
     this.#timers.delete(workerId);
     if (workerId === me || presence?.state !== "offline") return;
-    if (presence.adopted_by === me) return;
+    // A mark of our own. One of an earlier process of ours has to be made good.
+    if (this.#adopting.has(workerId)) return;
     this.#schedule(workerId);
   }
 
@@ -75,8 +78,10 @@ export class AdoptionRing implements Disposable {
   #turn(dead: string): void {
     const { adopt, connected, peers } = this.#options;
     if (peers.find(dead)?.state !== "offline") return;
-    if (connected()) adopt(dead).catch((error) => this.#failed(dead, error));
-    else this.#schedule(dead);
+    if (!connected()) return this.#schedule(dead);
+    this.#adopting.add(dead);
+    adopt(dead).finally(() => this.#adopting.delete(dead))
+      .catch((error) => this.#failed(dead, error));
   }
 
   #failed(dead: string, error: unknown): void {

@@ -249,9 +249,28 @@ export class TopicLock {
 
   /** Publishes once more what we have published last. */
   assert(): void {
-    if (this.#newest) {
-      this.#publishAgain({ ...this.#newest, replaceable: true });
+    this.#assert().catch(this.#options.onRefused);
+  }
+
+  /**
+   * Does so if the lock is still ours when all that was published before has
+   * come: after a time without a connection that can be much, and somebody may
+   * have taken the lock over in it.
+   */
+  async #assert(): Promise<void> {
+    const { channel, connected, topic } = this.#options;
+    const isOurs = () => this.#state === "taking" || this.#state === "held";
+    for (let hasCome = false; !hasCome;) {
+      await connected();
+      if (!isOurs()) return;
+      hasCome = await channel.subscribe(topic, { qos: 1, retained: false })
+        .then(() => true, (error) => {
+          if (!(error instanceof ConnectionLostError)) throw error;
+          return false;
+        });
     }
+    if (!isOurs() || !this.#newest) return;
+    await channel.publish({ ...this.#newest, replaceable: true });
   }
 
   /**
@@ -319,11 +338,6 @@ export class TopicLock {
       // All that came before it has come here when this is answered.
       await channel.subscribe(topic, { qos: 1, retained: false });
     }
-  }
-
-  #publishAgain(message: Outgoing): void {
-    const { channel, onRefused } = this.#options;
-    channel.publish(message).catch(onRefused);
   }
 
   /**

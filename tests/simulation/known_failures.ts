@@ -12,6 +12,8 @@ type Known = Readonly<Partial<Record<PromiseName, string>>>;
 
 const UNASKED =
   "what a worker had ready when it lost the connection goes out before it knows whether the task is still its own";
+const OVERWRITTEN =
+  "a worker that goes between publishing queued and seeing it come back has overwritten what stood there, and does not put it back";
 const LATE =
   "a retained message that comes late is taken for none: who has a task, and what a dead worker had claimed, is not seen";
 const GONE =
@@ -22,6 +24,11 @@ const FORGOTTEN =
 /** By profile. */
 export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
   restarted: { "ends once": UNASKED },
+  slow: {
+    "ends once": OVERWRITTEN,
+    "is told truly": OVERWRITTEN,
+    stands: OVERWRITTEN,
+  },
   expiring: {
     expires:
       "the broker drops the message of a task that waits for its worker's return, and nobody else knows of it",

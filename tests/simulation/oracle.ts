@@ -73,6 +73,8 @@ export function judge(
   for (const exit of ledger.exits) breaks("stays", exit);
   for (const [id, record] of ledger.tasks) {
     for (const { promise, text } of judgeRecord(record)) {
+      // A group with nobody in it has promised that to nobody.
+      if (workers.length === 0 && promise === "ends") continue;
       breaks(promise, text, {
         task: id,
         mayStillBeKept: promise === "ends" || promise === "expires",

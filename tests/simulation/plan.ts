@@ -104,6 +104,8 @@ export interface Leanings {
   requestQos?: (0 | 1 | 2)[];
   /** How the broker restarts; never, if left out. */
   restarts?: "in order" | "forgetting";
+  /** Connections become slow, or stand still. */
+  slow?: boolean;
   /** Workers that live may be cut off until the group gives up on them. */
   longCuts?: boolean;
   /** Requests may expire while their worker is away. */
@@ -116,6 +118,7 @@ const BEGIN_MS = 3000;
 const STEPS: PlannedStep[] = [
   "claimed",
   "released",
+  "announced",
   "started",
   "ended",
   "published",
@@ -270,7 +273,8 @@ function drawFaults(
     }),
     reload: () => ({ at: when(), what: "reload", worker: random.pick(ids) }),
   };
-  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "slow", "stop"];
+  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "stop"];
+  if (leanings.slow) kinds.push("slow", "slow");
   const count = random.chance(0.15) ? 0 : random.whole(1, 5);
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
   if (random.chance(0.1)) faults.push(faultsOf.reload!());

@@ -37,7 +37,12 @@ export const PROFILES = {
     description:
       "workers that live are cut off for longer than the group waits for them",
     behaviour: MOSQUITTO,
-    leanings: { longCuts: true },
+    leanings: { longCuts: true, slow: true },
+  },
+  slow: {
+    description: "connections become slow, or stand still for some seconds",
+    behaviour: MOSQUITTO,
+    leanings: { slow: true },
   },
   late_retained: {
     description: "retained messages come late, one time of ten",

@@ -45,7 +45,6 @@ Deno.test("simulation: on a broker like mosquitto every promise is kept", async 
       "kill",
       "silent kill",
       "cut",
-      "slow",
       "stop",
       "reload",
       "step closed",
