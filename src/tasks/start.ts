@@ -146,7 +146,14 @@ export class ActiveTask {
     // 6. The final status, acknowledged: before that the claim must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
-    if (!this.#abandoned) await this.#feed.finish();
+    if (!this.#abandoned) {
+      // At once: the broker may be away, and this worker gone before it is back.
+      log.info(`the task ended: ${task.state}`, {
+        task_id: task.id,
+        ...(task.errorMessage && { error_message: task.errorMessage }),
+      });
+      await this.#feed.finish();
+    }
     if (!this.#abandoned) {
       await board.publish(task).catch((error) =>
         log.error("cannot publish the final status", {
@@ -154,10 +161,6 @@ export class ActiveTask {
           error,
         })
       );
-      log.info(`the task ended: ${task.state}`, {
-        task_id: task.id,
-        ...(task.errorMessage && { error_message: task.errorMessage }),
-      });
     }
     onStep?.("published");
 

@@ -47,6 +47,21 @@ test("a broker that loses its sessions: the workers run what they hold", async (
   assert.equal(await worker.stop(), 0);
 });
 
+test("a run that ends while the broker is away: the log says at once how, and its status follows", async () => {
+  await using g = await group();
+  const { broker, client, project } = g;
+  const worker = await g.start("w1");
+  await client.submit(project.work("t-0", { seconds: 3 }));
+  await project.started("t-0");
+  await broker.stop();
+  await worker.logged("the task ended: success");
+  await broker.start();
+  await allFinal(client, ["t-0"]);
+  assert.deepEqual(await keptPromises(project, client, ["t-0"]), {
+    success: 1,
+  });
+});
+
 for (const how of ["cut", "stall", "halfClose", "delay"] as const) {
   test(`a network that does this for a while: ${how}; runs go on, nothing is lost`, async () => {
     await using g = await group();
