@@ -7,19 +7,18 @@ test("a worker that stops hands over what waits, and its running task may end", 
   await using g = await group();
   const { broker, client, project } = g;
   const first = await g.start("w1", { worker: { shutdown_grace: 20 } });
-  const ids = many(6);
-  for (const id of ids) await client.submit(project.work(id, { seconds: 2 }));
-  await project.started("t-0");
-  await client.status("t-5", ({ state }) => state === "queued");
-  // A peer with a task of its own is not idle, and takes them all the same.
   await g.start("w2");
-  await until(
-    "the peer to be busy",
-    async () => (await project.truth()).some(({ worker }) => worker === "w2"),
-  );
+  const ids = many(10);
+  for (const id of ids) await client.submit(project.work(id, { seconds: 2 }));
+  await client.status("t-9", ({ state }) => state === "queued");
+  // A peer with a task of its own is not idle, and takes them all the same.
+  await until("both to be busy", async () => {
+    const workers = (await project.truth()).map(({ worker }) => worker);
+    return workers.includes("w1") && workers.includes("w2");
+  });
   assert.equal(await within("its end", first.stop()), 0);
   await allFinal(client, ids);
-  assert.deepEqual(await keptPromises(project, client, ids), { success: 6 });
+  assert.deepEqual(await keptPromises(project, client, ids), { success: 10 });
   await nothingHeld(client, broker.port, ["w2"]);
 });
 
