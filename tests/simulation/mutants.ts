@@ -17,7 +17,7 @@ const MUTANTS: Record<string, ProfileName> = {
   a_pubrec_too_early: "mosquitto",
   a_claim_too_late: "mosquitto",
   an_echo_that_is_not_waited_for: "mosquitto",
-  a_session_thought_kept: "loses_sessions",
+  a_session_thought_kept: "restarted",
   an_adoption_that_forgets_one: "mosquitto",
 };
 
