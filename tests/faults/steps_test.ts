@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { AdoptionStep } from "../../src/group/adoption.ts";
 import type { HandOverStep } from "../../src/group/hand_over.ts";
 import type { StartStep } from "../../src/tasks/start.ts";
-import { ROOT } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
@@ -11,15 +10,7 @@ import { Worker, type WorkerOptions } from "../harness/worker.ts";
 
 /** Starts a worker that stops dead after a step. */
 function stepping(step: string, options: WorkerOptions): Promise<Worker> {
-  return Worker.start({
-    ...options,
-    arguments: (args) =>
-      args.flatMap((one) =>
-        one.endsWith("src/main.ts")
-          ? [`${ROOT}tests/harness/inner_worker.ts`, step]
-          : [one]
-      ),
-  });
+  return Worker.start({ ...options, inner: { stopAfter: step } });
 }
 
 const brokerOptions = {

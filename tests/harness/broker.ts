@@ -108,6 +108,11 @@ export class Broker implements AsyncDisposable {
     }
   }
 
+  /** Whether it has ended by itself. */
+  get isOver(): boolean {
+    return this.#running?.isOver ?? false;
+  }
+
   get #log(): string {
     return `${this.#directory}/mosquitto.log`;
   }

@@ -4,9 +4,12 @@
  *
  * @module
  */
-import { startArguments } from "../../dev/programs.ts";
+import { ROOT, startArguments } from "../../dev/programs.ts";
+import type { InnerOptions } from "./inner_worker.ts";
 import type { Project } from "./project.ts";
 import { within } from "./waiting.ts";
+
+const INNER_WORKER = `${ROOT}tests/harness/inner_worker.ts`;
 
 /** How a worker is started. */
 export interface WorkerOptions {
@@ -22,6 +25,8 @@ export interface WorkerOptions {
   narrow?: boolean;
   /** Changes the arguments of `deno`. */
   arguments?: (start: string[]) => string[];
+  /** What users cannot set. */
+  inner?: InnerOptions;
   /** The words that start a program of its own, before `-c FILE`. */
   program?: readonly string[];
 }
@@ -83,6 +88,9 @@ export class Worker implements AsyncDisposable {
     };
     const [program, ...before] = options.program ??
       [Deno.execPath(), ...startArguments()];
+    if (options.inner) {
+      before.splice(-1, 1, INNER_WORKER, JSON.stringify(options.inner));
+    }
     const args = options.narrow
       ? await narrowest(file, env)
       : [...before, "-c", file];
@@ -111,6 +119,11 @@ export class Worker implements AsyncDisposable {
   /** What it has logged so far. */
   get log(): string {
     return this.#log;
+  }
+
+  /** Whether it has ended, by itself or not. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** Its process id. */
