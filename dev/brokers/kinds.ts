@@ -1,0 +1,12 @@
+/**
+ * The brokers, in the order of the table.
+ *
+ * @module
+ */
+import type { BrokerKind } from "./kind.ts";
+import { MOSQUITTO } from "./mosquitto.ts";
+
+/** All of them. */
+export const KINDS: readonly BrokerKind[] = [
+  MOSQUITTO,
+];
