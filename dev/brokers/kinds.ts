@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { HIVEMQ } from "./hivemq.ts";
 import type { BrokerKind } from "./kind.ts";
 import { MOSQUITTO } from "./mosquitto.ts";
 
 /** All of them. */
 export const KINDS: readonly BrokerKind[] = [
   MOSQUITTO,
+  HIVEMQ,
 ];
