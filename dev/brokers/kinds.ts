@@ -5,10 +5,12 @@
  */
 import { HIVEMQ } from "./hivemq.ts";
 import type { BrokerKind } from "./kind.ts";
+import { MOCHI } from "./mochi.ts";
 import { MOSQUITTO } from "./mosquitto.ts";
 
 /** All of them. */
 export const KINDS: readonly BrokerKind[] = [
   MOSQUITTO,
   HIVEMQ,
+  MOCHI,
 ];
