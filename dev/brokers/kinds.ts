@@ -7,10 +7,12 @@ import { HIVEMQ } from "./hivemq.ts";
 import type { BrokerKind } from "./kind.ts";
 import { MOCHI } from "./mochi.ts";
 import { MOSQUITTO } from "./mosquitto.ts";
+import { RUMQTTD } from "./rumqttd.ts";
 
 /** All of them. */
 export const KINDS: readonly BrokerKind[] = [
   MOSQUITTO,
   HIVEMQ,
   MOCHI,
+  RUMQTTD,
 ];
