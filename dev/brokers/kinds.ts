@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { external } from "./external.ts";
 import { HIVEMQ } from "./hivemq.ts";
 import type { BrokerKind } from "./kind.ts";
 import { MOCHI } from "./mochi.ts";
@@ -15,4 +16,7 @@ export const KINDS: readonly BrokerKind[] = [
   HIVEMQ,
   MOCHI,
   RUMQTTD,
+  external("emqx"),
+  external("nanomq"),
+  external("vernemq"),
 ];

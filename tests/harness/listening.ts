@@ -94,16 +94,23 @@ export class ListeningProgram {
   }
 }
 
-/** Settles when a port accepts connections; rejects when it is not to be. */
+/**
+ * Settles when a port accepts connections, of this machine if no other is named;
+ * rejects when it is not to be.
+ */
 export async function accepting(
   port: number,
-  { signal, seconds = 10 }: { signal?: AbortSignal; seconds?: number } = {},
+  { hostname = "127.0.0.1", signal, seconds = 10 }: {
+    hostname?: string;
+    signal?: AbortSignal;
+    seconds?: number;
+  } = {},
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   for (;;) {
     signal?.throwIfAborted();
     try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      (await Deno.connect({ hostname, port })).close();
       signal?.throwIfAborted();
       return;
     } catch (error) {
