@@ -40,6 +40,8 @@ export const HIVEMQ: BrokerKind = {
             program: "java",
             args: [
               "-Xmx512m",
+              // It lives for a scenario: starting is what takes long.
+              "-XX:TieredStopAtLevel=1",
               "-cp",
               `${directory}/target/classes:${directory}/target/lib/*`,
               "Main",
