@@ -43,6 +43,7 @@ export function external(name: string): BrokerKind {
 /** A way to it from the loopback address. */
 class ExternalBroker implements RunningBroker {
   readonly isOver = false;
+  readonly said = "";
   readonly #proxy: Proxy;
 
   constructor(target: { hostname: string; port: number }) {

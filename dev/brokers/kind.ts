@@ -34,6 +34,8 @@ export interface RunningBroker extends AsyncDisposable {
   readonly port: number;
   /** Whether it has ended by itself. */
   readonly isOver: boolean;
+  /** What it has written lately, where we can read that. */
+  readonly said: string;
   /**
    * Ends it in order.
    *

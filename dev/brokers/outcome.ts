@@ -11,7 +11,7 @@ import type { Scenario } from "./scenarios/scenario.ts";
 import { Stage } from "./stage.ts";
 
 /** The longest that a scenario may take, in seconds. */
-const MAX_SECONDS = 400;
+const MAX_SECONDS = 240;
 
 /** A cell of the table. */
 export interface Outcome {
@@ -55,6 +55,9 @@ async function outcomeOfError(
   const workers = stage?.workers ?? [];
   const detail = [
     error.message,
+    ...(stage?.broker.said
+      ? [`the broker:\n${stage.broker.said.slice(-3000)}`]
+      : []),
     ...workers.map(({ id, log }) => `log of ${id}:\n${log.slice(-3000)}`),
   ].join("\n");
   const refusal = await refusalAmong(workers);

@@ -54,6 +54,10 @@ export class OwnBroker implements RunningBroker {
     return this.#running?.isOver ?? false;
   }
 
+  get said(): string {
+    return this.#running?.said ?? "";
+  }
+
   /** Starts it again. */
   async start(): Promise<void> {
     this.#running = await ListeningProgram.start({

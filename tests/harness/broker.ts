@@ -113,6 +113,11 @@ export class Broker implements AsyncDisposable {
     return this.#running?.isOver ?? false;
   }
 
+  /** What it has written lately beside its log. */
+  get said(): string {
+    return this.#running?.said ?? "";
+  }
+
   get #log(): string {
     return `${this.#directory}/mosquitto.log`;
   }

@@ -72,6 +72,11 @@ export class ListeningProgram {
     return this.#over;
   }
 
+  /** What it has written lately. */
+  get said(): string {
+    return this.#said;
+  }
+
   /** Sends it a signal. */
   signal(signal: Deno.Signal): void {
     try {
