@@ -46,6 +46,12 @@ const NEEDS: Need[] = [
     isThere: () => runs("python3", "-c", "import ensurepip, venv"),
   },
   {
+    // Runs over SSH go to a server of the test's own.
+    program: "sshd",
+    packages: { "apt-get": "openssh-server", dnf: "openssh-server" },
+    isThere: () => isFile("/usr/sbin/sshd"),
+  },
+  {
     program: "openssl",
     packages: all("openssl"),
     isThere: () => runs("openssl", "version"),
@@ -145,6 +151,14 @@ async function install(command: string[]): Promise<void> {
       (text.decode(stdout) + text.decode(stderr)).split("\n").slice(-20)
         .join("\n"),
     );
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
   }
 }
 

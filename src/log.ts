@@ -17,6 +17,14 @@ export type LogFields = Record<string, unknown>;
 
 const LEVELS: readonly LogLevel[] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
+/** The levels as the journal of systemd reads them (sd-daemon(3)). */
+export const PRIORITIES: Readonly<Record<LogLevel, string>> = {
+  DEBUG: "<7>",
+  INFO: "<6>",
+  WARN: "<4>",
+  ERROR: "<3>",
+};
+
 /** The longest line, in bytes. */
 const MAX_LINE_BYTES = 8192;
 
@@ -41,21 +49,26 @@ export class Log {
   /** The lowest level that is written. */
   level: LogLevel;
   readonly #format: "text" | "json";
+  readonly #isJournal: boolean;
   readonly #write: (line: string) => void;
   #secrets: string[] = [];
 
   /**
    * Writes at least what the level says.
    *
+   * @param options.journal whether the lines go to the journal, which has a time
+   * of its own for each, and reads its priority from its beginning
    * @param options.write gets each line, without its end
    */
   constructor(options: {
     level: LogLevel;
     format: "text" | "json";
+    journal?: boolean;
     write(line: string): void;
   }) {
     this.level = options.level;
     this.#format = options.format;
+    this.#isJournal = options.journal ?? false;
     this.#write = options.write;
   }
 
@@ -126,15 +139,17 @@ export class Log {
           }`,
       );
     }
+    const priority = this.#isJournal ? PRIORITIES[level] : "";
+    const begin = this.#isJournal ? priority : `${time} `;
     this.#write(
       isJson
-        ? `{${
+        ? `${priority}{${
           [
             `"time":"${time}","level":"${level}","message":"${text}"`,
             ...parts,
           ].join(",")
         }}`
-        : `${time} ${level.padEnd(5)} ${text}${parts.join("")}`,
+        : `${begin}${level.padEnd(5)} ${text}${parts.join("")}`,
     );
   }
 

@@ -36,11 +36,28 @@ export const GROUPS: readonly Group[] = [
     files: ["tests/integration/attacks_test.ts"],
     filter: "under its narrowest permissions",
   },
-  { name: "errors", files: ["tests/integration/errors_test.ts"] },
-  { name: "ending", files: ["tests/integration/ending_test.ts"] },
+  {
+    name: "errors",
+    files: [
+      "tests/integration/errors_test.ts",
+      "tests/ansible/statuses_test.ts",
+    ],
+  },
+  {
+    name: "ending",
+    files: [
+      "tests/integration/ending_test.ts",
+      "tests/integration/ending_others_test.ts",
+      "tests/integration/ssh_master_test.ts",
+    ],
+  },
   {
     name: "launcher",
-    files: ["tests/ansible/launcher_test.ts", "tests/ansible/printed_test.ts"],
+    files: [
+      "tests/ansible/launcher_test.ts",
+      "tests/ansible/printed_test.ts",
+      "tests/ansible/snapshot_test.ts",
+    ],
   },
   {
     name: "vault",

@@ -71,7 +71,7 @@ export async function told(): Promise<Figure[]> {
       const before = await way.processor();
       const time = await way.run();
       // Until then its processor time is nobody's.
-      await scene.project.quiet(10);
+      await scene.project.quiet();
       if (round < 0) continue;
       way.times.push(time);
       way.processors.push(await way.processor() - before);

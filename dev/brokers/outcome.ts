@@ -31,7 +31,11 @@ export async function outcomeOf(
   let stage: Stage | null = null;
   try {
     stage = await Stage.create(ready, scenario.settings ?? "recommended");
-    await within(MAX_SECONDS, "its end", scenario.run(stage));
+    await within(
+      "its end",
+      Promise.race([scenario.run(stage), stage.silence()]),
+      MAX_SECONDS,
+    );
   } catch (error) {
     const outcome = await outcomeOfError(error as Error, stage);
     await stage?.[Symbol.asyncDispose]().catch(() => {});

@@ -9,13 +9,16 @@ import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { Client, type Message, open } from "../../tests/harness/client.ts";
 import { at } from "../../tests/harness/client_program.ts";
 import { localHosts, Project } from "../../tests/harness/project.ts";
-import { keptPromises } from "../../tests/harness/verdict.ts";
+import { allFinal, keptPromises } from "../../tests/harness/verdict.ts";
 import { until } from "../../tests/harness/waiting.ts";
 import { Worker, type WorkerOptions } from "../../tests/harness/worker.ts";
 import type { ReadyBroker, RunningBroker, Settings } from "./kind.ts";
 
-/** How long nothing may end before it is said that nothing will, in seconds. */
-const QUIET_SECONDS = 25;
+/**
+ * After how long without a message it is said that no more will come, in seconds.
+ * Whatever a scenario waits for, it waits no longer.
+ */
+const SILENCE_SECONDS = 40;
 
 /** How long a broker may take to give what it keeps, in seconds. */
 const KEPT_SECONDS = 10;
@@ -74,6 +77,8 @@ export class Stage implements AsyncDisposable {
       ...options,
       worker: { group_name: this.group, ...options.worker },
     });
+    // A scenario that was given up goes on until it notices.
+    if (this.#stack.disposed) await worker.kill();
     this.workers.push(this.use(worker));
     await worker.logged("ready for tasks");
     return worker;
@@ -100,8 +105,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Waits until all tasks have ended, for as long as one ends now and then.
-   * Then none of them has run twice, what ran agrees with what was said, and the
+   * Waits until all tasks have ended. Then none of them has run twice, what ran agrees with what was said, and the
    * broker keeps the final status of each.
    *
    * @param expected how many tasks end in which state
@@ -110,7 +114,7 @@ export class Stage implements AsyncDisposable {
     ids: readonly string[],
     expected: Record<string, number>,
   ): Promise<void> {
-    await this.#ended(ids);
+    await allFinal(this.client, ids);
     assert.deepEqual(
       await keptPromises(this.project, this.client, ids),
       expected,
@@ -132,7 +136,7 @@ export class Stage implements AsyncDisposable {
       await reader.subscribeAsync(`${this.client.base}/tasks/+/status`, {
         qos: 0,
       });
-      await until(KEPT_SECONDS, "", () => left.size === 0).catch(() => {
+      await until("", () => left.size === 0, KEPT_SECONDS).catch(() => {
         throw new Error(
           `the broker keeps no final status of ${left.size} of ${ids.length} tasks`,
         );
@@ -157,11 +161,27 @@ export class Stage implements AsyncDisposable {
     }
   }
 
+  /** Rejects when nothing has been published for long; never resolves. */
+  silence(): Promise<never> {
+    return new Promise((_, reject) => {
+      let seen = -1;
+      let since = 0;
+      const timer = setInterval(() => {
+        const now = this.#seen().length;
+        if (now !== seen) since = performance.now();
+        seen = now;
+        if (performance.now() - since > SILENCE_SECONDS * 1000) {
+          reject(new Error(`nothing was published for ${SILENCE_SECONDS} s`));
+        }
+      }, 1000);
+      this.#stack.defer(() => clearInterval(timer));
+    });
+  }
+
   /** How often each state is the newest of a task. */
   get states(): string {
     const newest = new Map<string, string>();
-    const messages = this.#clients.flatMap(({ messages }) => messages);
-    for (const { topic, text } of messages) {
+    for (const { topic, text } of this.#seen()) {
       if (/\/tasks\/[^/]+\/status$/.test(topic)) newest.set(topic, text);
     }
     return told([...newest.values()]) || "no task has a status";
@@ -171,32 +191,8 @@ export class Stage implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  async #ended(ids: readonly string[]): Promise<void> {
-    const newest = new Map<string, string>();
-    const left = new Set(ids);
-    let since = performance.now();
-    const read = ({ topic, text }: Message) => {
-      const id = topic.split("/").at(-2)!;
-      if (topic !== `${this.client.base}/tasks/${id}/status`) return;
-      newest.set(id, text);
-      if (isFinal(text) && left.delete(id)) since = performance.now();
-    };
-    this.client.messages.forEach(read);
-    const stop = this.client.listen(read);
-    try {
-      while (left.size > 0) {
-        if (performance.now() - since > QUIET_SECONDS * 1000) {
-          throw new Error(
-            `${left.size} of ${ids.length} tasks have no end: ${
-              told([...left].map((id) => newest.get(id)))
-            }`,
-          );
-        }
-        await until(1, "", () => left.size === 0).catch(() => {});
-      }
-    } finally {
-      stop();
-    }
+  #seen(): Message[] {
+    return this.#clients.flatMap(({ messages }) => messages);
   }
 }
 
@@ -208,11 +204,10 @@ function isFinal(text: string): boolean {
   return text !== "" && JSON.parse(text).completed_at !== null;
 }
 
-/** How often each state is the newest: `2 queued, 1 without any status`. */
-function told(texts: (string | undefined)[]): string {
-  const states = texts.map((text) =>
-    text ? JSON.parse(text).state as string : "without any status"
-  );
+/** How often each state is there: `1 running, 2 queued`. */
+function told(texts: string[]): string {
+  const states = texts.filter((text) => text !== "")
+    .map((text) => JSON.parse(text).state as string);
   return Object.entries(Object.groupBy(states, (state) => state))
     .map(([state, all]) => `${all!.length} ${state}`).join(", ");
 }

@@ -12,7 +12,7 @@ import { ROOT } from "../programs.ts";
 import { NAME, type Target, VERSION } from "./release.ts";
 import { run } from "./run.ts";
 import { documents, type Entry, pythonFiles, writeTree } from "./tree.ts";
-import { CONFIGURATION, unit } from "./unit.ts";
+import { CONFIGURATION, instancesUnit, unit } from "./unit.ts";
 
 /** Where the package has its playbooks. */
 const PLAYBOOKS = "/etc/ansible-worker/playbooks";
@@ -31,6 +31,10 @@ export async function installedTree(
     {
       path: `usr/lib/systemd/system/${NAME}.service`,
       content: unit(`/usr/bin/${NAME}`),
+    },
+    {
+      path: `usr/lib/systemd/system/${NAME}@.service`,
+      content: instancesUnit(`/usr/bin/${NAME}`),
     },
     {
       path: CONFIGURATION.slice(1),

@@ -3,14 +3,28 @@
  *
  * @module
  */
+import { dirname } from "node:path/posix";
 import { systemdUnit } from "../../src/cli/systemd.ts";
 import { configSchema } from "../../src/config/schema.ts";
 
 /** Where the configuration is, once installed. */
 export const CONFIGURATION = "/etc/ansible-worker/config.yaml";
 
+/** The unit of several workers on one host: each has a configuration of its name. */
+export function instancesUnit(program: string): string {
+  return unit(program, { group: "%i" })
+    .replaceAll(CONFIGURATION, `${dirname(CONFIGURATION)}/%i.yaml`)
+    .replace(
+      "# Where",
+      "# Each with a worker.worker_id of its own. Where",
+    );
+}
+
 /** The unit for a program at this path, with the limits of the defaults. */
-export function unit(program: string): string {
+export function unit(
+  program: string,
+  { group = null }: { group?: string | null } = {},
+): string {
   const { worker } = configSchema.parse({
     mqtt: { host: "-" },
     worker: { group_name: "-", playbook_directory: "-" },
@@ -21,7 +35,7 @@ export function unit(program: string): string {
     denoDirectory: null,
     origin:
       "Where worker.shutdown_grace or worker.kill_grace is longer, so must be\n# TimeoutStopSec: systemctl edit ansible-worker",
-    group: null,
+    group,
     limits: worker,
     variables: null,
   });

@@ -1,6 +1,5 @@
 /**
- * Ansible: one launcher for each slot, started ahead of need and replaced when
- * it is no longer what a run by hand would be.
+ * Ansible: requests in, runs of playbooks out.
  *
  * @module
  */
@@ -9,66 +8,31 @@ import type { Printed } from "../messages/output.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 import type { Progress } from "../messages/task_status.ts";
 import { argumentsOf, type Secrets } from "./arguments.ts";
-import { Launcher, LauncherError, StaleLauncherError } from "./launcher.ts";
-import { check, type Checked, type Policy } from "./refusal.ts";
+import { type Launcher, StaleLauncherError } from "./launcher.ts";
+import {
+  LauncherPool,
+  type LauncherPoolOptions,
+  whyUnusable,
+} from "./launcher_pool.ts";
+import {
+  type Checked,
+  checkRequest,
+  type Directories,
+  type Policy,
+} from "./refusal.ts";
 import { RunReport } from "./report.ts";
 
-/** A launcher is replaced after so many tasks, whatever it may have gathered. */
-const MOST_TASKS = 500;
-
-/** How long after a launcher that did not start another one is tried. */
-const AGAIN_MS = 5000;
-
-/** Why nothing is started any more. */
-const CLOSED = "the worker is leaving: the playbook was not started";
-
-/** Where the program writes what it does. */
-interface Log {
-  debug(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-}
-
-/**
- * Why a launcher is replaced: Ansible or its configuration has `changed`; it has
- * run as many tasks as one may; it `died` while it waited, or during a run.
- */
-export type Replacement = "changed" | "used_up" | "died" | "died_running";
-
-/** Is told of launchers; it must not throw. */
-export interface LauncherObserver {
-  /** One has become ready, after so many seconds. */
-  launcherStarted(seconds: number): void;
-  /** One is of no use any more. */
-  launcherReplaced(reason: Replacement): void;
-}
-
 /** What Ansible is started with. */
-export interface AnsibleOptions {
-  /** Also the working directory of every run. */
-  playbookDirectory: string;
-  /** Where inventories are. */
-  inventoryDirectory: string;
-  /** Files with secrets in them, which no request may name. */
-  secretFiles: readonly string[];
-  /** How many runs there may be at once. */
-  slots: number;
+export interface AnsibleOptions extends Directories, LauncherPoolOptions {
   /** Seconds between asking a run to end and killing it. */
   killGraceSeconds: number;
-  /** The whole environment of the runs. */
-  environment: Record<string, string>;
   /** What requests may ask for at this moment. */
   policy(): Policy;
-  /** What every run gets. */
   secrets: Secrets;
-  /** Where to write what happens. */
-  log: Log;
-  /** Is told of launchers. */
-  observer?: LauncherObserver;
 }
 
 /** `ansible-playbook` is missing, or cannot be used as a launcher. */
 export class AnsibleUnusableError extends Error {
-  /** The kind of error. */
   override name = "AnsibleUnusableError";
 }
 
@@ -78,7 +42,8 @@ export interface RunOutcome {
   return_code: number | null;
   /** Why it failed; null if it returned 0. */
   error_message: string | null;
-  /** The numbers of its run. */
+  /** Which of its processes could not be ended, in a sentence. */
+  left?: string | null;
   progress: Progress;
 }
 
@@ -110,17 +75,14 @@ export class Ansible implements AsyncDisposable {
   /** The version of ansible-core, such as `2.14.18`. */
   readonly version: string;
   readonly #options: AnsibleOptions;
-  /** Launchers that wait for a task. */
-  readonly #idle: Launcher[] = [];
-  readonly #all = new Set<Launcher>();
-  #closed = false;
-  /** Why the last attempt to start a launcher failed, if it did. */
-  #problem: string | null = null;
-  #failedAt = 0;
-  #starting = 0;
+  readonly #pool: LauncherPool;
 
-  private constructor(options: AnsibleOptions, version: string) {
+  private constructor(
+    options: AnsibleOptions,
+    { pool, version }: { pool: LauncherPool; version: string },
+  ) {
     this.#options = options;
+    this.#pool = pool;
     this.version = version;
   }
 
@@ -132,33 +94,24 @@ export class Ansible implements AsyncDisposable {
    * work as a launcher
    */
   static async start(options: AnsibleOptions): Promise<Ansible> {
-    let first: Launcher;
     try {
-      first = await started(options);
+      const { pool, ready } = await LauncherPool.start(options);
+      return new Ansible(options, { pool, version: ready.ansible_version });
     } catch (error) {
-      throw new AnsibleUnusableError(unusable(error, options), {
+      throw new AnsibleUnusableError(whyUnusable(error, options), {
         cause: error,
       });
     }
-    const ready = await first.ready;
-    const ansible = new Ansible(options, ready.ansible_version);
-    ansible.#add(first);
-    for (let slot = 1; slot < options.slots; slot++) ansible.#prepare();
-    return ansible;
   }
 
-  /**
-   * Why no launcher could be started the last time; null if one could. Where
-   * none is left, or that was a while ago, another one is started, so that it is
-   * soon known whether that still holds.
-   */
+  /** What Ansible has said at its import; empty for nothing. */
+  get said(): string {
+    return this.#pool.said;
+  }
+
+  /** See `LauncherPool.health()`. */
   health(): string | null {
-    if (this.#closed) return CLOSED;
-    const isDue = this.#problem === null
-      ? this.#all.size === 0
-      : performance.now() - this.#failedAt > AGAIN_MS;
-    if (isDue && this.#starting === 0) this.#prepare();
-    return this.#problem;
+    return this.#pool.health();
   }
 
   /** Why a request cannot be run, in one sentence; null if it can. */
@@ -168,7 +121,7 @@ export class Ansible implements AsyncDisposable {
   }
 
   #check(request: TaskRequest): Promise<string | Checked> {
-    return check(request, {
+    return checkRequest(request, {
       directories: this.#options,
       policy: this.#options.policy(),
     });
@@ -189,14 +142,8 @@ export class Ansible implements AsyncDisposable {
   }
 
   /** Ends all runs, and the launchers. Safe when called twice. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#all].map((launcher) => launcher.close()));
-  }
-
-  /** See `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.#pool[Symbol.asyncDispose]();
   }
 
   async #run(
@@ -217,18 +164,20 @@ export class Ansible implements AsyncDisposable {
     const { secrets } = this.#options;
     for (;;) {
       let launcher: Launcher;
+      let fresh: boolean;
       try {
-        launcher = await this.#take();
+        ({ launcher, fresh } = await this.#pool.take());
       } catch (error) {
-        return failed(unusable(error, this.#options));
+        return failed(whyUnusable(error, this.#options));
       }
       if (state.ending) {
-        this.#giveBack(launcher);
+        this.#pool.giveBack(launcher);
         return failed("ended before it had begun");
       }
       state.launcher = launcher;
       try {
         const exit = await launcher.run({
+          fresh,
           argv: argumentsOf(request, {
             checked,
             secrets,
@@ -248,9 +197,10 @@ export class Ansible implements AsyncDisposable {
           },
           onOutput: (printed) => output?.onOutput(printed),
         });
-        this.#giveBack(launcher);
+        this.#pool.giveBack(launcher);
         return {
           return_code: exit.return_code,
+          left: exit.left,
           error_message: exit.return_code === 0 ? null : report.error({
             stdout: exit.stdout_tail,
             stderr: exit.stderr_tail,
@@ -270,121 +220,16 @@ export class Ansible implements AsyncDisposable {
         }
         this.#options.log.warn("a launcher is gone during its run", { error });
         this.#options.observer?.launcherReplaced("died_running");
-        this.#prepare();
+        this.#pool.prepare();
         return failed((error as Error).message);
       } finally {
         state.launcher = null;
       }
     }
   }
-
-  /** A launcher that waits, or a new one. */
-  async #take(): Promise<Launcher> {
-    if (this.#closed) throw new LauncherError(CLOSED);
-    const waiting = this.#idle.shift();
-    if (waiting && waiting.tasks < MOST_TASKS) {
-      const alive = await waiting.idle.then(() => true, () => false);
-      if (alive) return waiting;
-      this.#options.log.debug("a launcher has died: it is replaced");
-      this.#options.observer?.launcherReplaced("died");
-    } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
-    if (waiting) void waiting.close();
-    if (this.#closed) throw new LauncherError(CLOSED);
-    const launcher = await this.#start();
-    this.#all.add(launcher);
-    this.#watch(launcher);
-    this.#trim();
-    // Closed while it started: nobody else would end it.
-    if (this.#closed) {
-      await launcher.close();
-      throw new LauncherError(CLOSED);
-    }
-    return launcher;
-  }
-
-  #giveBack(launcher: Launcher): void {
-    if (this.#closed) void launcher.close();
-    else this.#idle.push(launcher);
-  }
-
-  /** Starts a launcher ahead of need; if it fails, the next run will say so. */
-  #prepare(): void {
-    if (this.#closed) return;
-    this.#start().then(
-      (launcher) => {
-        this.#add(launcher);
-        if (this.#closed) void launcher.close();
-      },
-      (error) =>
-        this.#options.log.warn("cannot start a launcher ahead of need", {
-          error,
-        }),
-    );
-  }
-
-  async #start(): Promise<Launcher> {
-    this.#starting++;
-    try {
-      const launcher = await started(this.#options);
-      this.#problem = null;
-      return launcher;
-    } catch (error) {
-      this.#problem = unusable(error, this.#options);
-      this.#failedAt = performance.now();
-      throw error;
-    } finally {
-      this.#starting--;
-    }
-  }
-
-  #add(launcher: Launcher): void {
-    this.#all.add(launcher);
-    this.#idle.push(launcher);
-    this.#watch(launcher);
-    this.#trim();
-  }
-
-  /** A run that finds none waiting starts its own while others are started. */
-  #trim(): void {
-    if (this.#all.size > this.#options.slots) void this.#idle.shift()?.close();
-  }
-
-  #watch(launcher: Launcher): void {
-    launcher.gone.then(() => {
-      this.#all.delete(launcher);
-      const place = this.#idle.indexOf(launcher);
-      if (place < 0) return;
-      this.#idle.splice(place, 1);
-      if (!this.#closed) this.#options.observer?.launcherReplaced("died");
-    });
-  }
 }
 
 interface RunState {
   launcher: Launcher | null;
   ending: { immediately: boolean } | null;
-}
-
-/** A launcher that is ready. */
-async function started(options: AnsibleOptions): Promise<Launcher> {
-  const before = performance.now();
-  const launcher = new Launcher(options);
-  await launcher.ready;
-  options.observer?.launcherStarted((performance.now() - before) / 1000);
-  return launcher;
-}
-
-function unusable(error: unknown, { environment }: AnsibleOptions): string {
-  if (error instanceof Deno.errors.NotCapable) {
-    return "Deno's sandbox does not allow what is needed to run playbooks; start the worker with --allow-run=ansible-playbook";
-  }
-  if (error instanceof Deno.errors.NotFound) {
-    return `Cannot start "ansible-playbook": looked for it in PATH (${
-      environment.PATH ?? "not set"
-    }); ${error.message}`;
-  }
-  if (error instanceof LauncherError) return error.message;
-  return `Cannot start "ansible-playbook": ${
-    error instanceof Error ? error.message : error
-  }`;
 }

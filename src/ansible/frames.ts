@@ -7,11 +7,11 @@ import type { UnnumberedEvent } from "../messages/event.ts";
 import type { Printed } from "../messages/output.ts";
 
 /** The longest line that is read, in characters; events are far shorter. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /** What a launcher says. */
 export type Frame =
-  | { type: "ready"; ansible_version: string }
+  | { type: "ready"; ansible_version: string; said: string }
   | { type: "stale" }
   | { type: "event"; event: RunEvent }
   | ({ type: "output" } & Printed)
@@ -19,6 +19,7 @@ export type Frame =
     type: "exit";
     return_code: number | null;
     signal: number | null;
+    left: string | null;
     stdout_tail: string;
     stderr_tail: string;
   };
@@ -52,7 +53,6 @@ export type RunEvent =
 
 /** The launcher has said something that is not of the protocol. */
 export class ProtocolError extends Error {
-  /** The kind of error. */
   override name = "ProtocolError";
 }
 
@@ -72,7 +72,7 @@ export async function* readFrames(
   ) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    if ([rest, ...lines].some(({ length }) => length > MOST_CHARACTERS)) {
+    if ([rest, ...lines].some(({ length }) => length > MAX_LINE_CHARACTERS)) {
       throw new ProtocolError("a line of the launcher is too long");
     }
     for (const line of lines) yield parse(line);
@@ -81,13 +81,15 @@ export async function* readFrames(
 
 /** Whether the fields are there that somebody relies on, by type of frame. */
 const COMPLETE: Record<string, (frame: Record<string, unknown>) => boolean> = {
-  ready: ({ ansible_version }) => typeof ansible_version === "string",
+  ready: ({ ansible_version, said }) =>
+    typeof ansible_version === "string" && typeof said === "string",
   stale: () => true,
   event: ({ event }) => isEvent(event),
   output: ({ stream, text }) =>
     (stream === "stdout" || stream === "stderr") && typeof text === "string",
-  exit: ({ return_code, signal, stdout_tail, stderr_tail }) =>
+  exit: ({ return_code, signal, left, stdout_tail, stderr_tail }) =>
     isNumberOrNull(return_code) && isNumberOrNull(signal) &&
+    (left === null || typeof left === "string") &&
     typeof stdout_tail === "string" && typeof stderr_tail === "string",
 };
 

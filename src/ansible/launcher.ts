@@ -10,6 +10,7 @@
  * @module
  */
 import type { Printed } from "../messages/output.ts";
+import { fulfilledWithin } from "../deadline.ts";
 import { type Frame, readFrames, type RunEvent } from "./frames.ts";
 import { pythonDirectory, pythonMissing } from "./python_files.ts";
 
@@ -17,20 +18,18 @@ import { pythonDirectory, pythonMissing } from "./python_files.ts";
 const READY_MS = 60_000;
 
 /** How much of what a launcher says on stderr is kept, in characters. */
-const MOST_STDERR = 8192;
+const MAX_STDERR_CHARACTERS = 8192;
 
 /** How long a launcher may take to leave after its stdin was closed. */
 const LEAVE_MS = 1000;
 
 /** The launcher is gone; the message says why. */
 export class LauncherError extends Error {
-  /** The kind of error. */
   override name = "LauncherError";
 }
 
 /** The launcher has left without running the job: another one has to. */
 export class StaleLauncherError extends Error {
-  /** The kind of error. */
   override name = "StaleLauncherError";
 }
 
@@ -44,6 +43,8 @@ export interface LauncherOptions {
 
 /** A run, as it is asked of a launcher. */
 export interface Job {
+  /** Whether the launcher was started for this run. */
+  fresh: boolean;
   /** The arguments, without the program. */
   argv: string[];
   /** Whether programs among the inventory's files are run. */
@@ -61,7 +62,7 @@ export interface Job {
 }
 
 /** Who is told what a run says. */
-export interface Listener {
+export interface RunListener {
   /** It says something of itself. */
   onEvent(event: RunEvent): void;
   /** It has printed something. */
@@ -75,16 +76,18 @@ export type Exit = Extract<Frame, { type: "exit" }>;
 export type Ready = Extract<Frame, { type: "ready" }>;
 
 /** One launcher process. */
-export class Launcher {
+export class Launcher implements AsyncDisposable {
   /** Settles when it is ready for the first time; rejects if it never is. */
   readonly ready: Promise<Ready>;
   /** Settles when it is gone, with why. */
   readonly gone: Promise<LauncherError>;
+  readonly #directory: string;
   readonly #child: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: PromiseWithResolvers<Ready>;
   #idle: Promise<Ready>;
-  #run: { exit: PromiseWithResolvers<Exit>; listener: Listener } | null = null;
+  #run: { exit: PromiseWithResolvers<Exit>; listener: RunListener } | null =
+    null;
   #stderr = "";
   #tasks = 0;
   #closed = false;
@@ -94,6 +97,7 @@ export class Launcher {
     // What the run must not inherit, the launcher takes out again.
     const { PYTHONPATH } = options.environment;
     const python = pythonDirectory();
+    this.#directory = options.playbookDirectory;
     this.#child = new Deno.Command("ansible-playbook", {
       cwd: options.playbookDirectory,
       clearEnv: true,
@@ -109,16 +113,14 @@ export class Launcher {
     }).spawn();
     this.#stdin = this.#child.stdin.getWriter();
     this.#waiting = Promise.withResolvers();
-    const timer = setTimeout(() => {
-      this.#child.kill("SIGKILL");
-    }, READY_MS);
-    this.ready = this.#waiting.promise.finally(() => clearTimeout(timer));
-    this.ready.catch(() => {});
+    this.ready = this.#waiting.promise;
+    void fulfilledWithin(READY_MS, this.ready).then((inTime) => {
+      if (!inTime) this.#kill();
+    });
     this.#idle = this.ready;
     this.gone = this.#serve();
   }
 
-  /** How many tasks it has run. */
   get tasks(): number {
     return this.#tasks;
   }
@@ -134,7 +136,7 @@ export class Launcher {
    * @throws {LauncherError} it is gone before the run has ended
    * @throws {StaleLauncherError} nothing was run
    */
-  async run(job: Job, listener: Listener): Promise<Exit> {
+  async run(job: Job, listener: RunListener): Promise<Exit> {
     this.#tasks++;
     this.#waiting = Promise.withResolvers();
     this.#idle = this.#waiting.promise;
@@ -142,7 +144,9 @@ export class Launcher {
     const exit = Promise.withResolvers<Exit>();
     this.#run = { exit, listener };
     exit.promise.catch(() => {});
-    await this.#send({ type: "run", ...job }).catch(() => {});
+    // By its name again: that may be a link, and lead elsewhere by now.
+    const directory = this.#directory;
+    await this.#send({ type: "run", directory, ...job }).catch(() => {});
     return await exit.promise;
   }
 
@@ -152,12 +156,20 @@ export class Launcher {
   }
 
   /** Closes its stdin, upon which it ends its run and leaves. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
       await this.#stdin.close().catch(() => {});
     }
     await this.gone;
+  }
+
+  #kill(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has gone by itself.
+    }
   }
 
   async #send(message: unknown): Promise<void> {
@@ -175,17 +187,12 @@ export class Launcher {
       }
     } catch (error) {
       reason = (error as Error).message;
-      try {
-        this.#child.kill("SIGKILL");
-      } catch {
-        // It has gone by itself.
-      }
+      this.#kill();
     }
     const { status } = this.#child;
     // Its stdout has ended, so it is about to leave.
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), LEAVE_MS);
+    if (!await fulfilledWithin(LEAVE_MS, status)) this.#kill();
     const { code, signal } = await status;
-    clearTimeout(timer);
     await stderr;
     await this.#stdin.abort().catch(() => {});
     const error = new LauncherError(
@@ -229,7 +236,7 @@ export class Launcher {
       new TextDecoderStream() as TransformStream<Uint8Array, string>,
     );
     for await (const text of texts) {
-      this.#stderr = (this.#stderr + text).slice(-MOST_STDERR);
+      this.#stderr = (this.#stderr + text).slice(-MAX_STDERR_CHARACTERS);
     }
   }
 }

@@ -8,9 +8,9 @@ export {
   Ansible,
   type AnsibleOptions,
   AnsibleUnusableError,
-  type LauncherObserver,
-  type Replacement,
   type Run,
   type RunOutcome,
 } from "./ansible.ts";
+export { type LauncherObserver, type Replacement } from "./launcher_pool.ts";
+export { pythonDirectory } from "./python_files.ts";
 export { type Policy } from "./refusal.ts";

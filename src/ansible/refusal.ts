@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { join, normalize, sep } from "node:path/posix";
+import { normalize } from "node:path/posix";
 import { matchesGlob } from "node:path";
 import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
+import { locate, quote } from "./named_file.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
-const MOST_LEVELS = 32;
+const MAX_NESTING = 32;
 
 /**
  * What a text encrypted with ansible-vault begins with. The copy module decrypts
@@ -19,13 +20,12 @@ const MOST_LEVELS = 32;
 const ENCRYPTED = "$ANSIBLE_VAULT";
 
 /** The most hosts that a list of hosts may stand for; ranges are short. */
-const MOST_HOSTS = 10_000;
+const MAX_HOSTS = 10_000;
 
 /** Where playbooks and inventories are. */
 export interface Directories {
   /** Where playbooks are; also the working directory of every run. */
   playbookDirectory: string;
-  /** Where inventories are. */
   inventoryDirectory: string;
   /**
    * Files of the worker's own, with secrets in them. They may lie in these
@@ -46,9 +46,7 @@ export interface Policy {
   readonly extra_vars_allow: readonly string[];
   /** The longest time limit, in seconds. */
   readonly max_timeout: number;
-  /** The most forks. */
   readonly max_forks: number;
-  /** The highest verbosity. */
   readonly max_verbosity: number;
   /** Whether every run is a run in check mode. */
   readonly force_check_mode: boolean;
@@ -70,16 +68,21 @@ export interface Checked {
  *
  * @returns why it is refused, in one sentence, or what it may run with
  */
-export async function check(
+export async function checkRequest(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const bad = refusedValue(request, policy) ?? refusedAsk(request, policy);
+  const bad = refusedValue(request, policy) ?? refusedByPolicy(request, policy);
   if (bad) return bad;
-  const playbook = await find(
+  const playbook = await locate(
     "playbook",
     request.playbook,
-    { root: directories.playbookDirectory, ...directories },
+    {
+      root: directories.playbookDirectory,
+      ...directories,
+      isAllowed: (path) =>
+        /\.ya?ml$/.test(path) && !outside(path, policy.playbooks),
+    },
   );
   if (playbook.refusal !== undefined) return playbook.refusal;
   if (!playbook.isFile) {
@@ -93,10 +96,14 @@ export async function check(
       inventoryPrograms: false,
     };
   }
-  const inventory = await find(
+  const inventory = await locate(
     "inventory",
     request.inventory,
-    { root: directories.inventoryDirectory, ...directories },
+    {
+      root: directories.inventoryDirectory,
+      ...directories,
+      isAllowed: (path) => !outside(path, policy.inventories),
+    },
   );
   if (inventory.refusal !== undefined) return inventory.refusal;
   // Any program in the directory could be run by naming it as an inventory, so
@@ -105,7 +112,7 @@ export async function check(
   if (inventory.isProgram && !inventoryPrograms) {
     return `inventory ${
       quote(request.inventory)
-    } is a program; only policy.inventories can allow one`;
+    } is a program; only policy.inventories can allow one; or, if it is none, chmod -x it`;
   }
   return { ...checked, inventory: inventory.path, inventoryPrograms };
 }
@@ -124,10 +131,7 @@ function refusedValue(request: TaskRequest, policy: Policy): string | null {
 }
 
 /** What is valid, and more than the policy allows. */
-function refusedAsk(request: TaskRequest, policy: Policy): string | null {
-  const outside = (path: string, patterns: readonly string[] | undefined) =>
-    patterns !== undefined &&
-    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
+function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
   if (outside(request.playbook, policy.playbooks)) {
     return `policy.playbooks does not allow the playbook ${
       quote(request.playbook)
@@ -159,6 +163,14 @@ function refusedAsk(request: TaskRequest, policy: Policy): string | null {
   return null;
 }
 
+function outside(
+  path: string,
+  patterns: readonly string[] | undefined,
+): boolean {
+  return patterns !== undefined &&
+    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
+}
+
 function refusedPath(field: string, path: string): string | null {
   if (path.startsWith("/")) {
     return `${field} ${quote(path)} must be a path relative to its directory`;
@@ -184,8 +196,8 @@ function refusedHosts(inventory: string): string | null {
     !hosts.every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
   ) return `inventory ${quote(inventory)} must be a list of host names`;
   const count = hosts.reduce((sum, host) => sum + hostsIn(host), 0);
-  return count > MOST_HOSTS
-    ? `inventory ${quote(inventory)} must not be more than ${MOST_HOSTS} hosts`
+  return count > MAX_HOSTS
+    ? `inventory ${quote(inventory)} must not be more than ${MAX_HOSTS} hosts`
     : null;
 }
 
@@ -246,8 +258,8 @@ function refusedValueWithin(value: unknown, level: number): string | null {
     return "must not be an encrypted text: a play task that writes it into a file would decrypt it; keep it in a file of the playbook";
   }
   if (typeof value !== "object" || value === null) return null;
-  if (level > MOST_LEVELS) {
-    return `must not be nested deeper than ${MOST_LEVELS} levels`;
+  if (level > MAX_NESTING) {
+    return `must not be nested deeper than ${MAX_NESTING} levels`;
   }
   for (const [key, inner] of Object.entries(value)) {
     if (!Array.isArray(value) && isDecoderKey(key)) {
@@ -257,75 +269,4 @@ function refusedValueWithin(value: unknown, level: number): string | null {
     if (deep) return deep;
   }
   return null;
-}
-
-async function find(
-  field: string,
-  path: string,
-  { root: directory, secretFiles }: {
-    root: string;
-    secretFiles: readonly string[];
-  },
-): Promise<
-  { refusal: string } | {
-    refusal?: undefined;
-    path: string;
-    isFile: boolean;
-    isProgram: boolean;
-  }
-> {
-  const missing = {
-    refusal: `${field} ${quote(path)} was not found in the ${field} directory`,
-  };
-  try {
-    const root = await Deno.realPath(directory);
-    const real = await Deno.realPath(join(root, path));
-    if (real !== root && !real.startsWith(root + sep)) {
-      return {
-        refusal: `${field} ${quote(path)} is outside the ${field} directory`,
-      };
-    }
-    const stat = await Deno.stat(real);
-    if (!stat.isFile && !stat.isDirectory) {
-      return { refusal: `${field} ${quote(path)} is not a file` };
-    }
-    for (const file of secretFiles) {
-      const secret = await Deno.realPath(file).catch(() => file);
-      if (secret === real) {
-        return {
-          refusal: `${field} ${
-            quote(path)
-          } is a file of the worker's own, with secrets in it`,
-        };
-      }
-      if (secret.startsWith(real + sep)) {
-        return {
-          refusal: `${field} ${
-            quote(path)
-          } has a file of the worker's own in it, with secrets; keep that elsewhere`,
-        };
-      }
-    }
-    // The path as it was given: Ansible looks for variables and roles beside
-    // it, not beside what a link points to.
-    return {
-      path: join(root, path),
-      isFile: stat.isFile,
-      isProgram: stat.isFile && ((stat.mode ?? 0) & 0o111) !== 0,
-    };
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory
-    ) return missing;
-    return {
-      refusal: `${field} ${quote(path)} cannot be read: ${
-        error instanceof Error ? error.message : error
-      }`,
-    };
-  }
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }

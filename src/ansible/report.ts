@@ -7,7 +7,7 @@ import { NO_PROGRESS, type Progress } from "../messages/task_status.ts";
 import type { RunEvent } from "./frames.ts";
 
 /** How many failures are told in full. */
-const MOST_FAILURES = 10;
+const MAX_FAILURES = 10;
 
 /** A run's events, added up. */
 export class RunReport {
@@ -15,7 +15,6 @@ export class RunReport {
   #failed = 0;
   #progress: Progress = NO_PROGRESS;
 
-  /** The numbers so far. */
   get progress(): Progress {
     return this.#progress;
   }
@@ -24,7 +23,7 @@ export class RunReport {
   add(event: RunEvent): boolean {
     if (event.event === "failure") {
       this.#failed++;
-      if (this.#failures.length < MOST_FAILURES) this.#failures.push(event);
+      if (this.#failures.length < MAX_FAILURES) this.#failures.push(event);
       return false;
     }
     if (event.event !== "progress") return false;

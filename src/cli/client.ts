@@ -24,6 +24,10 @@ export interface Client {
   topics: Topics;
   /** Standard output. */
   terminal: Terminal;
+  /** Writes a text to standard output. */
+  write(text: string): void;
+  /** Settles when nobody reads standard output any more. */
+  unread: Promise<void>;
   /** Writes a line to standard output. */
   out(line: string): void;
   /** Writes a line to standard error. */
@@ -62,12 +66,17 @@ export async function withClient(
     work(client: Client): Promise<number>;
   },
 ): Promise<number> {
-  const write = (text: string) => print(Deno.stdout, text);
+  const unread = Promise.withResolvers<void>();
+  const write = (text: string) => {
+    if (!print(Deno.stdout, text)) unread.resolve();
+  };
   try {
     const { broker, group, prefix } = await loadClient(flags);
     return await work({
       topics: new Topics(prefix, group),
       terminal: standardOutput(write),
+      write,
+      unread: unread.promise,
       out: (line) => write(`${line}\n`),
       err: (line) => complain(harmless(line)),
       connect: (events) => ClientConnection.open(broker, events),

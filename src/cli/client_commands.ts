@@ -26,13 +26,14 @@ Has a worker of the group run a playbook, and follows it.
   --id TASK_ID           an id of your own; sending it again runs nothing twice
   --key FILE             sign with a key made by "ansible-worker keygen"
   --follow | --detach    to the end (default), or until a worker has it
+  --cancel-on-signal     what would leave the task (Ctrl-C, SIGTERM) cancels it
   --json                 the messages as they are, one object a line
 
 ${CLIENT_HELP}
 
 Exit code: 0 success; 1 to 99 that of ansible-playbook; 100 failed otherwise;
   101 cancelled; 102 time limit; 103 rejected; 104 no worker took it; 105 no
-  connection; 106 wrong command line or configuration; 130 left by Ctrl-C
+  connection; 106 wrong command line or configuration; 130 left by a signal
 
 Example:
   ansible-worker submit site.yml -i hosts.ini -e release=1.4.2 --limit web
@@ -47,7 +48,8 @@ In a pipe, it writes a line for each change.
 
 ${CLIENT_HELP}
 
-Exit code: 0 these have ended, or Ctrl-C; 1 no connection; 2 wrong usage
+Exit code: with names that of "submit", the highest of them, and 130 at Ctrl-C;
+  else 0 Ctrl-C; 1 no connection; 2 wrong usage
 
 Example:
   ansible-worker watch
@@ -149,6 +151,7 @@ export function addClientCommands(
     .option("--key <file>")
     .option("--follow")
     .addOption(new Option("--detach").conflicts("follow"))
+    .option("--cancel-on-signal")
     // 1 and 2 are exit codes of ansible-playbook's, too.
     .exitOverride((error) => {
       if (error.exitCode !== 0) error.exitCode = EXIT.usage;

@@ -9,13 +9,19 @@ import {
   type Config,
   ConfigError,
   findProgram,
+  homeOf,
   load,
   type Need,
   needsOf,
   programDirectory,
 } from "../config/mod.ts";
 import { print } from "./output.ts";
-import { systemdUnit } from "./systemd.ts";
+import {
+  becomeDropIn,
+  SERVICE_HOME,
+  SERVICE_USER,
+  systemdUnit,
+} from "./systemd.ts";
 
 /** The forms in which permissions can be had. */
 export const FORMATS = ["flags", "systemd", "deno", "compile"] as const;
@@ -36,11 +42,23 @@ export const COMPILE_OPTIONS: readonly string[] = [
  */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=1";
 
-/** Prints the permissions; returns the exit code. */
+/**
+ * Prints the permissions; returns the exit code.
+ *
+ * @param options.become print what the unit lacks for runs that become root
+ */
 export async function permissions(
   file: string,
-  { format }: { format: typeof FORMATS[number] },
+  { format, become }: { format: typeof FORMATS[number]; become: boolean },
 ): Promise<number> {
+  if (become) {
+    if (format !== "systemd") {
+      print(Deno.stderr, "--become goes with --format systemd\n");
+      return 2;
+    }
+    print(Deno.stdout, becomeDropIn());
+    return 0;
+  }
   let config: Config;
   let needs: Need[];
   let variables: string[];
@@ -82,6 +100,7 @@ export async function permissions(
           `The unit hides "${path}" from the worker: move it, to /opt or /etc for instance, and print the unit from there.\n`,
         );
       }
+      await sayIfHomeIsElsewhere();
       print(
         Deno.stdout,
         systemdUnit({
@@ -115,6 +134,16 @@ export async function permissions(
 function hiddenByUnit(paths: readonly string[]): string[] {
   return paths.filter((path) =>
     /^\/(home|root|run\/user|tmp|var\/tmp)\//.test(path)
+  );
+}
+
+/** The unit lets the service write to one home; ssh and Ansible look in passwd's. */
+async function sayIfHomeIsElsewhere(): Promise<void> {
+  const home = await homeOf(SERVICE_USER);
+  if (home === null || home === SERVICE_HOME) return;
+  print(
+    Deno.stderr,
+    `The home of the user ${SERVICE_USER} is "${home}", and the unit has it in ${SERVICE_HOME}, where it may write: usermod --home ${SERVICE_HOME} --move-home ${SERVICE_USER}\n`,
   );
 }
 

@@ -6,6 +6,7 @@
  * | 0 | done |
  * | 1 | a problem with the configuration, or at the start |
  * | 2 | the command line is wrong |
+ * | 78 | the worker cannot start with this configuration, or in this sandbox |
  *
  * `submit` has codes of its own.
  *
@@ -35,8 +36,8 @@ Commands, each with a --help of its own:
 Example:
   ansible-worker --validate -c config.yaml && ansible-worker -c config.yaml
 
-Exit codes: 0 done; 1 a problem with the configuration or at the start;
-2 a wrong command line. Every key is explained in config.example.yaml.`;
+Exit codes: 0 done; 1 a problem; 2 a wrong command line; 78 the worker cannot
+start with this configuration. Every key is explained in config.example.yaml.`;
 
 /**
  * Does what the arguments say.
@@ -77,9 +78,14 @@ export async function main(args: string[]): Promise<number> {
         "a command line, a unit file, a permission set for deno.json, or the line that compiles it",
       ).choices(FORMATS).default("flags"),
     )
+    .option(
+      "--become",
+      "with --format systemd: a drop-in for the unit, so that playbooks may become root on this host",
+      false,
+    )
     .allowExcessArguments(false)
-    .action(({ format }, command: Command) => {
-      code = permissions(command.optsWithGlobals().config, { format });
+    .action(({ format, become }, command: Command) => {
+      code = permissions(command.optsWithGlobals().config, { format, become });
     });
   program.command("keygen")
     .description("make a key to sign requests with")

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fstatSync } from "node:fs";
 import {
   type Config,
   ConfigError,
@@ -12,7 +13,8 @@ import {
   openToOthers,
   reviewSandbox,
 } from "../config/mod.ts";
-import { Log } from "../log.ts";
+import { Log, PRIORITIES } from "../log.ts";
+import { EXIT_CONFIGURATION } from "./exit_codes.ts";
 import { print } from "./output.ts";
 
 /** Runs the worker; returns the exit code. */
@@ -22,17 +24,22 @@ export async function run(file: string): Promise<number> {
     loaded = await load(file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    print(Deno.stderr, `${error.message}\n`);
-    return 1;
+    // Not by a log: how that is to be written is not known yet.
+    const begin = isJournal() ? PRIORITIES.ERROR : "";
+    for (const line of error.message.split("\n")) {
+      print(Deno.stderr, `${begin}${line}\n`);
+    }
+    return EXIT_CONFIGURATION;
   }
   const { config } = loaded;
   const log = new Log({
     level: config.log_level,
     format: config.log_format,
+    journal: isJournal(),
     write: (line) => print(Deno.stderr, `${line}\n`),
   });
   log.redact(secretsOf(config));
-  if (!await mayRun(loaded, { file, log })) return 1;
+  if (!await mayRun(loaded, { file, log })) return EXIT_CONFIGURATION;
   for (const { path, key } of await openToOthers(loaded.secretFiles)) {
     log.warn(
       `other users of this host may read "${path}", which has a secret in it (${key}); to prevent it: chmod 600 ${path}`,
@@ -51,6 +58,10 @@ export async function run(file: string): Promise<number> {
       },
     });
   } catch (error) {
+    if (error instanceof ConfigError) {
+      log.error(error.message);
+      return EXIT_CONFIGURATION;
+    }
     // Deno would print it by itself, but with the secrets in it.
     log.error("internal error; stopping", {
       error: error instanceof Error ? error.stack : error,
@@ -74,12 +85,22 @@ async function mayRun(
     );
   }
   if (unneeded.length > 0) {
-    log.info(
+    // What is compiled in, nobody can change by another flag.
+    log[Deno.build.standalone ? "debug" : "info"](
       `the sandbox allows more than is needed; "ansible-worker permissions -c ${file}" prints what is`,
       { not_needed: unneeded.join(" ") },
     );
   }
   return denied.length === 0;
+}
+
+/** The file of stderr. */
+const STDERR = 2;
+
+/** Whether what is written to stderr goes to systemd's journal (systemd.exec(5)). */
+function isJournal(): boolean {
+  const { dev, ino } = fstatSync(STDERR);
+  return Deno.env.get("JOURNAL_STREAM") === `${dev}:${ino}`;
 }
 
 /** The shortest value of a run's environment that is taken for a secret. */

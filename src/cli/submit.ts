@@ -12,7 +12,7 @@
  * | 104 | no worker has taken it |
  * | 105 | no connection to the broker, or it refuses |
  * | 106 | the command line or the configuration is wrong |
- * | 130 | left with Ctrl-C; the task goes on |
+ * | 130 | left with Ctrl-C or another signal; the task goes on |
  *
  * @module
  */
@@ -29,10 +29,9 @@ import { Submission, type SubmissionResult } from "../client/submission.ts";
 import { wrap } from "../client/text_width.ts";
 import type { TaskView } from "../client/views.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
-import type { TaskStatus } from "../messages/task_status.ts";
 import { type Client, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
-import { EXIT } from "./exit_codes.ts";
+import { EXIT, exitCodeOf } from "./exit_codes.ts";
 
 /** What `submit` takes. */
 export interface SubmitOptions extends ClientOptions, RequestFlags {
@@ -40,6 +39,8 @@ export interface SubmitOptions extends ClientOptions, RequestFlags {
   key?: string;
   /** Do not wait for the end. */
   detach?: boolean;
+  /** A signal that would leave the task cancels it. */
+  cancelOnSignal?: boolean;
 }
 
 /** What is asked at Ctrl-C. */
@@ -77,7 +78,7 @@ async function submitTo(
     onWaiting: (why) => view?.note(why),
   });
   // Before the connection, which may take a moment to say goodbye.
-  using interrupts = new Interrupts();
+  using interrupts = new Interrupts(["SIGINT", "SIGTERM", "SIGHUP"]);
   await using connection = await client.connect({
     topics: submission.topics,
     onMessage: (message) => submission.receive(message),
@@ -100,12 +101,30 @@ async function submitTo(
     const settled = options.detach
       ? Promise.race([submission.result, submission.taken.then(() => null)])
       : submission.result;
+    const cancel = async () => {
+      shown.note("cancelling");
+      await connection.publish({
+        topic: topics.cancel(taskId),
+        payload: await signer.signCancel(taskId, {
+          topics,
+          reason: "by its submitter",
+        }),
+        qos: 1,
+      });
+    };
+    let mayCancel = options.cancelOnSignal ?? false;
     for (;;) {
-      const result = await Promise.race([
-        settled,
-        interrupts.next().then(left),
-      ]);
-      if (result !== "left" || !canAsk) return result;
+      const result = await Promise.race([settled, interrupts.next()]);
+      if (typeof result !== "string") return result;
+      if (mayCancel) {
+        // The next one leaves.
+        mayCancel = false;
+        await cancel();
+        continue;
+      }
+      if (result !== "SIGINT" || !canAsk || options.cancelOnSignal) {
+        return "left";
+      }
       shown.question(QUESTION);
       using keyboard = new Keyboard();
       const answer = await Promise.race([
@@ -116,16 +135,7 @@ async function submitTo(
       shown.question(null);
       if (typeof answer !== "string" || answer === "left") return answer;
       if (answer === "l" || answer === "") return "left";
-      if (answer !== "c") continue;
-      shown.note("cancelling");
-      await connection.publish({
-        topic: topics.cancel(taskId),
-        payload: await signer.signCancel(taskId, {
-          topics,
-          reason: "by its submitter",
-        }),
-        qos: 1,
-      });
+      if (answer === "c") await cancel();
     }
   })();
   if (result === null) {
@@ -185,21 +195,5 @@ function report(
       }
       return exitCodeOf(status);
     }
-  }
-}
-
-function exitCodeOf({ state, return_code }: TaskStatus): number {
-  switch (state) {
-    case "success":
-      return EXIT.success;
-    case "cancelled":
-      return EXIT.cancelled;
-    case "timeout":
-      return EXIT.timeout;
-    default:
-      return return_code !== null && return_code >= 1 &&
-          return_code <= EXIT.maxOfAnsible
-        ? return_code
-        : EXIT.failed;
   }
 }

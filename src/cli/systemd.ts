@@ -6,6 +6,22 @@
  */
 import { dirname } from "node:path/posix";
 import type { Config } from "../config/mod.ts";
+import { EXIT_CONFIGURATION } from "./exit_codes.ts";
+
+/** The user that the service runs as; also the name of its home below /var/lib. */
+export const SERVICE_USER = "ansible-worker";
+
+/** The home of that user, which the unit leaves writable. */
+export const SERVICE_HOME: string = `/var/lib/${SERVICE_USER}`;
+
+/** Brokers that may run on the same host: the worker stops before they do. */
+const BROKERS = [
+  "mosquitto.service",
+  "emqx.service",
+  "hivemq.service",
+  "vernemq.service",
+  "nanomq.service",
+];
 
 /** What the process needs on top of the times that it may take to stop. */
 const LEAVING_SECONDS = 30;
@@ -33,21 +49,31 @@ export function systemdUnit(options: UnitOptions): string {
   const { command, file, denoDirectory, group, variables } = options;
   const { shutdown_grace, kill_grace } = options.limits;
   const stop = Math.ceil(shutdown_grace + kill_grace + LEAVING_SECONDS);
+  const line = command.map(unitWord).join(" ");
   const named = variables?.join(", ") ?? "the variables of the configuration";
   return `# ${options.origin}
 [Unit]
 Description=Ansible playbooks asked for by MQTT${
     group === null ? "" : ` (${group})`
   }
-After=network-online.target
+After=network-online.target ${BROKERS.join(" ")}
 Wants=network-online.target
+StartLimitIntervalSec=60
+StartLimitBurst=5
 
 [Service]
-Type=exec
-User=ansible-worker
-Group=ansible-worker
-StateDirectory=ansible-worker
-Environment=HOME=/var/lib/ansible-worker
+Type=notify
+# The sandbox keeps the worker from sockets: a process of its own says it.
+NotifyAccess=all
+TimeoutStartSec=180
+WatchdogSec=60
+# Without a core, which would have the passwords in it.
+WatchdogSignal=SIGKILL
+User=${SERVICE_USER}
+Group=${SERVICE_USER}
+# The home of that user, which is the one that ssh and Ansible go by.
+StateDirectory=${SERVICE_USER}
+StateDirectoryMode=0750
 ${
     denoDirectory === null
       ? ""
@@ -58,10 +84,14 @@ ${
       : `# Lines NAME=value for ${named}\nEnvironmentFile=-${
         dirname(file).replaceAll("%", "%%")
       }/environment\n`
-  }ExecStart=${command.map(unitWord).join(" ")}
+  }ExecStart=${line}
+# What is not valid is not read: the reload fails, and says why.
+ExecReload=${line} --validate
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
+RestartPreventExitStatus=${EXIT_CONFIGURATION}
+RestartForceExitStatus=SIGHUP
 # The worker ends its runs by itself, and tells the group of their ends.
 KillMode=mixed
 TimeoutStopSec=${stop}
@@ -69,7 +99,6 @@ TimeoutStopSec=${stop}
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
-UMask=0077
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
@@ -97,6 +126,42 @@ SystemCallFilter=~@privileged
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/**
+ * The lines that let runs become root on this host (`sudo`). `NoNewPrivileges=no`
+ * alone does not: each of those below it, down to `SystemCallArchitectures`,
+ * sets it again (systemd.exec(5)).
+ */
+const BECOME = `[Service]
+NoNewPrivileges=no
+RestrictSUIDSGID=no
+SystemCallFilter=
+RestrictAddressFamilies=
+RestrictNamespaces=no
+RestrictRealtime=no
+LockPersonality=no
+ProtectClock=no
+ProtectHostname=no
+ProtectKernelLogs=no
+ProtectKernelModules=no
+ProtectKernelTunables=no
+PrivateDevices=no
+SystemCallArchitectures=
+# What root may do there. Mounts that a playbook makes stay inside of the unit.
+CapabilityBoundingSet=~
+DevicePolicy=auto
+ProtectControlGroups=no
+ProtectProc=default
+ProtectSystem=no
+ProtectHome=no
+`;
+
+/** A drop-in for the unit, with which runs may become root on this host. */
+export function becomeDropIn(): string {
+  return `# Playbooks with "become" on this host, by sudo: for
+# /etc/systemd/system/ansible-worker.service.d/become.conf
+${BECOME}`;
 }
 
 /** A word of an Exec line: `%` and `$` mean something to systemd. */

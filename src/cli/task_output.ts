@@ -10,7 +10,7 @@ import { OutputReader } from "../client/output_reader.ts";
 import { harmlessLines } from "../harmless.ts";
 import { lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
-import { EXIT } from "./exit_codes.ts";
+import { EXIT, EXIT_NO_READER } from "./exit_codes.ts";
 import { print } from "./output.ts";
 import { isTaskId } from "./task_ids.ts";
 
@@ -21,14 +21,16 @@ export function output(
 ): Promise<number> {
   if (!isTaskId(taskId)) return Promise.resolve(1);
   return withClient(options, {
-    work: async ({ topics, out, err, connect }) => {
+    work: async ({ topics, out, write, unread, err, connect }) => {
       using interrupts = new Interrupts();
       const view = new GroupView(topics);
       const reader = new OutputReader({
         onPiece: (piece) => {
           if (options.json) return out(jsonLine(piece));
           const to = Deno[piece.stream];
-          print(to, to.isTerminal() ? forTerminal(piece.text) : piece.text);
+          const text = to.isTerminal() ? forTerminal(piece.text) : piece.text;
+          if (to === Deno.stdout) write(text);
+          else print(to, text);
         },
         onGap: err,
       });
@@ -52,11 +54,12 @@ export function output(
         );
         return 1;
       }
-      const isDone = await Promise.race([
-        reader.done.then(() => true),
-        interrupts.next(),
+      const end = await Promise.race([
+        reader.done,
+        unread.then(() => EXIT_NO_READER),
+        interrupts.next().then(() => EXIT.left),
       ]);
-      if (!isDone) return EXIT.left;
+      if (end !== undefined) return end;
       if (reader.count > 0) return reader.isComplete ? 0 : 1;
       err(
         `${taskId} has ended, and ${

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConfigError, loadConfig } from "../config/mod.ts";
+import { ConfigError, loadConfig, ownHome } from "../config/mod.ts";
 import { print } from "./output.ts";
 
 /** Says so, or what is wrong; returns the exit code. */
@@ -15,6 +15,8 @@ export async function validate(file: string): Promise<number> {
     print(Deno.stderr, `${error.message}\n`);
     return 1;
   }
+  const home = await ownHome();
+  if (home?.problem) print(Deno.stderr, `warning: ${home.problem}\n`);
   print(Deno.stdout, `${file}: the configuration is valid\n`);
   return 0;
 }

@@ -12,24 +12,29 @@ import { harmless } from "../harmless.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import { complain, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
+import { EXIT, EXIT_NO_READER, exitCodeOf } from "./exit_codes.ts";
 import { isTaskId } from "./task_ids.ts";
 
 /**
- * Shows them until Ctrl-C or, if some were named, until these have ended;
- * returns the exit code.
+ * Shows them until Ctrl-C or, if some were named, until these have ended.
+ *
+ * @returns the exit code: with names, the highest of those with which `submit`
+ * would have ended
  */
 export function watch(
   taskIds: readonly string[],
   options: ClientOptions,
 ): Promise<number> {
-  if (!taskIds.every(isTaskId)) return Promise.resolve(1);
+  const isNamed = taskIds.length > 0;
+  if (!taskIds.every(isTaskId)) return Promise.resolve(EXIT.usage);
   return withClient(options, {
-    work: async ({ topics, terminal, out, connect }) => {
+    ...isNamed &&
+      { codes: { usage: EXIT.usage, connection: EXIT.connection } },
+    work: async ({ topics, terminal, out, unread, connect }) => {
       using interrupts = new Interrupts();
       const view = new GroupView(topics);
       const receivedAt = new Map<string, number>();
-      const isNamed = taskIds.length > 0;
-      const ended = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<number>();
       using board = terminal.isLive && !options.json
         ? new Board(terminal, topics.group)
         : null;
@@ -67,10 +72,13 @@ export function watch(
             })),
             { workers: view.online().length },
           );
-          const isOver = taskIds.every((id) =>
-            (view.tasks.get(id)?.completed_at ?? null) !== null
+          const named = taskIds.map((id) => view.tasks.get(id));
+          const isOver = named.every((status) =>
+            (status?.completed_at ?? null) !== null
           );
-          if (isNamed && isOver) ended.resolve();
+          if (isNamed && isOver) {
+            ended.resolve(Math.max(...named.map((one) => exitCodeOf(one!))));
+          }
         },
         onLost: (reason) => {
           const text = lostConnection(reason);
@@ -93,8 +101,12 @@ export function watch(
           else complain(text);
         }
       }
-      await Promise.race([ended.promise, interrupts.next()]);
-      return 0;
+      return await Promise.race([
+        ended.promise,
+        unread.then(() => EXIT_NO_READER),
+        // Without names it is the one way to end it.
+        interrupts.next().then(() => isNamed ? EXIT.left : EXIT.success),
+      ]);
     },
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Ctrl-C.
+ * Ctrl-C, and other signals that would end the program.
  *
  * @module
  */
@@ -10,30 +10,39 @@
  */
 const REPEAT_MS = 100;
 
-/** Listens for it. */
+/** Listens for them. */
 export class Interrupts implements Disposable {
-  #next = Promise.withResolvers<void>();
+  readonly #listeners: (readonly [Deno.Signal, () => void])[];
+  #next = Promise.withResolvers<Deno.Signal>();
   #last = -Infinity;
-  readonly #listener = () => {
-    const now = performance.now();
-    if (now - this.#last < REPEAT_MS) return;
-    this.#last = now;
-    this.#next.resolve();
-    this.#next = Promise.withResolvers();
-  };
 
-  /** From now on it does not end the program. */
-  constructor() {
-    Deno.addSignalListener("SIGINT", this.#listener);
+  /** From now on they do not end the program. */
+  constructor(signals: readonly Deno.Signal[] = ["SIGINT"]) {
+    this.#listeners = signals.map((signal) =>
+      [signal, () => this.#on(signal)] as const
+    );
+    for (const [signal, listener] of this.#listeners) {
+      Deno.addSignalListener(signal, listener);
+    }
   }
 
-  /** Settles when it comes the next time. */
-  next(): Promise<void> {
+  /** Settles with the next one that comes. */
+  next(): Promise<Deno.Signal> {
     return this.#next.promise;
   }
 
-  /** From now on it ends the program again. */
+  /** From now on they end the program again. */
   [Symbol.dispose](): void {
-    Deno.removeSignalListener("SIGINT", this.#listener);
+    for (const [signal, listener] of this.#listeners) {
+      Deno.removeSignalListener(signal, listener);
+    }
+  }
+
+  #on(signal: Deno.Signal): void {
+    const now = performance.now();
+    if (now - this.#last < REPEAT_MS) return;
+    this.#last = now;
+    this.#next.resolve(signal);
+    this.#next = Promise.withResolvers();
   }
 }

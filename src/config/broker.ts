@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import { ConfigError } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
@@ -26,6 +27,8 @@ export interface Broker {
   reconnectMin: number;
   /** The longest wait before a new attempt. */
   reconnectMax: number;
+  /** Makes the byte stream to the broker, instead of the library. */
+  openStream?: () => Duplex;
 }
 
 /**
@@ -43,6 +46,9 @@ export async function brokerOf(mqtt: Config["mqtt"]): Promise<Broker> {
   };
   if (mqtt.username !== undefined) broker.username = mqtt.username;
   if (mqtt.password !== undefined) broker.password = mqtt.password;
+  else if (mqtt.password_file !== undefined) {
+    throw new ConfigError(`Cannot read "${mqtt.password_file}"`);
+  }
   if (mqtt.websocket_path !== undefined) {
     broker.websocketPath = mqtt.websocket_path;
   }

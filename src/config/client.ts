@@ -131,7 +131,7 @@ export async function loadClient(
   const lines = [...wrong, ...problems.lines()];
   if (lines.length > 0) throw new ConfigError(lines.join("\n"));
   if (!success) throw new Error("a problem without a message");
-  const mqtt = completeMqtt(data.mqtt, directory);
+  const mqtt = await completeMqtt(data.mqtt, directory);
   await mayConnect(hostAndPort(mqtt));
   return {
     broker: await brokerOf(mqtt),
@@ -176,6 +176,9 @@ function overlaid(config: unknown, values: Record<string, unknown>): unknown {
   for (const [key, value] of Object.entries(values)) {
     const [section, name] = key.split(".") as [string, string];
     whole[section] = { ...whole[section] as object, [name]: value };
+    if (key === "mqtt.password") {
+      delete (whole[section] as Record<string, unknown>).password_file;
+    }
   }
   return whole;
 }

@@ -17,6 +17,7 @@ export interface NamedPath {
 }
 
 const FILES = [
+  ["mqtt", "password_file"],
   ["mqtt", "tls_ca_cert"],
   ["mqtt", "tls_client_cert"],
   ["mqtt", "tls_client_key"],
@@ -109,10 +110,31 @@ export async function problemOfPath(
       return `"${absolute}" is hidden by Deno's sandbox; start ${started} with --allow-read=${absolute}`;
     }
     if (error instanceof Deno.errors.PermissionDenied) {
+      if (isCredential(absolute)) return null;
       return `"${absolute}" may not be read by the user that this runs as`;
     }
     return `cannot read "${absolute}": ${(error as Error).message}`;
   }
+}
+
+/**
+ * Whether a file is a credential that systemd has for this service. A service
+ * may always read its own when it starts, but the commands of `ExecReload=`,
+ * one of which checks the configuration, are kept from it (seen with 252).
+ */
+function isCredential(path: string): boolean {
+  const directory = Deno.env.get("CREDENTIALS_DIRECTORY");
+  return directory !== undefined && path.startsWith(`${directory}/`);
+}
+
+/**
+ * The password in a file: all of it, but for the end of its last line.
+ *
+ * @returns null where it cannot be read
+ */
+export async function passwordIn(path: string): Promise<string | null> {
+  const text = await Deno.readTextFile(path).catch(() => null);
+  return text?.replace(/\r?\n$/, "") ?? null;
 }
 
 /** What is wrong with the file of a trusted key; null if it can be used. */

@@ -12,6 +12,7 @@ import {
   hostName,
   memberAt,
   namedPaths,
+  passwordIn,
   problemOfKey,
   problemOfPath,
 } from "./files.ts";
@@ -134,6 +135,14 @@ async function inspectText(
     else if (at[0] === "security") {
       const wrong = await problemOfKey(resolve(directory, named));
       if (wrong !== null) problems.add(at, wrong);
+    } else if (
+      at[1] === "password_file" &&
+      await passwordIn(resolve(directory, named)) === ""
+    ) {
+      problems.add(
+        at,
+        `there is no password in "${resolve(directory, named)}"`,
+      );
     }
   }
   let workerId = memberAt(value, ["worker", "worker_id"]);
@@ -151,7 +160,7 @@ async function inspectText(
     source.problems.length === 0;
   if (!usable) return { loaded: null, problems: problems.lines() };
   const config = freeze(
-    complete(data, { directory, workerId: workerId as string }),
+    await complete(data, { directory, workerId: workerId as string }),
   );
   return {
     problems: problems.lines(),
@@ -197,15 +206,19 @@ export async function readConfig(
   throw new ConfigError(`Cannot read the configuration "${path}": ${reason}`);
 }
 
-/** Fills in what of the broker's part depends on other keys. */
-export function completeMqtt(
+/** Fills in what of the broker's part depends on other keys, or is in a file. */
+export async function completeMqtt(
   mqtt: z.output<typeof sections.mqtt>,
   directory: string,
-): Config["mqtt"] {
+): Promise<Config["mqtt"]> {
+  const file = mqtt.password_file && resolve(directory, mqtt.password_file);
+  const password = file === undefined ? null : await passwordIn(file);
   const absolute = (path: string) => resolve(directory, path);
   return {
     ...mqtt,
     port: mqtt.port ?? (mqtt.tls_enabled ? 8883 : 1883),
+    ...(file !== undefined && { password_file: file }),
+    ...(password !== null && { password }),
     ...(mqtt.tls_ca_cert !== undefined &&
       { tls_ca_cert: absolute(mqtt.tls_ca_cert) }),
     ...(mqtt.tls_client_cert !== undefined &&
@@ -216,16 +229,16 @@ export function completeMqtt(
 }
 
 /** Fills in what depends on other keys, or on the host. */
-function complete(
+async function complete(
   { mqtt, worker, policy, security, ansible, ...rest }: z.output<
     typeof configSchema
   >,
   { directory, workerId }: { directory: string; workerId: string },
-): Config {
+): Promise<Config> {
   const absolute = (path: string) => resolve(directory, path);
   return {
     ...rest,
-    mqtt: completeMqtt(mqtt, directory),
+    mqtt: await completeMqtt(mqtt, directory),
     worker: {
       ...worker,
       worker_id: workerId,

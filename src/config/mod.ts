@@ -6,6 +6,7 @@
 export { brokerOf } from "./broker.ts";
 export { type ClientFlags, type ClientPlace, loadClient } from "./client.ts";
 export { environmentOf, type Variables } from "./expand.ts";
+export { type Home, homeOf, ownHome } from "./home.ts";
 export { configJsonSchema } from "./json_schema.ts";
 export {
   inspect,

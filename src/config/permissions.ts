@@ -5,7 +5,7 @@
  */
 import { dirname, isAbsolute, join, resolve } from "node:path/posix";
 import type { Loaded } from "./load.ts";
-import { RUN_VARIABLES } from "./run_environment.ts";
+import { RUN_VARIABLES, SERVICE_VARIABLES } from "./run_environment.ts";
 import { addressOf } from "./values.ts";
 
 /** The program that the worker runs. */
@@ -73,6 +73,9 @@ export async function needsOf(
   }
   for (const name of RUN_VARIABLES) {
     add("env", name, "to give it to the runs, if it is set");
+  }
+  for (const name of SERVICE_VARIABLES) {
+    add("env", name, "to know what the service manager wants, if there is one");
   }
   return needs;
 }

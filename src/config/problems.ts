@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import { distance, isNear } from "../nearest.ts";
 import { configSchema, sections } from "./schema.ts";
 import { type ConfigSource, showKey } from "./source.ts";
 
@@ -42,6 +43,17 @@ export class Problems {
           offset: this.#source.offsetOf(path, { key: true }),
           key: path.map((part) => showKey(String(part))).join("."),
           message: `is not a key${near ? `; did you mean ${near}?` : ""}`,
+        });
+      }
+      return;
+    }
+    if (issue.code === "invalid_key") {
+      // What is wrong is the key itself, and the schema of keys says what.
+      for (const { message } of issue.issues) {
+        this.#found.push({
+          offset: this.#source.offsetOf(issue.path, { key: true }),
+          key: issue.path.map((part) => showKey(String(part))).join("."),
+          message,
         });
       }
       return;
@@ -104,23 +116,6 @@ function nearest(name: string, section: string): string | null {
   });
   const [here] = candidates.filter(({ isHere }) => isHere)
     .sort((a, b) => a.far - b.far);
-  if (here && here.far <= Math.max(2, name.length / 3)) return here.key;
+  if (here && isNear(here.far, name)) return here.key;
   return candidates.find(({ far }) => far === 0)?.key ?? null;
-}
-
-/** How many letters have to be changed, added or taken away. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(
-        row[j]! + 1,
-        next[j - 1]! + 1,
-        row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -30,3 +30,10 @@ export function runEnvironment(): Record<string, string> {
   }
   return environment;
 }
+
+/** What a service manager tells a worker that it has started (systemd.exec(5)). */
+export const SERVICE_VARIABLES: readonly string[] = [
+  "JOURNAL_STREAM",
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+];

@@ -39,14 +39,23 @@ const MAX_OUTPUT_BYTES = 1024 ** 3;
 /** Variables that decide whether a launcher works. */
 const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
   "ANSIBLE_WORKER_LAUNCHER",
+  "ANSIBLE_WORKER_NOTIFIER",
   "LC_ALL",
 ]);
 
+/**
+ * Variables of the dynamic linker, with which Deno starts no program unless it
+ * may start all: they would put any code into it.
+ */
+const LINKER_VARIABLE = /^(LD|DYLD)_/;
+
 /** Keys of `mqtt` that have to be there both, or not at all. */
 const PAIRS = [
-  ["username", "password"],
   ["tls_client_cert", "tls_client_key"],
 ] as const;
+
+/** Keys of `mqtt` that give the password. */
+const PASSWORDS = ["password", "password_file"] as const;
 
 const mqtt = z.strictObject({
   host: host().describe("Name or address of the broker, nothing else."),
@@ -58,6 +67,9 @@ const mqtt = z.strictObject({
   ),
   password: text().optional().describe(
     "The password; best from a variable, as ${MQTT_PASSWORD}.",
+  ),
+  password_file: text().optional().describe(
+    "File that has the password, such as a credential of systemd's: ${CREDENTIALS_DIRECTORY}/NAME; not together with password.",
   ),
   keepalive: whole(5, 65_535).default(60).describe(
     "Longest silence before the connection is checked, in seconds.",
@@ -86,9 +98,13 @@ const mqtt = z.strictObject({
   ),
 }).meta({
   description: "The broker.",
-  dependentRequired: Object.fromEntries(
-    PAIRS.flatMap(([a, b]) => [[a, [b]], [b, [a]]]),
-  ),
+  dependentRequired: Object.fromEntries([
+    ...PAIRS.flatMap(([a, b]) => [[a, [b]], [b, [a]]]),
+    ...PASSWORDS.map((key) => [key, ["username"]]),
+  ]),
+  dependentSchemas: {
+    username: { anyOf: PASSWORDS.map((key) => ({ required: [key] })) },
+  },
 });
 
 const worker = z.strictObject({
@@ -120,7 +136,7 @@ const worker = z.strictObject({
     "How many tasks run at once.",
   ),
   duplicate_window: seconds(0, MAX_SECONDS).default(3600).describe(
-    "How long after its start, or its cancel, a task id counts as the same request, in seconds. 0: only while it is queued or running.",
+    "How long after it was accepted the id of a task that has started, or was cancelled, counts as the same request, in seconds. 0: only while it is queued or running.",
   ),
   task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600).describe(
     "Time limit of a task that does not ask for another one, in seconds.",
@@ -225,6 +241,9 @@ const ansible = z.strictObject({
     variableName().refine(
       (name) => !RESERVED_VARIABLES.has(name),
       "is set by the worker",
+    ).refine(
+      (name) => !LINKER_VARIABLE.test(name),
+      'cannot be set: Deno\'s sandbox starts no program with it; for modules set it in the playbook ("environment:" of a play), for Ansible itself in a script named ansible-playbook that comes first in PATH, or name the libraries in /etc/ld.so.conf.d',
     ),
     z.preprocess(
       (value) =>
@@ -308,6 +327,17 @@ export function contradictions(
   const given = section("mqtt");
   const add = (key: string, message: string) =>
     found.push({ path: ["mqtt", key], message });
+  if (PASSWORDS.every((key) => given.has(key))) {
+    add("password", "cannot be set together with mqtt.password_file");
+  }
+  if (given.has("username") && !PASSWORDS.some((key) => given.has(key))) {
+    add("username", "needs mqtt.password or mqtt.password_file too");
+  }
+  for (const key of PASSWORDS) {
+    if (given.has(key) && !given.has("username")) {
+      add(key, "needs mqtt.username too");
+    }
+  }
   for (const [a, b] of PAIRS) {
     if (given.has(a) && !given.has(b)) add(a, `needs mqtt.${b} too`);
     if (given.has(b) && !given.has(a)) add(b, `needs mqtt.${a} too`);

@@ -39,6 +39,7 @@ export function secretFiles(
   };
   const password = PASSWORDS.find((at) => source.isWritten(at));
   if (password) add(password.join("."), path);
+  add("mqtt.password_file", mqtt.password_file);
   add("mqtt.tls_client_key", mqtt.tls_client_key);
   add("ansible.private_key_file", ansible.private_key_file);
   add("ansible.vault_password_file", ansible.vault_password_file);

@@ -26,6 +26,7 @@ export const program = defineCheck({
     const environment = { ...runEnvironment(), ...secrets.environment };
     const started = performance.now();
     let version: string;
+    let said: string;
     try {
       await using ansible = await Ansible.start({
         playbookDirectory: known.playbooks,
@@ -39,7 +40,7 @@ export const program = defineCheck({
         log: QUIET,
       });
       known.launcherMs = performance.now() - started;
-      version = ansible.version;
+      ({ version, said } = ansible);
     } catch (error) {
       if (!(error instanceof AnsibleUnusableError)) throw error;
       const { cause } = error;
@@ -64,9 +65,15 @@ export const program = defineCheck({
     }
     const path = await findProgram(environment.PATH ?? "");
     const found = `ansible-core ${version}${path ? `, ${path}` : ""}`;
-    return isSupported(version) ? ok(found) : failed(
-      `too old: ${found}`,
-      `Install ansible-core ${MIN_VERSION.join(".")} or later.`,
+    if (!isSupported(version)) {
+      return failed(
+        `too old: ${found}`,
+        `Install ansible-core ${MIN_VERSION.join(".")} or later.`,
+      );
+    }
+    return said === "" ? ok(found) : warning(
+      `says at its start: ${said}`,
+      `This is what ${found} prints in the playbook directory, by hand too.`,
     );
   },
 });

@@ -11,7 +11,7 @@ import { type Check, type Known, lacks } from "./check.ts";
 import { clock } from "./clock.ts";
 import { configuration, sandbox } from "./configuration.ts";
 import { credentials, mqtt5, tls } from "./connection.ts";
-import { inventories, playbooks, secrets } from "./files.ts";
+import { home, inventories, playbooks, secrets } from "./files.ts";
 import { failed, type Finding, type Outcome, skipped } from "./finding.ts";
 import { identity } from "./identity.ts";
 import { reachable } from "./network.ts";
@@ -44,13 +44,14 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
       playbooks,
       inventories,
       secrets,
+      home,
       program,
       launcher,
       clock,
     ];
     for (const check of checks) yield await find(check, known);
   } finally {
-    await known.examination?.end();
+    await known.examination?.[Symbol.asyncDispose]();
   }
 }
 

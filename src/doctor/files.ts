@@ -5,15 +5,12 @@
  */
 import { matchesGlob } from "node:path";
 import { join } from "node:path/posix";
-import { problemOfPath } from "../config/mod.ts";
+import { ownHome, problemOfPath } from "../config/mod.ts";
+import { filesBelow } from "../files_below.ts";
 import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome, warning } from "./finding.ts";
 
-/** Directories in which no playbook stands by itself. */
-const NOT_PLAYBOOKS = /^(\..*|roles|collections|group_vars|host_vars|tasks)$/;
-
-/** How deep, and how many files, are looked at. */
-const MAX_LEVELS = 4;
+/** How many files are looked at. */
 const MAX_FILES = 2000;
 
 /** The largest file that is looked into, in bytes. */
@@ -78,6 +75,25 @@ export const playbooks = defineCheck({
   },
 });
 
+/** Whether ssh and Ansible have one home, and can use it. */
+export const home = defineCheck({
+  id: "home",
+  title: "home",
+  needs: [],
+  async run() {
+    const found = await ownHome();
+    if (found === null) {
+      return ok("not told by /etc/passwd, or that is hidden by the sandbox");
+    }
+    return found.problem === null
+      ? ok(`"${found.path}", for ssh and for Ansible`)
+      : failed(
+        found.problem,
+        `Let HOME be the home of ${found.user} (sudo --login; no Environment=HOME in a unit), or give the user a home that the service may use: usermod --home.`,
+      );
+  },
+});
+
 /** Whether the inventories can be read. */
 export const inventories = defineCheck({
   id: "inventories",
@@ -90,13 +106,43 @@ export const inventories = defineCheck({
       "worker.inventory_directory",
     );
     if (closed) return closed;
+    const isShared = inventory_directory === playbook_directory;
+    const unreadable = (await unreadableBelow(inventory_directory))
+      // Of those the check of the playbooks has spoken.
+      .filter((path) => !(isShared && /\.ya?ml$/.test(path)));
+    if (unreadable.length > 0) {
+      const [first] = unreadable;
+      // Among playbooks there is much that is no inventory.
+      return (isShared ? warning : failed)(
+        `cannot be read by the user that this runs as: "${first}"${
+          unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : ""
+        }`,
+        "Let the worker's user read the inventories (chmod, chgrp).",
+      );
+    }
     return ok(
-      inventory_directory === playbook_directory
+      isShared
         ? "in the playbook directory"
         : `"${inventory_directory}" can be read`,
     );
   },
 });
+
+/** Absolute paths below a directory that may not be read, as far as is looked. */
+async function unreadableBelow(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  let looked = 0;
+  const closed = (path: string) => found.push(join(directory, path));
+  for await (const path of filesBelow(directory, { closed })) {
+    if (++looked > MAX_FILES) break;
+    try {
+      (await Deno.open(join(directory, path))).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) closed(path);
+    }
+  }
+  return found;
+}
 
 /** Whether what opens vaults and hosts can be read. */
 export const secrets = defineCheck({
@@ -154,26 +200,4 @@ async function notReadable(
     problem,
     `Set ${key}, or let the worker's user read and enter it.`,
   );
-}
-
-/** Paths of files, relative to the directory. */
-async function* filesBelow(
-  directory: string,
-  below = "",
-  level = 0,
-): AsyncGenerator<string> {
-  let entries: Deno.DirEntry[];
-  try {
-    entries = await Array.fromAsync(Deno.readDir(join(directory, below)));
-  } catch {
-    // Not ours to look into; what is asked for from it will fail, and say so.
-    return;
-  }
-  for (const { name, isDirectory } of entries) {
-    const path = below === "" ? name : `${below}/${name}`;
-    if (!isDirectory) yield path;
-    else if (level < MAX_LEVELS && !NOT_PLAYBOOKS.test(name)) {
-      yield* filesBelow(directory, path, level + 1);
-    }
-  }
 }

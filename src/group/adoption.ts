@@ -2,16 +2,15 @@
  * Taking over the session of a worker that is gone, so that the tasks which
  * wait in it do not wait for ever.
  *
- * The online workers form a ring in the order of their ids. The one that
- * follows the dead worker waits a little for its return, and adopts; if no
- * tombstone has come in time, the next one tries. An adoption is, in order:
+ * Who adopts, and when, says `adoption_ring.ts`. An adoption is, in order:
  *
  * 1. mark: the dead worker's presence names the adopter, so that a worker which
  *    was only cut off knows, when it is back, that its tasks may have moved;
  * 2. connect with the dead worker's client id, and unsubscribe;
  * 3. move: publish each task that was waiting to the group again, and release
  *    it when the broker has it;
- * 4. end: publish `failed` for what the dead worker had claimed;
+ * 4. end: publish `failed` for what the dead worker had claimed, and what does not
+ *    wait again by step 3;
  * 5. close: end both of its sessions;
  * 6. tombstone: the presence says `adopted`.
  *
@@ -50,7 +49,7 @@ export type AdoptionStep =
   | "closed";
 
 /** A connection with a dead worker's client id. */
-export interface DeadSession {
+export interface DeadSession extends AsyncDisposable {
   /** Whether the broker still had the session. */
   readonly present: boolean;
   /** Ends a subscription of the session. */
@@ -59,116 +58,52 @@ export interface DeadSession {
   lookUp(topic: string): Promise<Incoming | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
-  /** Closes it. */
-  end(): Promise<void>;
 }
 
 /** What adopting needs. */
 export interface AdoptionOptions {
-  /** This worker. */
   workerId: string;
-  /** The topics of the group. */
   topics: Topics;
-  /** The control connection. */
   channel: Channel;
-  /** The other workers of the group. */
   peers: Peers;
-  /** Answers where requesters want them. */
   responses: Pick<Responses, "follow">;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of adoptions, and of tasks that end by them. */
   observer?: GroupObserver;
   /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
-  /** How long a worker that is gone, and each of the ring, has; milliseconds. */
-  timing: { returnMs: number; turnMs: number };
-  /** Whether both connections are there. */
-  connected(): boolean;
   /** The task that a message asks for; null if it cannot be told. */
   taskIdOf(payload: Uint8Array): Promise<string | null>;
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
-  endControl(workerId: string): Promise<void>;
+  endControlSession(workerId: string): Promise<void>;
   /** Called after each step. */
   onStep?(step: AdoptionStep): void;
 }
 
-class Returned extends Error {}
+/** A worker that was to be adopted is no longer offline. */
+export class WorkerReturnedError extends Error {
+  override name = "WorkerReturnedError";
+}
 
 /** Adopts the sessions of the dead. */
 export class Adoption {
   readonly #options: AdoptionOptions;
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  #refused = false;
-  #stopped = false;
 
-  /** Adopts nobody before it hears of somebody who is gone. */
+  /** Adopts nobody by itself. */
   constructor(options: AdoptionOptions) {
     this.#options = options;
   }
 
-  /** Takes note of a presence. */
-  presence(workerId: string, presence: Presence | null): void {
-    const { workerId: me } = this.#options;
-    clearTimeout(this.#timers.get(workerId));
-    this.#timers.delete(workerId);
-    if (workerId === me || presence?.state !== "offline") return;
-    if (presence.adopted_by === me || this.#stopped) return;
-    this.#schedule(workerId);
-  }
-
-  /** Adopts nobody any more. */
-  stop(): void {
-    this.#stopped = true;
-    this.#timers.forEach((timer) => clearTimeout(timer));
-    this.#timers.clear();
-  }
-
-  #schedule(dead: string): void {
-    const { peers, workerId, log, timing } = this.#options;
-    const ring = [...peers.online(), workerId].sort();
-    const first = ring.findIndex((id) => id > dead);
-    const start = first === -1 ? 0 : first;
-    const place = (ring.indexOf(workerId) - start + ring.length) % ring.length;
-    const wait = timing.returnMs + place * timing.turnMs;
-    log.debug(`worker ${dead} is offline; adopting it in ${wait / 1000} s`);
-    this.#timers.set(
-      dead,
-      setTimeout(() => {
-        this.#timers.delete(dead);
-        this.#adopt(dead).catch((error) => this.#failed(dead, error));
-      }, wait),
-    );
-  }
-
-  #failed(dead: string, error: unknown): void {
-    const { log } = this.#options;
-    if (error instanceof Returned) {
-      log.info(`worker ${dead} is back; it is not adopted`);
-      return;
-    }
-    // Said once: where the access rules forbid it, they do so every time.
-    if (!this.#refused) {
-      log.warn(
-        `cannot adopt the session of worker ${dead}; its tasks wait for its return`,
-        { error },
-      );
-    }
-    this.#refused = true;
-    if (!this.#stopped) this.#schedule(dead);
-  }
-
-  async #adopt(dead: string): Promise<void> {
-    const { channel, connected, log, peers, topics, workerId, onStep } =
-      this.#options;
+  /**
+   * Adopts the session of a worker that is offline.
+   *
+   * @throws {WorkerReturnedError} it is back
+   */
+  async adopt(dead: string): Promise<void> {
+    const { channel, log, peers, topics, workerId, onStep } = this.#options;
     const presence = peers.find(dead);
-    if (presence?.state !== "offline") return;
-    if (!connected() || this.#stopped) {
-      this.#schedule(dead);
-      return;
-    }
+    if (presence?.state !== "offline") throw new WorkerReturnedError();
     log.info(`worker ${dead} is gone; adopting its session`);
     const announce = (state: "offline" | "adopted") =>
       channel.publish({
@@ -185,28 +120,26 @@ export class Adoption {
         retain: true,
       });
     const stillDead = () => {
-      if (peers.find(dead)?.state !== "offline") throw new Returned();
+      if (peers.find(dead)?.state !== "offline") {
+        throw new WorkerReturnedError();
+      }
     };
 
     await announce("offline");
     onStep?.("marked");
     stillDead();
 
-    const session = await this.#options.openIntake(dead);
-    try {
+    {
+      await using session = await this.#options.openIntake(dead);
       onStep?.("connected");
-      const moved = session.present
+      const delivered = session.present
         ? await this.#move(dead, session, stillDead)
         : new Set<string>();
-      await this.#end(dead, session, { moved, stillDead });
+      await this.#end(dead, session, { delivered, stillDead });
       onStep?.("ended");
       stillDead();
-    } catch (error) {
-      await session.end();
-      throw error;
     }
-    await session.end();
-    await this.#options.endControl(dead);
+    await this.#options.endControlSession(dead);
     onStep?.("closed");
 
     for (const topic of [topics.running(dead), topics.load(dead)]) {
@@ -278,16 +211,20 @@ export class Adoption {
     // One that a peer had offered and the dead worker had not taken is still
     // the peer's.
     const offered = delivery.topic === this.#options.topics.inbox(dead);
+    // One that had moved to the dead worker, which had not taken it yet, is
+    // still queued by the worker that it came from.
+    const { from, hops } = originOf(delivery);
     const waited = found?.status.state === "queued" &&
-      found.status.worker_id === dead;
+      (found.status.worker_id === dead ||
+        (!offered && from !== null && found.token === from));
     if (waited || (!found && !offered)) {
       return movedProperties(properties, {
         from: found?.token ?? "",
         createdAt: found?.status.created_at ?? null,
-        hops: originOf(delivery).hops,
-        expiresAt: properties.expirySeconds === undefined
+        hops,
+        expiresIn: properties.expirySeconds === undefined
           ? null
-          : new Date(Date.now() + properties.expirySeconds * 1000),
+          : properties.expirySeconds * 1000,
       });
     }
     // One that the dead worker had never seen goes to the group as it came:
@@ -298,20 +235,23 @@ export class Adoption {
   async #end(
     dead: string,
     session: DeadSession,
-    { moved, stillDead }: { moved: Set<string>; stillDead: () => void },
+    { delivered, stillDead }: {
+      delivered: Set<string>;
+      stillDead: () => void;
+    },
   ): Promise<void> {
     const { channel, log, responses, retentionSeconds, topics } = this.#options;
     const seen = await session.lookUp(topics.running(dead));
     const claims: ClaimList | null = seen &&
       readAs(claimListSchema, seen.payload);
     for (const id of claims?.tasks ?? []) {
-      if (moved.has(id)) continue;
       const topic = topics.status(id);
       const end = endOfLeftBehind(readStatus(await session.lookUp(topic)), {
         workerId: dead,
         topic,
         retentionSeconds,
         started: true,
+        delivered: delivered.has(id),
       });
       stillDead();
       if (!end) continue;

@@ -2,6 +2,12 @@
  * Tasks that were claimed by a worker which is no more: whoever finds them, the
  * worker's next process or the one that adopts its session, ends them.
  *
+ * | its status | a request for it has been delivered | what becomes of it |
+ * | --- | --- | --- |
+ * | queued | yes | it has not run: that request is taken |
+ * | queued | no | its own message is gone: `failed` |
+ * | running | yes or no | it may have run: `failed`; what was delivered is another copy, since its own message was gone before it ran |
+ *
  * @module
  */
 import type { Outgoing } from "../messages/packets.ts";
@@ -11,8 +17,9 @@ import { isFinal } from "../tasks/states.ts";
 
 /**
  * The final status of a task that a worker had claimed and did not end; null
- * if it needs none, because it has one or is another worker's.
+ * if it needs none, because it has one, is another worker's, or waits again.
  *
+ * @param options.delivered a request for it has been delivered since
  * @param options.started counts a task that shows no start as started, since
  * its worker may have been about to
  */
@@ -23,6 +30,7 @@ export function endOfLeftBehind(
     topic: string;
     retentionSeconds: number;
     started: boolean;
+    delivered: boolean;
   },
 ): Outgoing | null {
   if (!found) return null;
@@ -30,6 +38,7 @@ export function endOfLeftBehind(
   if (isFinal(status.state) || status.worker_id !== options.workerId) {
     return null;
   }
+  if (status.state === "queued" && options.delivered) return null;
   const now = new Date();
   const startedAt = status.started_at ??
     (options.started ? now.toISOString() : null);

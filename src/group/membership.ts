@@ -19,10 +19,8 @@ const PROBE_MS = 2000;
 
 /** The id is in use by a worker that is alive. */
 export class IdInUseError extends Error {
-  /** The kind of error. */
   override name = "IdInUseError";
 
-  /** Says which id is in use, and what to do. */
   constructor(workerId: string) {
     super(
       `the worker id "${workerId}" is in use by another worker of the group; ` +
@@ -90,7 +88,7 @@ export async function enquire(
 }
 
 /** What a presence says beside the state. */
-export type Description = Pick<
+export type WorkerDescription = Pick<
   Presence,
   "slots" | "version" | "ansible_version" | "host"
 >;
@@ -100,7 +98,7 @@ export class Membership {
   readonly #publish: Channel["publish"];
   readonly #topics: Topics;
   readonly #workerId: string;
-  readonly #description: Description;
+  readonly #description: WorkerDescription;
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
@@ -111,7 +109,7 @@ export class Membership {
   /** The instance that had this id before, and is no more. */
   readonly #before: string | null;
   /** What stood on our own topic when we subscribed to it. */
-  #standing: Presence | null = null;
+  #retainedOwn: Presence | null = null;
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
@@ -119,7 +117,7 @@ export class Membership {
     topics: Topics;
     workerId: string;
     before: Presence | null;
-    description: Description;
+    description: WorkerDescription;
   }) {
     this.#before = options.before?.instance ?? null;
     this.#publish = options.publish;
@@ -159,7 +157,7 @@ export class Membership {
    * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
    * not as we would say it, and stands there until we say it again
    */
-  receive(
+  receiveOwn(
     presence: Presence | null,
     { retained }: { retained: boolean },
   ): "adopted" | "rival" | "wrong" | null {
@@ -169,7 +167,7 @@ export class Membership {
       this.#adopted = true;
     }
     if (retained) {
-      this.#standing = presence;
+      this.#retainedOwn = presence;
       return null;
     }
     if (!presence) return null;
@@ -197,11 +195,11 @@ export class Membership {
    * Whether a worker that started earlier uses the id, by what stood on its own
    * topic at the last subscription. That happens when two start at once.
    */
-  get lostToEarlier(): boolean {
-    const standing = this.#standing;
-    return standing !== null && standing.adopted_by === undefined &&
-      standing.state !== "offline" && standing.state !== "adopted" &&
-      this.#isEarlier(standing);
+  get isIdTaken(): boolean {
+    const own = this.#retainedOwn;
+    return own !== null && own.adopted_by === undefined &&
+      own.state !== "offline" && own.state !== "adopted" &&
+      this.#isEarlier(own);
   }
 
   /** From now on this process is another one, as far as the group can see. */

@@ -20,8 +20,8 @@ export function movedProperties(
     from: string;
     createdAt: string | null;
     hops: number;
-    /** When the message expires. */
-    expiresAt: Date | null;
+    /** How long until the message expires, in milliseconds; null for ever. */
+    expiresIn: number | null;
   },
 ): MessageProperties {
   const properties: MessageProperties = { ...original };
@@ -32,11 +32,8 @@ export function movedProperties(
     [HOPS]: String(moved.hops),
   };
   if (moved.createdAt) properties.user[CREATED_AT] = moved.createdAt;
-  if (moved.expiresAt) {
-    properties.expirySeconds = Math.max(
-      1,
-      Math.ceil((moved.expiresAt.getTime() - Date.now()) / 1000),
-    );
+  if (moved.expiresIn !== null) {
+    properties.expirySeconds = Math.max(1, Math.ceil(moved.expiresIn / 1000));
   }
   return properties;
 }

@@ -17,6 +17,11 @@ export interface MessageProperties {
   correlationData?: Uint8Array;
 }
 
+/** The connection was lost before the broker answered. */
+export class ConnectionLostError extends Error {
+  override name = "ConnectionLostError";
+}
+
 /** A message that has come in. */
 export interface Incoming {
   topic: string;

@@ -157,14 +157,14 @@ export class Metrics implements TaskObserver, LauncherObserver {
   }
 
   /** See `TaskObserver`. */
-  started({ createdAt, startedAt }: Task): void {
-    this.#wait.observe(secondsBetween(createdAt, startedAt));
+  started({ waitSeconds }: Task): void {
+    this.#wait.observe(waitSeconds ?? 0);
   }
 
   /** See `TaskObserver`. */
-  ended({ state, startedAt, completedAt }: Task): void {
+  ended({ state, durationSeconds }: Task): void {
     this.#ended.inc({ state });
-    if (startedAt) this.#run.observe(secondsBetween(startedAt, completedAt));
+    if (durationSeconds !== null) this.#run.observe(durationSeconds);
   }
 
   /** See `TaskObserver`. */
@@ -289,9 +289,4 @@ export class Metrics implements TaskObserver, LauncherObserver {
 
 function named(name: string): string {
   return `ansible_worker_${name}`;
-}
-
-/** Clocks of different hosts may disagree; a time is never negative. */
-function secondsBetween(from: Date, to: Date | null): number {
-  return Math.max(0, (to?.getTime() ?? from.getTime()) - from.getTime()) / 1000;
 }

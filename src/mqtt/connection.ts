@@ -6,20 +6,24 @@
  * - **connected**: CONNACK has come; `onConnect` subscribes to what is needed.
  * - **ready**: `onConnect` is through; `ready` is true until the connection is
  *   lost.
- * - **ended**: `end()` was called; nothing happens any more.
+ * - **closed**: it was disposed of; nothing happens any more.
  *
- * QoS 2 messages are held (see `held_deliveries.ts`): the library would answer
- * them on arrival, so each is taken out of its hands before its own handler
- * sees it.
+ * QoS 2 messages are held (see `held_deliveries.ts`).
  *
  * @module
  */
-import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
+import { fulfilledWithin } from "../deadline.ts";
+import {
+  ConnectionLostError,
+  type Delivery,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { HeldDeliveries } from "./held_deliveries.ts";
@@ -30,16 +34,11 @@ import {
   propertiesOf,
   sizeOf,
 } from "./message.ts";
-import { Outbox, PublishError, type Source } from "./outbox.ts";
-import { closedUnanswered, describe, reasonText } from "./refused.ts";
-
-/** Answers of the broker that call for none of ours. */
-const ANSWERS: ReadonlySet<string> = new Set([
-  "puback",
-  "pubcomp",
-  "suback",
-  "unsuback",
-]);
+import { Nudge } from "./nudge.ts";
+import { missingFeature, offerOf } from "./offer.ts";
+import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
+import { closedUnanswered, errorText, reasonText } from "./refused.ts";
+import { type Session, sessionOptions } from "./session.ts";
 
 /** Nobody is subscribed to the topic of what was published (MQTT 5, 2.4). */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
@@ -47,25 +46,15 @@ const NO_MATCHING_SUBSCRIBERS = 0x10;
 /** At most so many publications are under way, whatever the broker allows. */
 const MAX_UNDER_WAY = 100;
 
-/**
- * The largest packet that we take, in bytes: a request of 1 MiB, signed, with
- * all its properties. A broker does not deliver what is larger (3.1.2.11.4).
- */
-const MAX_PACKET_BYTES = 2 * 1024 * 1024;
-
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** How long saying goodbye may take, in milliseconds. */
+const GOODBYE_MS = 1000;
+
 /** The broker cannot serve this worker; the message says what is missing. */
 export class BrokerUnsuitableError extends Error {
-  /** The kind of error. */
   override name = "BrokerUnsuitableError";
-}
-
-/** The connection was lost before the broker answered. */
-export class ConnectionLostError extends Error {
-  /** The kind of error. */
-  override name = "ConnectionLostError";
 }
 
 /** What the connection tells its owner. */
@@ -88,51 +77,39 @@ export interface ConnectionEvents {
 }
 
 /** What a connection needs. */
-export interface ConnectionOptions extends ConnectionEvents {
-  /** The broker. */
+export interface ConnectionOptions extends ConnectionEvents, Session {
   broker: Broker;
-  /** Names the session. */
-  clientId: string;
-  /** Seconds that the broker keeps the session without us; 0: a clean one. */
-  sessionExpiry: number;
-  /** QoS 1 and 2 messages that the broker may send unanswered (3.1.2.11.3). */
-  receiveMaximum?: number;
-  /** The retained QoS 1 message that the broker publishes if we vanish. */
-  will?: { topic: string; payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
-  source?: Source;
+  bulk?: BulkSource;
   /** Whether a lost connection is tried again; true unless said otherwise. */
   reconnect?: boolean;
 }
 
 /** One connection to the broker. */
-export class MqttConnection {
+export class MqttConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #held = new HeldDeliveries((id) => this.#sendPubrec(id));
   readonly #outbox: Outbox;
   #client: MqttClient | null = null;
   #ready = false;
-  #ended = false;
+  #closed = false;
   #attempt = 0;
   /** Why it is lost, if somebody has said so. */
   #reason: string | null = null;
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
-  /** Requests and publications that the broker has not answered. */
-  #unanswered = 0;
-  #nudging = false;
   /** Identifiers of publications of which the broker has said that nobody is there. */
-  readonly #unheard = new Set<number>();
-  /** PINGRESPs that have come with nothing else in between. */
-  #pings = 0;
+  readonly #unmatched = new Set<number>();
+  readonly #nudge = new Nudge(() => {
+    if (this.#client?.connected) this.#client.sendPing();
+  });
 
-  /** Prepares it; `connect()` connects. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#outbox = new Outbox(
       (message) => this.#send(message),
-      options.source,
+      options.bulk,
     );
   }
 
@@ -162,13 +139,18 @@ export class MqttConnection {
   connect(): Promise<void> {
     const first = Promise.withResolvers<void>();
     const { broker } = this.#options;
-    const client = mqtt.connect({
+    const options: IClientOptions = {
       ...brokerOptions(broker),
-      ...this.#sessionOptions(),
+      ...sessionOptions(this.#options),
+      reconnectOnConnackError: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: this.#options.reconnect === false
         ? 0
         : backoff(broker, 0),
-    });
+    };
+    const client = broker.openStream
+      ? new mqtt.MqttClient(broker.openStream, options)
+      : mqtt.connect(options);
     this.#client = client;
     client.on("packetreceive", (packet) => this.#intercept(packet));
     client.on("message", (topic, _payload, packet) => {
@@ -200,7 +182,7 @@ export class MqttConnection {
       }`;
     });
     client.on("error", (error) => {
-      this.#reason = describe(error, { broker, answered: this.#answered });
+      this.#reason = errorText(error, { broker, answered: this.#answered });
       const code = (error as { code?: unknown }).code;
       // 0x84 and, from brokers that answer in the older form, 1.
       if (code === 0x84 || code === 1) {
@@ -219,7 +201,7 @@ export class MqttConnection {
       }
       this.#ready = false;
       this.#outbox.close();
-      if (this.#ended) return;
+      if (this.#closed) return;
       const reason = this.#reason ??
         (this.#answered
           ? "the connection was closed"
@@ -244,6 +226,7 @@ export class MqttConnection {
    * them to be retained (3.8.3.1)
    * @throws {BrokerUnsuitableError} the broker refused the subscription
    * @throws {ConnectionLostError} there is no connection, or it was lost
+   * @throws {Error} it was ended
    */
   subscribe(
     topic: string,
@@ -293,9 +276,9 @@ export class MqttConnection {
     return this.#outbox.put(message);
   }
 
-  /** The source of messages that give way has something again. */
-  poke(): void {
-    this.#outbox.poke();
+  /** The source of bulk messages has something again. */
+  bulkReady(): void {
+    this.#outbox.bulkReady();
   }
 
   /**
@@ -309,68 +292,25 @@ export class MqttConnection {
   /**
    * Says goodbye to the broker and closes; the session stays for as long as its
    * expiry says. Safe when called twice, or while there is no connection.
-   *
-   * @param options.endSession the broker forgets the session at once
    */
-  async end(options: { endSession?: boolean } = {}): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#ready = false;
     const client = this.#client;
     if (!client) return;
     // `endAsync()` waits for outstanding acknowledgements, which may never come.
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, 1000);
-    });
-    const ending = client.connected
-      ? client.endAsync(
-        false,
-        options.endSession ? { properties: { sessionExpiryInterval: 0 } } : {},
-      )
-      : client.endAsync(true);
-    await Promise.race([ending, late]).catch(() => {});
-    clearTimeout(timer);
+    await fulfilledWithin(GOODBYE_MS, client.endAsync(!client.connected));
     client.stream?.destroy();
     client.removeAllListeners("close");
-  }
-
-  #sessionOptions(): IClientOptions {
-    const { clientId, sessionExpiry, receiveMaximum, will } = this.#options;
-    const options: IClientOptions = {
-      clientId,
-      clean: sessionExpiry === 0,
-      properties: {
-        sessionExpiryInterval: sessionExpiry,
-        maximumPacketSize: MAX_PACKET_BYTES,
-      },
-      // The broker forgets shared subscriptions sooner than sessions, so
-      // `onConnect` subscribes every time; the library need not.
-      resubscribe: false,
-      reconnectOnConnackError: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-    };
-    if (receiveMaximum !== undefined) {
-      options.properties!.receiveMaximum = receiveMaximum;
-    }
-    if (will) {
-      options.will = {
-        topic: will.topic,
-        payload: Buffer.from(will.payload),
-        qos: 1,
-        retain: true,
-        properties: { willDelayInterval: will.delaySeconds },
-      };
-    }
-    return options;
   }
 
   async #connected(
     client: MqttClient,
     connack: IConnackPacket,
   ): Promise<void> {
-    const server = connack.properties ?? {};
-    const lacks = missingFeature(server);
+    const offer = offerOf(connack);
+    const lacks = missingFeature(offer);
     if (lacks) {
       const { host, port } = this.#options.broker;
       throw new BrokerUnsuitableError(
@@ -380,11 +320,9 @@ export class MqttConnection {
     // Small packets that wait for each other's TCP acknowledgements would add
     // 40 ms to every exchange.
     (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
-    this.#maximumPacketSize = server.maximumPacketSize ?? Infinity;
-    this.#outbox.open(
-      Math.min(server.receiveMaximum ?? MAX_UNDER_WAY, MAX_UNDER_WAY),
-    );
-    await this.#options.onConnect({ present: connack.sessionPresent });
+    this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
+    this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
+    await this.#options.onConnect({ present: offer.sessionPresent });
     if (!client.connected) {
       throw new ConnectionLostError("the connection was lost again");
     }
@@ -396,52 +334,15 @@ export class MqttConnection {
 
   #intercept(packet: Packet): void {
     this.#answered = true;
-    this.#nudge(packet);
-    if (packet.cmd === "publish" && packet.qos === 2) {
-      const publish = { ...packet };
-      // A command that the library does not know is passed over by it, so that
-      // no PUBREC goes out before we say so.
-      (packet as { cmd: string }).cmd = "held";
-      if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
-      const delivery = this.#held.receive(publish);
-      if (delivery) this.#options.onDelivery?.(delivery);
-    } else if (
+    this.#nudge.received(packet);
+    const delivery = this.#held.intercept(packet);
+    if (delivery) this.#options.onDelivery?.(delivery);
+    if (
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
-      this.#unheard.add(packet.messageId!);
-    } else if (packet.cmd === "pubrel") {
-      this.#held.pubrel(packet.messageId!);
-    } else if (packet.cmd === "connack" && !packet.sessionPresent) {
-      // Here and not in `#connected`, which runs when the first deliveries may
-      // have come already.
-      this.#held.sessionLost();
+      this.#unmatched.add(packet.messageId!);
     }
-  }
-
-  /**
-   * Sends something at once when an answer has come that we do not answer, and
-   * more answers are awaited. A broker that uses Nagle's algorithm (mosquitto,
-   * unless told otherwise) holds back the second of two small answers until the
-   * first is acknowledged by TCP, which our kernel puts off for 40 ms unless
-   * there is something to send. A PINGREQ (3.12) is the smallest something.
-   */
-  #nudge(packet: Packet): void {
-    const awaited = this.#unanswered - (ANSWERS.has(packet.cmd) ? 1 : 0);
-    if (packet.cmd === "pingresp") {
-      // The answer to a PINGREQ is one more that nothing of ours follows. A
-      // broker that only answers pings is busy, not waiting for us.
-      if (awaited < 1 || ++this.#pings > 3) return;
-    } else {
-      this.#pings = 0;
-      if (awaited < 1 || !ANSWERS.has(packet.cmd)) return;
-    }
-    if (this.#nudging) return;
-    this.#nudging = true;
-    queueMicrotask(() => {
-      this.#nudging = false;
-      if (this.#client?.connected) this.#client.sendPing();
-    });
   }
 
   #sendPubrec(messageId: number): void {
@@ -461,7 +362,6 @@ export class MqttConnection {
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     this.#client!.publish(
       message.topic,
       typeof message.payload === "string"
@@ -475,14 +375,16 @@ export class MqttConnection {
       (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
         const id = packet?.messageId;
-        if (id !== undefined && this.#unheard.delete(id)) message.onNobody?.();
+        if (id !== undefined && this.#unmatched.delete(id)) {
+          message.onNobody?.();
+        }
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));
         } else reject(error);
       },
     );
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
 
   #ask(
@@ -497,28 +399,19 @@ export class MqttConnection {
       new ConnectionLostError(`Cannot ${what}: there is no connection`, {
         cause,
       });
-    if (!client?.connected || this.#ended) return Promise.reject(lost());
+    // Not one of those after which one tries again.
+    if (this.#closed) {
+      return Promise.reject(
+        new Error(`Cannot ${what}: the connection was closed here`),
+      );
+    }
+    if (!client?.connected) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#unanswered++;
     send(client, (error) => {
       if (!error) resolve();
       else if (error instanceof BrokerUnsuitableError) reject(error);
       else reject(lost(error));
     });
-    return promise.finally(() => this.#unanswered--);
+    return this.#nudge.awaiting(promise);
   }
-}
-
-/** What of MQTT 5 the broker says it does not have (3.2.2.3), if any. */
-function missingFeature(
-  server: NonNullable<IConnackPacket["properties"]>,
-): string | null {
-  const flag = (value: unknown) => value === false || value === 0;
-  if (flag(server.sharedSubscriptionAvailable)) return "shared subscriptions";
-  if (flag(server.retainAvailable)) return "retained messages";
-  if (flag(server.wildcardSubscriptionAvailable)) {
-    return "wildcard subscriptions";
-  }
-  if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
-  return null;
 }

@@ -10,6 +10,7 @@ import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
+import { fulfilledWithin, inTime } from "../deadline.ts";
 import { brokerOptions } from "./broker.ts";
 import {
   CHECK_PROPERTY,
@@ -17,6 +18,7 @@ import {
   payloadOf,
   propertiesOf,
 } from "./message.ts";
+import { type Offer, offerOf } from "./offer.ts";
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
@@ -24,29 +26,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** How long the broker may take to answer anything, in milliseconds. */
 const ANSWER_MS = 5000;
 
-/** A broker's CONNACK, as far as it says what it offers (MQTT 5, 3.2.2.3). */
-export interface Offer {
-  /** Whether it had a session of this client id. */
-  sessionPresent: boolean;
-  /** Seconds that it will really keep the session, where it says so. */
-  sessionExpiry?: number;
-  /** QoS 1 and 2 messages that it takes unanswered. */
-  receiveMaximum: number;
-  /** The largest packet that it takes, in bytes. */
-  maximumPacketSize?: number;
-  /** The highest QoS that it takes. */
-  maximumQos: number;
-  /** Whether it keeps retained messages. */
-  retain: boolean;
-  /** Whether it takes wildcards in subscriptions. */
-  wildcards: boolean;
-  /** Whether it takes shared subscriptions. */
-  shared: boolean;
-}
-
 /** An attempt to connect has failed. */
 export class AttemptError extends Error {
-  /** The kind of error. */
   override name = "AttemptError";
   /**
    * The broker's reason code (a number), the code of the socket's or TLS's
@@ -54,7 +35,6 @@ export class AttemptError extends Error {
    */
   readonly code: number | string | null;
 
-  /** Says what has come. */
   constructor(message: string, code: number | string | null) {
     super(message);
     this.code = code;
@@ -63,7 +43,6 @@ export class AttemptError extends Error {
 
 /** A connection for looking. */
 export class Examination implements AsyncDisposable {
-  /** What the broker offers. */
   readonly offer: Offer;
   readonly #client: MqttClient;
   /** Messages that have come, newest last. */
@@ -178,14 +157,12 @@ export class Examination implements AsyncDisposable {
         properties.user?.[CHECK_PROPERTY] === check
       );
     if (there()) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const listener = () => there() && resolve(true);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const listener = () => there() && resolve();
     this.#listeners.add(listener);
-    const timer = setTimeout(() => resolve(false), withinMs);
-    return await promise.finally(() => {
-      clearTimeout(timer);
-      this.#listeners.delete(listener);
-    });
+    return await fulfilledWithin(withinMs, promise).finally(() =>
+      this.#listeners.delete(listener)
+    );
   }
 
   /** The retained message on a topic; null if there is none. */
@@ -198,25 +175,12 @@ export class Examination implements AsyncDisposable {
     ) ?? null;
   }
 
-  /**
-   * Closes it.
-   *
-   * @param options.sessionExpiry another one than at the start (3.14.2.2.2)
-   */
-  async end(options: { sessionExpiry?: number } = {}): Promise<void> {
-    const properties = options.sessionExpiry === undefined
-      ? {}
-      : { properties: { sessionExpiryInterval: options.sessionExpiry } };
+  /** Closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#client.connected) {
-      await answered(this.#client.endAsync(false, properties), "leaving")
-        .catch(() => {});
+      await fulfilledWithin(ANSWER_MS, this.#client.endAsync(false));
     }
     await close(this.#client);
-  }
-
-  /** Closes it. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end();
   }
 
   #send(message: Outgoing): Promise<number> {
@@ -321,36 +285,10 @@ async function close(client: MqttClient): Promise<void> {
   client.stream?.destroy();
 }
 
-function offerOf({ properties, sessionPresent }: IConnackPacket): Offer {
-  const given = properties ?? {};
-  // Some brokers say it with a byte, which the codec makes a boolean.
-  const has = (value: unknown) => value !== false && value !== 0;
-  return {
-    sessionPresent,
-    ...(given.sessionExpiryInterval !== undefined &&
-      { sessionExpiry: given.sessionExpiryInterval }),
-    receiveMaximum: given.receiveMaximum ?? 65_535,
-    ...(given.maximumPacketSize !== undefined &&
-      { maximumPacketSize: given.maximumPacketSize }),
-    maximumQos: given.maximumQoS ?? 2,
-    retain: has(given.retainAvailable),
-    wildcards: has(given.wildcardSubscriptionAvailable),
-    shared: has(given.sharedSubscriptionAvailable),
-  };
-}
-
 /** What the broker answers, or an error when it does not. */
-async function answered<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new Error(`no answer to ${what} within ${ANSWER_MS / 1000} s`),
-        ),
-      ANSWER_MS,
-    );
+function answered<T>(promise: Promise<T>, what: string): Promise<T> {
+  return inTime(promise, {
+    ms: ANSWER_MS,
+    late: () => new Error(`no answer to ${what} within ${ANSWER_MS / 1000} s`),
   });
-  promise.catch(() => {});
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -3,7 +3,9 @@
  *
  * A QoS 2 message belongs to the broker until its receiver answers PUBREC. We
  * answer when a task starts, not when it arrives, so that a worker which dies
- * with tasks waiting has lost none of them: the broker delivers them again.
+ * with tasks waiting has lost none of them: the broker delivers them again. The
+ * library would answer on arrival, so each packet is taken out of its hands
+ * before its own handler sees it.
  *
  * One delivery, by its packet identifier:
  *
@@ -19,9 +21,9 @@
  *
  * @module
  */
-import type { IPublishPacket } from "mqtt-packet";
+import type { IPublishPacket, Packet } from "mqtt-packet";
 import type { Delivery, MessageProperties } from "../messages/packets.ts";
-import { payloadOf, propertiesOf } from "./message.ts";
+import { isCheck, payloadOf, propertiesOf } from "./message.ts";
 
 class Hold implements Delivery {
   readonly topic: string;
@@ -82,11 +84,39 @@ export class HeldDeliveries {
   }
 
   /**
-   * Takes note of a QoS 2 PUBLISH.
+   * Takes note of a packet before the library does, and takes QoS 2 messages out
+   * of its hands.
    *
-   * @returns the delivery if it is new, null if it was held before
+   * @returns the delivery, if it has brought a new one
    */
-  receive(packet: IPublishPacket): Delivery | null {
+  intercept(packet: Packet): Delivery | null {
+    switch (packet.cmd) {
+      case "publish":
+        if (packet.qos === 2) return this.#publish(packet);
+        break;
+      case "pubrel":
+        this.#pubrel(packet.messageId!);
+        break;
+      case "connack":
+        // Here and not when the connection is ready: the first deliveries may
+        // have come by then.
+        if (!packet.sessionPresent) this.#sessionLost();
+    }
+    return null;
+  }
+
+  #publish(packet: IPublishPacket): Delivery | null {
+    const publish = { ...packet };
+    // A command that the library does not know is passed over by it, so that no
+    // PUBREC goes out before we say so.
+    (packet as { cmd: string }).cmd = "held";
+    if (!isCheck(publish)) return this.#receive(publish);
+    this.#sendPubrec(publish.messageId!);
+    return null;
+  }
+
+  /** @returns the delivery if it is new, null if it was held before */
+  #receive(packet: IPublishPacket): Delivery | null {
     const messageId = packet.messageId!;
     const known = this.#holds.get(messageId);
     if (known) {
@@ -103,14 +133,14 @@ export class HeldDeliveries {
     return hold;
   }
 
-  /** Takes note of a PUBREL: this identifier is free again. */
-  pubrel(messageId: number): void {
+  /** This identifier is free again. */
+  #pubrel(messageId: number): void {
     this.#holds.get(messageId)?.settle();
     this.#holds.delete(messageId);
   }
 
   /** The broker has forgotten the session: what is here is the only copy. */
-  sessionLost(): void {
+  #sessionLost(): void {
     for (const hold of this.#holds.values()) hold.settle();
     this.#holds.clear();
   }

@@ -4,18 +4,10 @@
  * @module
  */
 export type { Broker } from "../config/broker.ts";
-export {
-  BrokerUnsuitableError,
-  ConnectionLostError,
-  MqttConnection,
-} from "./connection.ts";
-export {
-  answersMqtt,
-  AttemptError,
-  Examination,
-  type Offer,
-} from "./examination.ts";
+export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
+export { answersMqtt, AttemptError, Examination } from "./examination.ts";
+export { type Offer } from "./offer.ts";
 export { CHECK_PROPERTY } from "./message.ts";
-export { PublishError, type Source } from "./outbox.ts";
+export { type BulkSource, PublishError } from "./outbox.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

@@ -9,9 +9,9 @@
  * to be rejected would pile up behind each other's acknowledgements. Where a
  * topic is used for several things, each can have a lane of its own.
  *
- * Beside that there is a source of messages that give way. Nothing of them waits
- * here: one is asked for when nothing else can be sent, and when what is under
- * way of them leaves room for the rest, in the window and in the connection's
+ * Beside that there is a source of bulk messages, which give way. None of them
+ * waits here: one is asked for when nothing else can be sent, and when those that
+ * are under way leave room for the rest, in the window and in the connection's
  * buffers. Several of one topic may be under way, or each would cost a round
  * trip; the broker keeps them in order (4.6).
  *
@@ -21,23 +21,20 @@ import type { BulkMessage, Outgoing } from "../messages/packets.ts";
 
 /** What the broker refused; `code` is the reason code of its answer. */
 export class PublishError extends Error {
-  /** The kind of error. */
   override name = "PublishError";
-  /** The reason code (2.4). */
   readonly code: number;
 
-  /** Says what was refused, and why. */
   constructor(topic: string, code: number, reason: string) {
     super(`Cannot publish on "${topic}": ${reason}`);
     this.code = code;
   }
 }
 
-/** Of the messages that give way, so many bytes are under way at most. */
-const MOST_GIVING_WAY = 256 * 1024;
+/** How many bytes of bulk messages may be under way. */
+const MAX_BULK_BYTES = 256 * 1024;
 
-/** Where messages that give way come from. */
-export interface Source {
+/** Where bulk messages come from. */
+export interface BulkSource {
   /** The next one; null if there is none now. */
   take(): BulkMessage | null;
 }
@@ -62,24 +59,24 @@ export class Outbox {
   #underWay = 0;
   #window = 0;
   #idle: PromiseWithResolvers<void> | null = null;
-  readonly #source: Source | null;
-  /** Messages that give way: how many are under way, and their bytes. */
-  #givingWay = 0;
-  #givingWayBytes = 0;
+  readonly #bulk: BulkSource | null;
+  /** Bulk messages: how many are under way, and their bytes. */
+  #bulkUnderWay = 0;
+  #bulkBytes = 0;
 
   /**
    * An empty one, which sends nothing until it is opened.
    *
    * @param send publishes one message and settles with the broker's answer,
    * which may come on a later connection
-   * @param source where messages that give way come from
+   * @param bulk where bulk messages come from
    */
   constructor(
     send: (message: Outgoing) => Promise<void>,
-    source: Source | null = null,
+    bulk: BulkSource | null = null,
   ) {
     this.#send = send;
-    this.#source = source;
+    this.#bulk = bulk;
   }
 
   /** Lanes in which something waits or is under way. */
@@ -118,7 +115,7 @@ export class Outbox {
   }
 
   /** The source has something again. */
-  poke(): void {
+  bulkReady(): void {
     this.#pump();
   }
 
@@ -144,7 +141,7 @@ export class Outbox {
     while (this.#underWay < this.#window) {
       const name = this.#ready.shift();
       if (name === undefined) {
-        this.#pumpSource();
+        this.#pumpBulk();
         return;
       }
       const lane = this.#lanes.get(name)!;
@@ -167,25 +164,25 @@ export class Outbox {
       });
     }
   }
-  #pumpSource(): void {
-    const most = Math.max(1, Math.floor(this.#window / 2));
+  #pumpBulk(): void {
+    const share = Math.max(1, Math.floor(this.#window / 2));
     while (
-      this.#underWay < this.#window && this.#givingWay < most &&
-      this.#givingWayBytes < MOST_GIVING_WAY
+      this.#underWay < this.#window && this.#bulkUnderWay < share &&
+      this.#bulkBytes < MAX_BULK_BYTES
     ) {
-      const parcel = this.#source?.take();
-      if (!parcel) return;
-      const size = parcel.message.payload.length;
+      const next = this.#bulk?.take();
+      if (!next) return;
+      const size = next.message.payload.length;
       this.#underWay++;
-      this.#givingWay++;
-      this.#givingWayBytes += size;
-      this.#send(parcel.message).then(
-        () => parcel.answered(),
-        (error) => parcel.answered(error),
+      this.#bulkUnderWay++;
+      this.#bulkBytes += size;
+      this.#send(next.message).then(
+        () => next.answered(),
+        (error) => next.answered(error),
       ).finally(() => {
         this.#underWay--;
-        this.#givingWay--;
-        this.#givingWayBytes -= size;
+        this.#bulkUnderWay--;
+        this.#bulkBytes -= size;
         this.#pump();
       });
     }

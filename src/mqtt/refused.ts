@@ -75,7 +75,7 @@ const CAUSES: Record<string, string> = {
  * @param options.answered whether anything has ever come from this broker; what
  * has worked before is not a mistake in the configuration
  */
-export function describe(
+export function errorText(
   error: Error,
   { broker, answered }: { broker: Broker; answered: boolean },
 ): string {

@@ -8,30 +8,20 @@
  * @module
  */
 import type { Delivery } from "../messages/packets.ts";
-import type { Rejected } from "../messages/rejected.ts";
-import { excerpt } from "../messages/rejected.ts";
-import type { RememberedCancels } from "./cancels.ts";
+import { ArrivalOrder, type Place } from "./arrival_order.ts";
+import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
-import type { Arrival } from "./duplicates.ts";
+import { type Arrival, duplicateOf } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Channel, Log, Runner } from "./ports.ts";
+import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
+import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
-
-/**
- * The most that may wait for its report to be acknowledged, in bytes of the
- * messages. Brokers send more at once than they were asked to when much comes,
- * and who floods a group with bad messages is not owed a report of each.
- */
-const MOST_REPORTED_BYTES = 16 * 1024 * 1024;
-
-/** What a message takes beside its bytes, and its report. */
-const REPORT_BYTES = 8192;
 
 /** How a delivery came here, and what it brings along. */
 export interface Origin extends Arrival {
@@ -43,33 +33,22 @@ export interface Origin extends Arrival {
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
-  /** This worker. */
   workerId: string;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** How many tasks may wait. */
   queueCapacity: number;
+  /** How long an id means the same task, in seconds. */
+  windowSeconds: number;
   /** What does not fit is left with the broker until there is room. */
   waitForRoom: boolean;
-  /** The queue and the slots. */
   dispatcher: Dispatcher;
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What runs playbooks. */
   runner: Runner;
-  /** Cancels that came before their tasks. */
-  cancels: RememberedCancels;
-  /** The control connection. */
-  channel: Channel;
-  /** Opens requests. */
+  /** Has cancels that came before their tasks. */
+  cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
   opener: RequestOpener;
-  /** Answers where requesters want them. */
   responses: Responses;
-  /** Where discarded messages are reported. */
-  rejectedTopic: string;
-  /** Where to write what happens. */
+  rejections: Pick<Rejections, "report">;
   log: Log;
-  /** Is told what is refused or rejected. */
   observer?: TaskObserver;
   /** Where to write what strangers have caused. */
   rationed: LogRation;
@@ -82,26 +61,18 @@ export interface AcceptanceOptions {
   offer(task: Task, peer: string): Promise<boolean>;
 }
 
-/** What is wrong with a message. */
-type Problem = Pick<Rejected, "task_id" | "reason" | "errors">;
+/** What is said to whoever has lost the race for a task. */
+const QUICKER = "another worker has taken this task at the same moment";
 
 /** The way in. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
   /** Deliveries that are neither accepted nor released yet. */
   readonly #current = new Set<Promise<void>>();
-  /** The last delivery of each id that is being accepted. */
-  readonly #inHand = new Map<string, Promise<void>>();
+  readonly #order = new ArrivalOrder();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
-  /** Bytes of messages whose reports are under way. */
-  #reportedBytes = 0;
-  /** Settles when everything that has come so far is opened. */
-  #opened: Promise<unknown> = Promise.resolve();
-  /** Settles when everything that has come so far has its place. */
-  #placed: Promise<unknown> = Promise.resolve();
 
-  /** Accepts nothing by itself. */
   constructor(options: AcceptanceOptions) {
     this.#options = options;
   }
@@ -140,11 +111,9 @@ export class Acceptance {
       }, opener.wantsSignatures ? null : responses.to(delivery.properties));
       return;
     }
-    // Opened side by side, and taken on as they came.
-    const opening = opener.open(delivery.payload, origin);
-    const opened = this.#opened.then(() => opening);
-    this.#opened = opened.catch(() => {});
-    const message = await opened;
+    const message = await this.#order.opened(
+      opener.open(delivery.payload, origin),
+    );
     if (!message.ok) {
       const { report, trusted } = message;
       if (report) {
@@ -162,20 +131,10 @@ export class Acceptance {
         task_id: message.request.request.task_id,
       }),
     });
-    // Two deliveries of one id at once take their turns.
-    const before = this.#inHand.get(task.id);
-    // All are looked at side by side, and get their places as they came.
-    const place = Promise.withResolvers<void>();
-    const turn = { earlier: this.#placed, taken: place.resolve };
-    this.#placed = Promise.all([turn.earlier, place.promise]);
-    const now = (async () => {
-      await before?.catch(() => {});
-      await this.#accept(task, { origin, turn });
-    })().finally(turn.taken);
-    this.#inHand.set(task.id, now);
-    await now.finally(() => {
-      if (this.#inHand.get(task.id) === now) this.#inHand.delete(task.id);
-    });
+    await this.#order.enter(
+      task.id,
+      (place) => this.#accept(task, { origin, place }),
+    );
   }
 
   /** Somebody may fit in who has waited for it; call it on every change. */
@@ -196,26 +155,24 @@ export class Acceptance {
 
   async #accept(
     task: Task,
-    { origin, turn }: {
-      origin: Origin;
-      turn: { earlier: Promise<unknown>; taken(): void };
-    },
+    { origin, place }: { origin: Origin; place: Place },
   ): Promise<void> {
-    const { board, dispatcher, log, queue, runner, waitForRoom } =
+    const { board, cancelling, dispatcher, log, queue, runner, waitForRoom } =
       this.#options;
     let reserved = waitForRoom;
     try {
       let here = dispatcher.find(task.id);
       if (!here || here.final) {
         // Its end can be read before the broker has acknowledged it to us.
-        await dispatcher.left(task.id);
+        await dispatcher.cleared(task.id);
         here = dispatcher.find(task.id);
       }
       if (here) {
-        await this.#duplicate(task, origin, {
-          state: here.state,
-          worker_id: this.#options.workerId,
-        });
+        await this.#duplicate(
+          task,
+          origin,
+          `this task is already ${here.state} (worker ${this.#options.workerId})`,
+        );
         return;
       }
       const { judgement, seen } = await board.look(task.id, {
@@ -223,15 +180,19 @@ export class Acceptance {
         signedAt: task.signature?.issuedAt ?? null,
       });
       if (judgement !== "take") {
-        await this.#duplicate(task, origin, seen!.status);
+        await this.#duplicate(
+          task,
+          origin,
+          duplicateOf(seen!.status, this.#options),
+        );
         return;
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#refuse(task, refusal);
+        await this.#turnAway(task, refusal, { origin, seen });
         return;
       }
-      await turn.earlier;
+      await place.earlier;
       const reserve = () => queue.reserve(dispatcher.emptySlots);
       reserved ||= reserve();
       const peer = reserved
@@ -239,18 +200,18 @@ export class Acceptance {
         : await this.#options.workerWithRoom(task, reserve);
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
-        turn.taken();
-        await this.#refuse(task, this.#full());
+        place.taken();
+        await this.#turnAway(task, this.#full(), { origin, seen });
         return;
       }
       task.queue();
       const taking = board.take(task);
-      turn.taken();
+      place.taken();
       if (!await taking) {
         log.info("another worker was quicker to take the task", {
           task_id: task.id,
         });
-        await this.#duplicate(task, origin, null);
+        await this.#duplicate(task, origin, QUICKER);
         return;
       }
       if (!reserved) {
@@ -266,27 +227,42 @@ export class Acceptance {
       });
       dispatcher.put(task);
       reserved = false;
-      this.#cancelIfAsked(task, seen);
+      // A final status that stood there was the answer to the cancel.
+      if (seen?.status.completed_at) cancelling.forget(task.id);
+      else cancelling.applyRemembered(task.id);
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
-  }
-
-  /** Applies a cancel that came before the task did. */
-  #cancelIfAsked(task: Task, seen: PublishedStatus | null): void {
-    const reason = this.#options.cancels.take(task.id);
-    // A final status that stood there was the answer to the cancel.
-    if (reason === null || seen?.status.completed_at) return;
-    this.#options.dispatcher.cancel(task.id, reason);
   }
 
   #full(): string {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
+  /**
+   * Refuses a task that is not taken. Where a holder's status stood, the holder
+   * may have taken the task back meanwhile, and end it itself: so only whoever
+   * has the task refuses it.
+   */
+  async #turnAway(
+    task: Task,
+    error: string,
+    { origin, seen }: { origin: Origin; seen: PublishedStatus | null },
+  ): Promise<void> {
+    if (seen?.status.state === "queued") {
+      task.queue();
+      if (!await this.#options.board.take(task)) {
+        await this.#duplicate(task, origin, QUICKER);
+        return;
+      }
+    }
+    await this.#refuse(task, error);
+  }
+
+  /** Refuses a task that nobody else has. */
   async #refuse(task: Task, error: string): Promise<void> {
     const { board, log, rationed } = this.#options;
     task.end({ state: "failed", error });
@@ -302,7 +278,7 @@ export class Acceptance {
   async #duplicate(
     task: Task,
     origin: Origin,
-    present: { state: string; worker_id: string } | null,
+    message: string,
   ): Promise<void> {
     if (origin.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
@@ -314,65 +290,20 @@ export class Acceptance {
     await this.#reject(task.delivery, {
       task_id: task.id,
       reason: "duplicate",
-      errors: [{
-        path: "task_id",
-        message: present
-          ? `this task is already ${present.state} (worker ${present.worker_id})`
-          : "another worker has taken this task at the same moment",
-      }],
+      errors: [{ path: "task_id", message }],
     }, task.response);
   }
 
   async #reject(
     delivery: Delivery,
-    problem: Problem,
+    rejection: Rejection,
     response: Response | null,
   ): Promise<void> {
-    await this.report(delivery.payload, problem, response);
+    await this.#options.rejections.report(
+      delivery.payload,
+      rejection,
+      response,
+    );
     await delivery.release();
-  }
-
-  /**
-   * Tells the group of a message that was discarded, and why; in a flood, only
-   * the log does.
-   *
-   * @param response where to tell it too
-   */
-  async report(
-    payload: Uint8Array,
-    problem: Problem,
-    response: Response | null = null,
-  ): Promise<void> {
-    const { channel, log, observer, rationed, rejectedTopic, responses } =
-      this.#options;
-    const { workerId } = this.#options;
-    observer?.rejected(problem.reason);
-    const bytes = payload.length + REPORT_BYTES;
-    const isFlood = this.#reportedBytes + bytes > MOST_REPORTED_BYTES;
-    rationed.warn(`a message is rejected: ${problem.reason}`, {
-      ...(problem.task_id && { task_id: problem.task_id }),
-      ...(isFlood && { reported: false }),
-      errors: problem.errors.map(({ path, message }) =>
-        path ? `${path}: ${message}` : message
-      ).join("; "),
-    });
-    if (isFlood) return;
-    const rejected: Rejected = {
-      received_at: new Date().toISOString(),
-      worker_id: workerId,
-      ...problem,
-      payload_excerpt: excerpt(payload),
-    };
-    this.#reportedBytes += bytes;
-    const text = JSON.stringify(rejected);
-    if (response) {
-      responses.send(response, { payload: text, about: "rejected" });
-    }
-    await channel.publish({
-      topic: rejectedTopic,
-      payload: text,
-      qos: 1,
-    }).catch((error) => log.error("cannot publish a rejection", { error }))
-      .finally(() => this.#reportedBytes -= bytes);
   }
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { pause } from "../deadline.ts";
 import type { Log } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
 import { ActiveTask, type StartOptions } from "./start.ts";
@@ -17,15 +18,10 @@ const RETRY_MS = 5000;
 
 /** What the dispatcher needs. */
 export interface DispatcherOptions {
-  /** How many tasks may run at once. */
   slots: number;
-  /** The tasks that wait here. */
   queue: TaskQueue;
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What a start needs. */
   start: StartOptions;
-  /** Where to write what happens. */
   log: Log;
   /** Whether tasks may be started now. */
   mayStart(): boolean;
@@ -40,11 +36,10 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #active = new Map<string, ActiveTask>();
   /** Tasks in slots, and others that have ended, until nothing of them is here. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #clearing = new Map<string, Promise<void>>();
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
   #idle: PromiseWithResolvers<void> | null = null;
 
-  /** With all slots empty. */
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
@@ -59,7 +54,6 @@ export class Dispatcher {
     return Math.max(0, this.emptySlots - this.#options.queue.size);
   }
 
-  /** Tasks in slots. */
   get active(): IterableIterator<ActiveTask> {
     return this.#active.values();
   }
@@ -70,28 +64,18 @@ export class Dispatcher {
   }
 
   /** Settles when a task that has ended has nothing left to do here. */
-  async left(taskId: string): Promise<void> {
-    await this.#leaving.get(taskId);
+  async cleared(taskId: string): Promise<void> {
+    await this.#clearing.get(taskId);
   }
 
   /** Takes an accepted task, for which a place in the queue is reserved. */
   put(task: Task): void {
     this.#options.queue.put(task);
-    if (task.expiresAt) {
-      this.#expiries.set(
-        task.id,
-        setTimeout(
-          () => this.#expire(task),
-          Math.min(task.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
-        ),
-      );
-    }
-    this.poke();
-    this.#options.onChange();
+    this.#enterQueue(task);
   }
 
   /** Starts what can be started. */
-  poke(): void {
+  startNext(): void {
     const { queue, mayStart, start, log } = this.#options;
     while (this.emptySlots > 0 && mayStart()) {
       const task = queue.oldest();
@@ -102,23 +86,28 @@ export class Dispatcher {
       this.#options.onUsed(task);
       const active = new ActiveTask(task, start);
       this.#active.set(task.id, active);
-      const left = active.finished.catch(async (error) => {
+      const cleared = active.finished.catch(async (error) => {
         log.error("cannot start the task; it will be tried again", {
           task_id: task.id,
           error,
         });
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        queue.reserve(Infinity);
-        this.put(task);
+        await pause(RETRY_MS);
+        queue.putBack(task);
+        this.#enterQueue(task);
       }).finally(() => {
         this.#active.delete(task.id);
-        this.#leaving.delete(task.id);
+        this.#clearing.delete(task.id);
         if (this.#active.size === 0) this.#idle?.resolve();
-        this.poke();
+        this.startNext();
         this.#options.onChange();
       });
-      this.#leaving.set(task.id, left);
+      this.#clearing.set(task.id, cleared);
     }
+  }
+
+  /** There is more room than before, or less. */
+  changed(): void {
+    this.#options.onChange();
   }
 
   /** Settles when no task is in a slot. */
@@ -153,11 +142,11 @@ export class Dispatcher {
    * @returns settles when its message is released
    */
   endWaiting(task: Task, ending: Ending): Promise<void> {
-    const left = this.#endWaiting(task, ending).finally(() =>
-      this.#leaving.delete(task.id)
+    const cleared = this.#endWaiting(task, ending).finally(() =>
+      this.#clearing.delete(task.id)
     );
-    this.#leaving.set(task.id, left);
-    return left;
+    this.#clearing.set(task.id, cleared);
+    return cleared;
   }
 
   async #endWaiting(task: Task, ending: Ending): Promise<void> {
@@ -193,7 +182,7 @@ export class Dispatcher {
   stay(task: Task): void {
     this.#options.queue.stay(task);
     this.#expire(task);
-    this.poke();
+    this.startNext();
     this.#options.onChange();
   }
 
@@ -213,6 +202,21 @@ export class Dispatcher {
     }
   }
 
+  #enterQueue(task: Task): void {
+    const left = task.expiresIn();
+    if (left !== null) {
+      this.#expiries.set(
+        task.id,
+        setTimeout(
+          () => this.#expire(task),
+          Math.min(Math.ceil(left), 2 ** 31 - 1),
+        ),
+      );
+    }
+    this.startNext();
+    this.#options.onChange();
+  }
+
   #leaveQueue(task: Task): void {
     this.#options.queue.remove(task);
     clearTimeout(this.#expiries.get(task.id));
@@ -223,7 +227,7 @@ export class Dispatcher {
   #expire(task: Task): boolean {
     const { queue } = this.#options;
     if (queue.get(task.id) !== task || queue.isLeaving(task)) return false;
-    if (!task.expiresAt || task.expiresAt.getTime() > Date.now()) return false;
+    if ((task.expiresIn() ?? Infinity) > 0) return false;
     void this.endWaiting(task, {
       state: "cancelled",
       error: `the ${task.expires} expired before the task could start`,

@@ -31,8 +31,8 @@ export type Judgement =
 /**
  * Judges a request by the retained status of its id.
  *
- * @param options.windowSeconds how long after its start, or its cancel, an id
- * counts as the same request
+ * @param options.windowSeconds how long after it was accepted a task that has
+ * started, or was cancelled, counts as the same request
  */
 export function judge(
   seen: PublishedStatus | null,
@@ -60,10 +60,32 @@ export function judge(
   if (arrival.signedAt && new Date(status.created_at) >= arrival.signedAt) {
     return "duplicate";
   }
-  const since = status.started_at ??
-    (status.state === "cancelled" ? status.completed_at : null);
-  if (since === null) return "take";
-  const age = (options.now ?? new Date()).getTime() -
-    new Date(since).getTime();
-  return age < options.windowSeconds * 1000 ? "duplicate" : "take";
+  if (status.started_at === null && status.state !== "cancelled") return "take";
+  const now = options.now ?? new Date();
+  return now < windowEnd(status, options) ? "duplicate" : "take";
+}
+
+/**
+ * Until when an id counts as the same request. A controller that uses one again
+ * each so many seconds counts from its own request, not from when that started.
+ */
+function windowEnd(
+  { created_at }: { created_at: string },
+  { windowSeconds }: { windowSeconds: number },
+): Date {
+  return new Date(new Date(created_at).getTime() + windowSeconds * 1000);
+}
+
+/** What is said of a duplicate, by the status that makes it one. */
+export function duplicateOf(
+  status: PublishedStatus["status"],
+  options: { windowSeconds: number; now?: Date },
+): string {
+  const is =
+    `this task is already ${status.state} (worker ${status.worker_id})`;
+  if (!isFinal(status.state)) return is;
+  const end = windowEnd(status, options);
+  return end > (options.now ?? new Date())
+    ? `${is}; until ${end.toISOString()} its id means the same task (worker.duplicate_window)`
+    : `${is}, and was accepted after this request was signed; sign it anew to run it again`;
 }

@@ -8,17 +8,17 @@
 import type { Log } from "./ports.ts";
 
 /** The most lines of one window. */
-const MOST_LINES = 50;
+const MAX_LINES = 50;
 
 /** How long a window is, in milliseconds. */
 const WINDOW_MS = 1000;
 
 /** A log of bounded speed. */
-export class LogRation {
+export class LogRation implements Disposable {
   readonly #log: Pick<Log, "info" | "warn">;
-  readonly #most: number;
+  readonly #maxLines: number;
   readonly #windowMs: number;
-  #told = 0;
+  #logged = 0;
   #leftOut = 0;
   /** There is one while a window is open. */
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -26,47 +26,54 @@ export class LogRation {
   /**
    * Writes into a log.
    *
-   * @param options.most lines in one window
+   * @param options.maxLines lines in one window
    * @param options.windowMs its length, in milliseconds
    */
   constructor(
     log: Pick<Log, "info" | "warn">,
-    { most = MOST_LINES, windowMs = WINDOW_MS }: {
-      most?: number;
+    { maxLines = MAX_LINES, windowMs = WINDOW_MS }: {
+      maxLines?: number;
       windowMs?: number;
     } = {},
   ) {
     this.#log = log;
-    this.#most = most;
+    this.#maxLines = maxLines;
     this.#windowMs = windowMs;
   }
 
   /** What happens in the course of things. */
   info(message: string, fields?: Record<string, unknown>): void {
-    if (this.#mayTell()) this.#log.info(message, fields);
+    if (this.#mayLog()) this.#log.info(message, fields);
   }
 
   /** What an operator may have to look at. */
   warn(message: string, fields?: Record<string, unknown>): void {
-    if (this.#mayTell()) this.#log.warn(message, fields);
+    if (this.#mayLog()) this.#log.warn(message, fields);
   }
 
-  /** Ends the window, and says what was left out in it. */
-  close(): void {
+  /** Says what was left out since the window began. */
+  [Symbol.dispose](): void {
+    this.#endWindow();
+  }
+
+  #endWindow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#leftOut > 0) {
-      this.#log.warn("more messages came than are told of one by one", {
-        left_out: this.#leftOut,
-      });
+      this.#log.warn(
+        "too many messages to log each of them; some were left out",
+        {
+          left_out: this.#leftOut,
+        },
+      );
     }
-    this.#told = this.#leftOut = 0;
+    this.#logged = this.#leftOut = 0;
   }
 
-  #mayTell(): boolean {
-    this.#timer ??= setTimeout(() => this.close(), this.#windowMs);
-    if (this.#told < this.#most) {
-      this.#told++;
+  #mayLog(): boolean {
+    this.#timer ??= setTimeout(() => this.#endWindow(), this.#windowMs);
+    if (this.#logged < this.#maxLines) {
+      this.#logged++;
       return true;
     }
     this.#leftOut++;

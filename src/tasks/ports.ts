@@ -23,10 +23,10 @@ export interface Channel {
   publish(message: Outgoing): Promise<void>;
 }
 
-/** The control connection, as far as the narration of runs is concerned. */
+/** The control connection, as far as the feeds of runs are concerned. */
 export interface Outlet {
-  /** There is something that gives way to be published. */
-  poke(): void;
+  /** There is a bulk message to be published. */
+  bulkReady(): void;
   /** Settles with the broker's acknowledgement, however late. */
   publish(message: Outgoing): Promise<void>;
 }
@@ -38,6 +38,8 @@ export interface Run {
     {
       return_code: number | null;
       error_message: string | null;
+      /** Which of its processes could not be ended, in a sentence. */
+      left?: string | null;
       progress: Progress;
     }
   >;

@@ -66,6 +66,11 @@ export class TaskQueue {
     this.#tasks.set(task.id, task);
   }
 
+  /** Takes a task back that could not be started, whether or not it fits. */
+  putBack(task: Task): void {
+    this.#tasks.set(task.id, task);
+  }
+
   /** The task of this id, if it waits here. */
   get(id: string): Task | undefined {
     return this.#tasks.get(id);

@@ -21,10 +21,10 @@ import type { Channel, Log } from "./ports.ts";
  * The longest response topic, and the longest correlation data, in bytes. Each
  * status of the task carries both, and has to fit into what the broker takes.
  */
-const MOST_BYTES = 1024;
+const MAX_RESPONSE_BYTES = 1024;
 
 /** The most levels; brokers have limits of their own, mosquitto 200. */
-const MOST_LEVELS = 100;
+const MAX_TOPIC_LEVELS = 100;
 
 /** Where the answers to a request go. */
 export interface Response {
@@ -71,8 +71,8 @@ export class Responses {
     fields: Record<string, unknown> = {},
   ): Response | null {
     if (responseTopic === undefined) return null;
-    const reason = (correlationData?.length ?? 0) > MOST_BYTES
-      ? `its correlation data has more than ${MOST_BYTES} bytes`
+    const reason = (correlationData?.length ?? 0) > MAX_RESPONSE_BYTES
+      ? `its correlation data has more than ${MAX_RESPONSE_BYTES} bytes`
       : refusalOf(responseTopic, {
         group: this.#group,
         patterns: this.#patterns(),
@@ -148,10 +148,10 @@ export function refusalOf(
   const levels = topic.split("/");
   if (topic === "") return "it is empty";
   if (
-    new TextEncoder().encode(topic).length > MOST_BYTES ||
-    levels.length > MOST_LEVELS
+    new TextEncoder().encode(topic).length > MAX_RESPONSE_BYTES ||
+    levels.length > MAX_TOPIC_LEVELS
   ) {
-    return `it has more than ${MOST_BYTES} bytes, or more than ${MOST_LEVELS} levels`;
+    return `it has more than ${MAX_RESPONSE_BYTES} bytes, or more than ${MAX_TOPIC_LEVELS} levels`;
   }
   if (/[+#]/.test(topic)) return "it has a wildcard in it";
   if (topic.startsWith("$")) return "it begins with $";

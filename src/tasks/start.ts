@@ -3,20 +3,25 @@
  * which a crash at any point loses nothing and runs nothing twice.
  *
  * Before the first step the task is this worker's by its status topic (see
- * `status_board.ts`), and its message still belongs to the broker.
+ * `topic_lock.ts`), and its message still belongs to the broker.
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
  * | nothing | its message is delivered again, and it waits again |
  * | 1 claim | the same; the claim of an id that is delivered again is void |
- * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session |
- * | 4 run | the same; the run dies with the worker |
- * | 5 final status | it has its final status, and the claim is void |
+ * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session; if its request was sent again meanwhile, that one is run |
+ * | 4 `running` | claimed and `running`: `failed`, whatever was sent again meanwhile |
+ * | 5 run | the same; the run dies with the worker |
+ * | 6 final status | it has its final status, and the claim is void |
+ *
+ * What is `queued` has therefore not run, and may be taken by whoever gets a
+ * request for it; what is `running` may have run.
  *
  * @module
  */
-import type { Claims } from "./claims.ts";
-import type { Narration, Tell } from "./narration.ts";
+import { fulfilledWithin } from "../deadline.ts";
+import type { ClaimList } from "./claim_list.ts";
+import type { FeedOptions, RunFeed } from "./run_feed.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -26,6 +31,7 @@ import type { Ending, Task } from "./task.ts";
 export type StartStep =
   | "claimed"
   | "released"
+  | "announced"
   | "started"
   | "ended"
   | "published";
@@ -37,40 +43,34 @@ export interface RunSettings {
   /** Least time between two `running` statuses, in seconds. */
   readonly statusIntervalSeconds: number;
   /** What is told of runs beside their statuses. */
-  readonly tell: Tell;
+  readonly feed: FeedOptions;
 }
 
 /** What a start needs. */
 export interface StartOptions {
-  /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What this worker has claimed. */
-  claims: Claims;
-  /** What runs playbooks. */
+  claims: ClaimList;
   runner: Runner;
-  /** Where to write what happens. */
   log: Log;
-  /** Is told of its start. */
   observer?: TaskObserver;
   /** Settles when both connections are there and our presence is known good. */
   connected(): Promise<void>;
   /** What counts for a run that begins at this moment. */
   settings(): RunSettings;
-  /** Begins to tell of a run. */
-  narrate(taskId: string): Narration;
+  /** Begins the live feed of a run. */
+  openFeed(taskId: string): RunFeed;
   /** Called after each step. */
   onStep?(step: StartStep): void;
 }
 
 /** A task in a slot. */
 export class ActiveTask {
-  /** The task. */
   readonly task: Task;
   /** Settles when its slot is free again. */
   readonly finished: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
   readonly #options: StartOptions;
-  readonly #narration: Narration;
+  readonly #feed: RunFeed;
   #run: Run | null = null;
   /** Why it is to end before its time, if it is. */
   #ending: Ending | null = null;
@@ -81,7 +81,7 @@ export class ActiveTask {
   constructor(task: Task, options: StartOptions) {
     this.task = task;
     this.#options = options;
-    this.#narration = options.narrate(task.id);
+    this.#feed = options.openFeed(task.id);
     this.finished = this.#start().finally(() => this.#ended.resolve());
   }
 
@@ -104,13 +104,13 @@ export class ActiveTask {
   /** Ends it and publishes nothing: its final status is somebody else's. */
   abandon(): void {
     this.#abandoned = true;
-    this.#narration.stop();
+    this.#feed.discard();
     this.end({ state: "cancelled" }, { immediately: true });
   }
 
   async #start(): Promise<void> {
     const { task } = this;
-    const { board, claims, connected, log, onStep } = this.#options;
+    const { board, claims, log, onStep } = this.#options;
 
     // 1. The claim, acknowledged. From the next step on the broker may forget
     // the message, so this list is what says that somebody had it.
@@ -124,24 +124,36 @@ export class ActiveTask {
 
     // The message also counts as released when the broker has lost our session.
     // Then a peer may have adopted it while we were away, so ask whose it is.
-    await connected();
-    if (board.token(task.id) === null || this.#abandoned) {
-      log.info("another worker has taken the task over", { task_id: task.id });
-      claims.remove(task.id);
-      board.forget(task.id);
-      return;
-    }
+    if (!await this.#isStillOurs()) return this.#leave();
 
-    // 4. The run.
     if (this.#ending) task.end(this.#ending);
-    else await this.#runToEnd();
+    else {
+      // 4. The status, acknowledged: whoever finds the task `queued` after our
+      // death has to be sure that it has not run.
+      task.start();
+      const refusal = await board.publish(task).then(() => null, String);
+      if (!await this.#isStillOurs()) return this.#leave();
+      onStep?.("announced");
+
+      // 5. The run.
+      if (this.#ending) task.end(this.#ending);
+      else if (refusal) task.end({ state: "failed", error: refusal });
+      else await this.#runToEnd();
+    }
     this.#ended.resolve();
     onStep?.("ended");
 
-    // 5. The final status, acknowledged: before that the claim must stand, so
+    // 6. The final status, acknowledged: before that the claim must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
-    if (!this.#abandoned) await this.#narration.finish();
+    if (!this.#abandoned) {
+      // At once: the broker may be away, and this worker gone before it is back.
+      log.info(`the task ended: ${task.state}`, {
+        task_id: task.id,
+        ...(task.errorMessage && { error_message: task.errorMessage }),
+      });
+      await this.#feed.finish();
+    }
     if (!this.#abandoned) {
       await board.publish(task).catch((error) =>
         log.error("cannot publish the final status", {
@@ -149,18 +161,30 @@ export class ActiveTask {
           error,
         })
       );
-      log.info(`the task ended: ${task.state}`, {
-        task_id: task.id,
-        ...(task.status("").error_message && {
-          error_message: task.status("").error_message,
-        }),
-      });
     }
     onStep?.("published");
 
-    // 6. Off the list.
-    claims.remove(task.id);
-    board.forget(task.id);
+    // 7. Off the list.
+    this.#forget();
+  }
+
+  /** Whether nobody has taken the task over, once that can be known. */
+  async #isStillOurs(): Promise<boolean> {
+    const { board, connected } = this.#options;
+    await connected();
+    return board.token(this.task.id) !== null && !this.#abandoned;
+  }
+
+  #leave(): void {
+    this.#options.log.info("another worker has taken the task over", {
+      task_id: this.task.id,
+    });
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#options.claims.remove(this.task.id);
+    this.#options.board.forget(this.task.id);
   }
 
   async #runToEnd(): Promise<void> {
@@ -168,18 +192,17 @@ export class ActiveTask {
     const { board, log, runner, onStep } = this.#options;
     const settings = this.#options.settings();
     const seconds = task.request.timeout ?? settings.timeoutSeconds;
-    task.start();
     this.#options.observer?.started(task);
     log.info("the task starts", {
       task_id: task.id,
       playbook: task.request.playbook,
     });
     const publish = () => {
+      if (this.#abandoned) return;
       board.publish(task).catch((error) =>
         log.warn("cannot publish a status", { task_id: task.id, error })
       );
     };
-    publish();
     const updates = new Throttle(
       publish,
       settings.statusIntervalSeconds * 1000,
@@ -190,27 +213,27 @@ export class ActiveTask {
         task.progress = progress;
         updates.request();
       },
-      ...this.#narration.listen(settings.tell),
+      ...this.#feed.callbacks(settings.feed),
     });
     this.#run = run;
     onStep?.("started");
-    const limit = setTimeout(() => {
+    if (!await fulfilledWithin(seconds * 1000, run.finished)) {
       this.end({
         state: "timeout",
         error: `the time limit of ${seconds} s was reached`,
       });
-    }, seconds * 1000);
+    }
     const outcome = await run.finished;
-    clearTimeout(limit);
-    updates.stop();
+    updates[Symbol.dispose]();
     const at = task.progress.current_task;
     task.progress = outcome.progress;
     const returnCode = outcome.return_code;
     if (this.#ending) {
       const { error, state } = this.#ending;
+      const where = at === null ? error : `${error ?? state}, at "${at}"`;
       task.end({
         state,
-        error: at === null ? error ?? null : `${error ?? state}, at "${at}"`,
+        error: [where, outcome.left].filter(Boolean).join("; ") || null,
         returnCode,
       });
     } else if (returnCode === 0) {
@@ -227,10 +250,10 @@ export class ActiveTask {
 }
 
 /** Calls a function at once, and then at most once in an interval. */
-class Throttle {
+class Throttle implements Disposable {
   readonly #call: () => void;
   readonly #interval: number;
-  #last = Date.now();
+  #last = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: () => void, interval: number) {
@@ -241,12 +264,12 @@ class Throttle {
   request(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#last = Date.now();
+      this.#last = performance.now();
       this.#call();
-    }, Math.max(0, this.#last + this.#interval - Date.now()));
+    }, Math.max(0, this.#last + this.#interval - performance.now()));
   }
 
-  stop(): void {
+  [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
 }

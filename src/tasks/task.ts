@@ -19,7 +19,6 @@ import { isFinal, mayMove } from "./states.ts";
 
 /** How a task ended. */
 export interface Ending {
-  /** The final state. */
   state: TaskState;
   /** Why it failed, if it did. */
   error?: string | null;
@@ -37,21 +36,26 @@ export class Task {
   readonly delivery: Delivery;
   /** When the first worker accepted it. */
   readonly createdAt: Date;
-  /** When its message or its signature expires: it must have started before. */
-  readonly expiresAt: Date | null;
   /** What of it expires first. */
   readonly expires: "message" | "signature";
   /** Where its requester wants answers; null for nowhere. */
   readonly response: Response | null;
   /** The signature that it came with; null if it came without. */
   readonly signature: Signature | null;
-  /** When it came to this worker, in milliseconds since 1970. */
-  readonly arrivedAt = Date.now();
+  /** When it came to this worker, by `performance.now()`. */
+  readonly arrivedAt = performance.now();
   /** How often it has been handed over. */
   readonly hops: number;
-  /** The numbers of its run. */
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
+  /** How old it was when it came, in milliseconds. */
+  readonly #ageAtArrival: number;
+  /** How long it may wait here, in milliseconds. */
+  readonly #mayWait: number | null;
+  // What is counted comes from a clock that nobody can set; what is published,
+  // from the one that people read.
+  #started = 0;
+  #completed: number | null = null;
   #startedAt: Date | null = null;
   #completedAt: Date | null = null;
   #returnCode: number | null = null;
@@ -83,23 +87,45 @@ export class Task {
       ),
     );
     this.hops = options.hops ?? 0;
+    this.#ageAtArrival = Math.max(0, now - this.createdAt.getTime());
     const expiry = delivery.properties.expirySeconds;
-    const byMessage = expiry === undefined
-      ? null
-      : new Date(Date.now() + expiry * 1000);
-    const bySignature = this.signature?.expiresAt ?? null;
-    this.expires = bySignature && (!byMessage || bySignature < byMessage)
-      ? "signature"
-      : "message";
-    this.expiresAt = this.expires === "signature" ? bySignature : byMessage;
+    const byMessage = expiry === undefined ? Infinity : expiry * 1000;
+    const bySignature = this.signature
+      ? this.signature.expiresAt.getTime() - now
+      : Infinity;
+    this.expires = bySignature < byMessage ? "signature" : "message";
+    const mayWait = Math.min(bySignature, byMessage);
+    this.#mayWait = mayWait === Infinity ? null : mayWait;
   }
 
-  /** Its id. */
+  /**
+   * How long until its message or its signature expires, in milliseconds: it
+   * must have started before. Null if it never expires.
+   */
+  expiresIn(): number | null {
+    return this.#mayWait === null
+      ? null
+      : this.#mayWait - (performance.now() - this.arrivedAt);
+  }
+
+  /** How long it waited for its start, in seconds; null before. */
+  get waitSeconds(): number | null {
+    return this.#startedAt
+      ? (this.#ageAtArrival + this.#started - this.arrivedAt) / 1000
+      : null;
+  }
+
+  /** How long its run has taken so far, in seconds; null before its start. */
+  get durationSeconds(): number | null {
+    if (!this.#startedAt) return null;
+    const end = this.#completed ?? performance.now();
+    return Math.round(end - this.#started) / 1000;
+  }
+
   get id(): string {
     return this.request.task_id;
   }
 
-  /** Where it stands. */
   get state(): TaskState | "new" {
     return this.#state;
   }
@@ -114,7 +140,11 @@ export class Task {
     return this.#completedAt;
   }
 
-  /** Whether it has its final state. */
+  /** Why it failed, or ended before its time; null if it did not, or has not. */
+  get errorMessage(): string | null {
+    return this.#error;
+  }
+
   get final(): boolean {
     return isFinal(this.#state);
   }
@@ -128,12 +158,14 @@ export class Task {
   start(): void {
     this.#move("running");
     this.#startedAt = new Date();
+    this.#started = performance.now();
   }
 
   /** Ended, in whichever final state. */
   end(ending: Ending): void {
     this.#move(ending.state);
     this.#completedAt = new Date();
+    this.#completed = performance.now();
     this.#returnCode = ending.returnCode ?? null;
     this.#error = ending.error
       ? cutToBytes(ending.error, MAX_ERROR_MESSAGE_BYTES)
@@ -143,16 +175,13 @@ export class Task {
 
   /** What is published of it at this moment. */
   status(workerId: string): TaskStatus {
-    const end = this.#completedAt ?? new Date();
     return {
       task_id: this.id,
       state: this.#state as TaskState,
       created_at: this.createdAt.toISOString(),
       started_at: this.#startedAt?.toISOString() ?? null,
       completed_at: this.#completedAt?.toISOString() ?? null,
-      duration_seconds: this.#startedAt
-        ? Math.max(0, end.getTime() - this.#startedAt.getTime()) / 1000
-        : null,
+      duration_seconds: this.durationSeconds,
       return_code: this.#returnCode,
       error_message: this.#error,
       playbook: this.request.playbook,

@@ -4,26 +4,29 @@
  * @module
  */
 import { Adoption, type AdoptionStep } from "../group/adoption.ts";
-import { HandOver, type HandOverStep } from "../group/hand_over.ts";
+import { AdoptionRing } from "../group/adoption_ring.ts";
+import { HandOver } from "../group/hand_over.ts";
 import { LoadReport } from "../group/load.ts";
+import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
 import { originOf } from "../group/moved_task.ts";
+import { type HandOverStep, Offering } from "../group/offering.ts";
 import { Peers } from "../group/peers.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
 import { Acceptance } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
-import { RememberedCancels } from "../tasks/cancels.ts";
-import { Claims } from "../tasks/claims.ts";
+import { ClaimList } from "../tasks/claim_list.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LogRation } from "../tasks/log_ration.ts";
-import { Narration } from "../tasks/narration.ts";
-import { Narrator } from "../tasks/narrator.ts";
+import { FeedQueue } from "../tasks/feed_queue.ts";
 import { TaskQueue } from "../tasks/queue.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
+import { Rejections } from "../tasks/rejections.ts";
 import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
+import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -62,21 +65,22 @@ export function assemble(
     stack: AsyncDisposableStack;
   },
 ): Parts {
-  const { ansible, broker, config, observers, predecessor, settings, topics } =
-    ready;
+  const { ansible, broker, config, manager, observers, predecessor } = ready;
+  const { settings, topics } = ready;
   const { worker } = config;
   const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
 
   // What goes back, from a part to those that are built after it.
   const back = {
     publish: (message: Outgoing): Promise<void> => link.publish(message),
-    poke: (): void => link.poke(),
+    bulkReady: (): void => link.bulkReady(),
     connected: ({ first }: { first: boolean }) => {
       // Only now: whoever reads "online" may count on the subscriptions.
       const announced = presence.announce();
-      dispatcher.poke();
+      dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
+      manager.ready(`ready for tasks on ${topics.tasks}`);
       if (!first) return;
       announced.then(() =>
         log.info(`ready for tasks on ${topics.tasks}`, {
@@ -87,7 +91,7 @@ export function assemble(
     },
     controlConnected: async (session: { present: boolean }) => {
       presence.check();
-      await handOver.reconnected(session);
+      await loads.reconnected(session);
       // A worker that is still starting holds nothing yet.
       if (lifecycle.phase !== "starting") await recovery.reconnected(session);
     },
@@ -100,8 +104,7 @@ export function assemble(
     },
   };
 
-  const rationed = new LogRation(log);
-  stack.defer(() => rationed.close());
+  const rationed = stack.use(new LogRation(log));
   const lifecycle = new Lifecycle({ log, onConnected: back.connected });
   const linked = () => lifecycle.untilLinked();
   const membership: Membership = new Membership({
@@ -117,7 +120,7 @@ export function assemble(
     },
   });
   const { instance } = membership;
-  const narrator = new Narrator({ outlet: back, connected: linked, log });
+  const feeds = new FeedQueue({ outlet: back, connected: linked, log });
   const fits = worker.max_queue_size + slots;
   const link: Link = new Link({
     broker,
@@ -135,9 +138,10 @@ export function assemble(
       payload: membership.will(),
       delaySeconds: timing.willDelaySeconds,
     },
-    source: narrator,
+    bulk: feeds,
     onControl: back.controlConnected,
     onReconnected: (which) => observers.reconnected(which),
+    onLost: (problem) => manager.ready(problem),
     onDelivery: (delivery) => router.delivery(delivery),
     onMessage: (message) => router.message(message),
   });
@@ -166,7 +170,7 @@ export function assemble(
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
   });
-  const claims = new Claims({
+  const claims = new ClaimList({
     ...common,
     instance,
     topic: topics.running(workerId),
@@ -176,7 +180,6 @@ export function assemble(
     audience: topics.group,
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const cancels = new RememberedCancels();
   const dispatcher = new Dispatcher({
     slots,
     queue,
@@ -189,7 +192,7 @@ export function assemble(
       observer: observers,
       connected: () => lifecycle.untilConnected(),
       settings: () => settings.now.run,
-      narrate: (taskId) => new Narration(taskId, { narrator, topics }),
+      openFeed: (taskId) => new RunFeed(taskId, { queue: feeds, topics }),
       ...steps,
     },
     log,
@@ -197,39 +200,47 @@ export function assemble(
     onChange: back.tasksChanged,
     onUsed: ({ signature }) => signature && opener.use(signature),
   });
-  const peers = new Peers(workerId);
-  const handOver = new HandOver({
+  const rejections = new Rejections({
     ...common,
-    peers,
-    queue,
-    dispatcher,
-    board,
-    cancels,
-    connected: () => lifecycle.isConnected,
-    ...steps,
+    topic: topics.rejected,
+    rationed,
   });
-  stack.defer(() => handOver.stop());
+  const cancelling = new Cancelling({
+    opener,
+    dispatcher,
+    rejections,
+    rationed,
+  });
+  const peers = new Peers(workerId);
+  const loads = stack.use(new LoadWatch({ ...common, peers }));
+  const offering = new Offering({ ...common, peers, board, ...steps });
+  const handOver = stack.use(
+    new HandOver({
+      ...common,
+      peers,
+      loads,
+      offering,
+      queue,
+      dispatcher,
+      cancelling,
+      connected: () => lifecycle.isConnected,
+    }),
+  );
   const acceptance = new Acceptance({
     ...common,
     rationed,
     opener,
     queue,
     queueCapacity: worker.max_queue_size,
+    windowSeconds: worker.duplicate_window,
     waitForRoom: worker.when_full === "wait",
     dispatcher,
     board,
     runner: ansible,
-    cancels,
-    rejectedTopic: topics.rejected,
+    cancelling,
+    rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
-    offer: (task, peer) => handOver.offer(task, peer),
-  });
-  const cancelling = new Cancelling({
-    opener,
-    dispatcher,
-    remembered: cancels,
-    rationed,
-    report: (...told) => acceptance.report(...told),
+    offer: (task, peer) => offering.offer(task, peer),
   });
   const load = new LoadReport({
     ...common,
@@ -246,14 +257,20 @@ export function assemble(
   const adoption = new Adoption({
     ...common,
     peers,
-    timing,
-    connected: () => lifecycle.isConnected,
     taskIdOf: (payload) => opener.taskIdOf(payload),
     openIntake: (id) => link.openIntakeOf(id),
-    endControl: (id) => link.endControlOf(id),
+    endControlSession: (id) => link.endControlSessionOf(id),
     ...steps,
   });
-  stack.defer(() => adoption.stop());
+  const ring = stack.use(
+    new AdoptionRing({
+      ...common,
+      peers,
+      timing,
+      connected: () => lifecycle.isConnected,
+      adopt: (dead) => adoption.adopt(dead),
+    }),
+  );
   const recovery = new Recovery({
     ...common,
     membership,
@@ -283,7 +300,7 @@ export function assemble(
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
         peers.presence(id, theirs);
-        adoption.presence(id, theirs);
+        ring.presence(id, theirs);
         handOver.update();
         handOver.wake();
       },
@@ -297,7 +314,6 @@ export function assemble(
 
   return {
     acceptance,
-    adoption,
     config,
     dispatcher,
     handOver,
@@ -309,6 +325,7 @@ export function assemble(
     peers,
     queue,
     recovery,
+    ring,
     router,
     readings: () => ({
       standing: lifecycle.standing,

@@ -13,8 +13,8 @@ import type { Topics } from "../messages/topics.ts";
 import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
 import {
   type Broker,
+  type BulkSource,
   MqttConnection,
-  type Source,
   Visit,
 } from "../mqtt/mod.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
@@ -26,6 +26,8 @@ export interface LinkEvents {
   onControl(session: { present: boolean }): Promise<void>;
   /** A connection that was lost is ready again. */
   onReconnected(which: Connection): void;
+  /** A connection could not be made, or is lost: what is to be said of it. */
+  onLost(problem: string): void;
   /** A request, which is the broker's until it is released. */
   onDelivery(delivery: Delivery): void;
   /** Any other message. */
@@ -47,7 +49,7 @@ export interface LinkOptions extends LinkEvents {
   /** What the broker publishes as this worker's presence when it vanishes. */
   will: { payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
-  source: Source;
+  bulk: BulkSource;
 }
 
 /** Both connections. */
@@ -68,7 +70,7 @@ export class Link implements Channel, AsyncDisposable {
       clientId: control,
       sessionExpiry,
       will: { topic: topics.presence(workerId), ...options.will },
-      source: options.source,
+      bulk: options.bulk,
       onConnect: async (session) => {
         lifecycle.move("control");
         await this.#subscribeControl();
@@ -135,9 +137,9 @@ export class Link implements Channel, AsyncDisposable {
     return this.#control.publish(message);
   }
 
-  /** The source of messages that give way has something again. */
-  poke(): void {
-    this.#control.poke();
+  /** There is bulk to be published again. */
+  bulkReady(): void {
+    this.#control.bulkReady();
   }
 
   /** Settles when the broker has acknowledged everything that was published. */
@@ -182,17 +184,19 @@ export class Link implements Channel, AsyncDisposable {
   }
 
   /** Ends the control session of a worker that is gone. */
-  async endControlOf(workerId: string): Promise<void> {
-    const visit = await Visit.open(this.#options.broker, {
+  async endControlSessionOf(workerId: string): Promise<void> {
+    await using _visit = await Visit.open(this.#options.broker, {
       clientId: this.#clientIds(workerId).control,
       sessionExpiry: 0,
     });
-    await visit.end();
   }
 
   /** Says goodbye to the broker; the sessions stay for as long as they may. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#control.end(), this.#intake.end()]);
+    await Promise.all([
+      this.#control[Symbol.asyncDispose](),
+      this.#intake[Symbol.asyncDispose](),
+    ]);
   }
 
   #clientIds(workerId: string): Record<Connection, string> {
@@ -243,11 +247,11 @@ export class Link implements Channel, AsyncDisposable {
     const { lifecycle, log } = this.#options;
     if (which === "control") lifecycle.move("down");
     else if (lifecycle.link === "both") lifecycle.move("control");
-    log.warn(
-      `no connection to the broker at ${
-        this.#at(which)
-      }: ${reason}; trying again`,
-    );
+    const problem = `no connection to the broker at ${
+      this.#at(which)
+    }: ${reason}; trying again`;
+    log.warn(problem);
+    this.#options.onLost(problem);
   }
 
   #settle(): void {

@@ -6,7 +6,7 @@
  */
 import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
 import { version } from "../version.ts";
-import { addressOf, type Config, ConfigError } from "../config/mod.ts";
+import { addressOf, type Config } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Log } from "../log.ts";
 import type { Rejected } from "../messages/rejected.ts";
@@ -21,6 +21,14 @@ import type { Traces } from "../metrics/traces.ts";
 import type { TaskObserver } from "../tasks/observer.ts";
 import type { Task } from "../tasks/task.ts";
 
+/**
+ * The address for metrics cannot be listened on now. That may pass: another
+ * program may end, or a network come up.
+ */
+export class AddressUnavailableError extends Error {
+  override name = "AddressUnavailableError";
+}
+
 /** Passes on what happens to those who look at the worker. */
 export class Observers
   implements TaskObserver, GroupObserver, LauncherObserver, AsyncDisposable {
@@ -33,7 +41,7 @@ export class Observers
   /**
    * Begins with what is switched on.
    *
-   * @throws {ConfigError} the address for metrics cannot be listened on
+   * @throws {AddressUnavailableError} the address for metrics cannot be listened on
    */
   static async begin(config: Config, log: Log): Promise<Observers> {
     const observers = new Observers();
@@ -130,7 +138,7 @@ export class Observers
       );
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      throw new ConfigError(
+      throw new AddressUnavailableError(
         `Cannot listen on ${listen} for metrics and health: ${error.message}; change metrics.listen`,
       );
     }

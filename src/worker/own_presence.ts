@@ -45,7 +45,7 @@ export class OwnPresence {
   /** Takes note of a presence on this worker's own topic. */
   receive(presence: Presence | null, message: { retained: boolean }): void {
     const { lifecycle, log, membership, reclaim } = this.#options;
-    const meaning = membership.receive(presence, message);
+    const meaning = membership.receiveOwn(presence, message);
     // What is queued for a worker that starts may be older than its predecessor.
     if (lifecycle.phase === "starting") return;
     if (meaning === "rival") this.#giveUp();
@@ -65,7 +65,7 @@ export class OwnPresence {
    * @throws {IdInUseError} a worker that started earlier uses the id
    */
   check(): void {
-    if (this.#options.membership.lostToEarlier) throw this.#giveUp();
+    if (this.#options.membership.isIdTaken) throw this.#giveUp();
   }
 
   #giveUp(): IdInUseError {

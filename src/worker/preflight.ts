@@ -8,11 +8,13 @@ import { Ansible } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
 import { enquire, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import { Topics } from "../messages/topics.ts";
-import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
+import { type Broker, Visit } from "../mqtt/mod.ts";
 import type { Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
+import { ServiceManager } from "./service_manager.ts";
 import type { StopSignals } from "./signals.ts";
 
 /** What runs playbooks, with its version and its health. */
@@ -38,6 +40,7 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
+  manager: ServiceManager;
   /** What the last owner of the id has left; null if nobody had it. */
   predecessor: Predecessor | null;
 }
@@ -50,8 +53,10 @@ export interface Ready {
  */
 export async function preflight(
   config: Config,
-  { log, secretFiles, signals, given, stack }: {
+  { log, reload, secretFiles, signals, given, stack }: {
     log: Log;
+    /** Reads the configuration again. */
+    reload(): Promise<Config>;
     secretFiles: readonly string[];
     signals: StopSignals;
     given: GivenParts;
@@ -62,6 +67,17 @@ export async function preflight(
   const broker = given.broker ?? await brokerOf(config.mqtt);
   const topics = new Topics(worker.topic_prefix, worker.group_name);
   const settings = await CurrentSettings.of(config);
+  const environment = { ...runEnvironment(), ...config.ansible.environment };
+  const manager = stack.use(
+    new ServiceManager({
+      socket: Deno.env.get("NOTIFY_SOCKET"),
+      watchdog: Deno.env.get("WATCHDOG_USEC"),
+      environment,
+      log,
+    }),
+  );
+  signals.hangup = () =>
+    manager.reload(() => settings.reload({ read: reload, log }));
   const observers = stack.use(await Observers.begin(config, log));
   log.info("starting Ansible");
   const ansible = stack.use(
@@ -71,7 +87,7 @@ export async function preflight(
       secretFiles,
       slots: worker.max_concurrent_tasks,
       killGraceSeconds: worker.kill_grace,
-      environment: { ...runEnvironment(), ...config.ansible.environment },
+      environment,
       policy: () => settings.now.policy,
       secrets: config.ansible,
       log,
@@ -83,6 +99,7 @@ export async function preflight(
     broker,
     topics,
     log,
+    manager,
     signals,
   });
   if (signals.count > 0) return null;
@@ -93,6 +110,7 @@ export async function preflight(
     settings,
     observers,
     ansible,
+    manager,
     predecessor,
   };
 }
@@ -100,29 +118,27 @@ export async function preflight(
 /** Asks, before the first connection of our own, whether the id is free. */
 async function whoHadTheId(
   workerId: string,
-  { broker, topics, log, signals }: {
+  { broker, topics, log, manager, signals }: {
     broker: Broker;
     topics: Topics;
     log: Log;
+    manager: ServiceManager;
     signals: StopSignals;
   },
 ): Promise<Predecessor | null> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
-      const visit = await Visit.open(broker, {
+      await using visit = await Visit.open(broker, {
         clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
         sessionExpiry: 0,
       });
-      try {
-        return await enquire(visit, { topics, workerId });
-      } finally {
-        await visit.end();
-      }
+      return await enquire(visit, { topics, workerId });
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
-      log.warn(
-        `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`,
-      );
+      const problem =
+        `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`;
+      log.warn(problem);
+      manager.ready(problem);
       await signals.next(wait * 1000 * (0.5 + Math.random() / 2));
       wait = Math.min(wait * 2, broker.reconnectMax);
     }

@@ -9,7 +9,7 @@ import type { Membership } from "../group/membership.ts";
 import type { GroupObserver } from "../group/observer.ts";
 import type { Delivery } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Claims } from "../tasks/claims.ts";
+import type { ClaimList } from "../tasks/claim_list.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
@@ -26,7 +26,7 @@ export interface RecoveryOptions {
   channel: Channel;
   membership: Membership;
   board: StatusBoard;
-  claims: Claims;
+  claims: ClaimList;
   dispatcher: Dispatcher;
   queue: TaskQueue;
   opener: RequestOpener;
@@ -47,7 +47,7 @@ export class Recovery {
 
   /**
    * As a new process: ends the tasks that an earlier one of this worker had
-   * claimed, and that were not delivered again.
+   * claimed, but for those that wait again.
    */
   async recover(
     { claimed, delivered }: {
@@ -64,13 +64,13 @@ export class Recovery {
       ),
     );
     for (const id of claimed) {
-      if (again.has(id)) continue;
       const { seen } = await board.look(id, { redelivered: true, from: null });
       const end = endOfLeftBehind(seen, {
         workerId,
         topic: topics.status(id),
         retentionSeconds,
         started: false,
+        delivered: again.has(id),
       });
       board.forget(id);
       if (!end) continue;

@@ -79,7 +79,7 @@ async function settingsOf(config: Config): Promise<Settings> {
     run: {
       timeoutSeconds: worker.task_timeout,
       statusIntervalSeconds: worker.status_interval,
-      tell: {
+      feed: {
         events: worker.publish_events,
         output: worker.publish_output,
         outputLimit: worker.output_limit,

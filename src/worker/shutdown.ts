@@ -10,7 +10,7 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
-import type { Adoption } from "../group/adoption.ts";
+import type { AdoptionRing } from "../group/adoption_ring.ts";
 import type { HandOver } from "../group/hand_over.ts";
 import type { LoadReport } from "../group/load.ts";
 import type { Membership } from "../group/membership.ts";
@@ -47,7 +47,7 @@ export interface Stopping {
   membership: Membership;
   peers: Peers;
   handOver: HandOver;
-  adoption: Adoption;
+  ring: AdoptionRing;
   acceptance: Acceptance;
   load: LoadReport;
 }
@@ -61,7 +61,7 @@ export async function shutDown(
   const { membership, peers, queue } = parts;
   log.info("stopping: no further task is started");
   lifecycle.move(lifecycle.phase === "starting" ? "stopped" : "draining");
-  parts.adoption.stop();
+  parts.ring[Symbol.dispose]();
   parts.load.update();
 
   const enough = new AbortController();
@@ -124,5 +124,5 @@ async function giveAway(
   if (peers.online().length === 0) return;
   await link.leaveRequests();
   await acceptance.settled();
-  await handOver.everything(signal);
+  await handOver.drain(signal);
 }

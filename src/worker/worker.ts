@@ -4,15 +4,18 @@
  * @module
  */
 import { AnsibleUnusableError } from "../ansible/mod.ts";
-import { type Config, ConfigError } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { IdInUseError, type Predecessor } from "../group/membership.ts";
 import type { Log } from "../log.ts";
 import { BrokerUnsuitableError } from "../mqtt/mod.ts";
 import { assemble, type Parts, type Step } from "./assemble.ts";
-import { type GivenParts, preflight } from "./preflight.ts";
+import { AddressUnavailableError } from "./observers.ts";
+import { type GivenParts, preflight, type Ready } from "./preflight.ts";
 import { shutDown } from "./shutdown.ts";
 import { Signals, type StopSignals } from "./signals.ts";
 import { TIMING, type Timing } from "./timing.ts";
+
+export type { Step } from "./assemble.ts";
 
 /** What the worker needs beside its configuration. */
 export interface WorkerOptions {
@@ -34,6 +37,7 @@ export interface WorkerOptions {
  *
  * @returns the exit code of the process: 0 after a signal, 1 if it could not
  * start or its id is another worker's
+ * @throws {ConfigError} a file that the configuration names cannot be read
  */
 export async function runWorker(
   config: Config,
@@ -45,6 +49,7 @@ export async function runWorker(
     const signals = given.signals ?? stack.use(new Signals());
     const ready = await preflight(config, {
       log,
+      reload,
       secretFiles,
       signals,
       given,
@@ -58,11 +63,11 @@ export async function runWorker(
       stack,
     });
     ready.observers.read = parts.readings;
-    signals.hangup = () => void ready.settings.reload({ read: reload, log });
-    return await work(parts, { signals, predecessor: ready.predecessor });
+    return await work(parts, { ...ready, signals });
   } catch (error) {
     if (
-      error instanceof ConfigError || error instanceof AnsibleUnusableError ||
+      error instanceof AddressUnavailableError ||
+      error instanceof AnsibleUnusableError ||
       error instanceof BrokerUnsuitableError || error instanceof IdInUseError
     ) {
       log.error(error.message);
@@ -75,9 +80,8 @@ export async function runWorker(
 /** Works until a signal, or until it cannot go on. */
 async function work(
   parts: Parts,
-  { signals, predecessor }: {
+  { manager, predecessor, signals }: Pick<Ready, "manager" | "predecessor"> & {
     signals: StopSignals;
-    predecessor: Predecessor | null;
   },
 ): Promise<number> {
   const { dispatcher, lifecycle, link } = parts;
@@ -89,6 +93,7 @@ async function work(
     // A broker that cannot serve us stops the start, and only the start.
     await Promise.race([connecting, stopped, lifecycle.failed]);
     if (signals.count === 0) await Promise.race([stopped, lifecycle.failed]);
+    manager.stopping("stopping: no further task is started");
     await shutDown(signals, parts);
     return 0;
   } catch (error) {

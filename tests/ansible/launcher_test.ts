@@ -48,7 +48,7 @@ for (
       await using project = await Project.create();
       await using client = await Client.connect(broker.port);
       await using worker = await Worker.start({ project, port: broker.port });
-      await client.submit(project.work("t", { seconds: 60 }));
+      await client.submit(project.work("t", { seconds: 600 }));
       await project.started("t");
       // The launcher, its supervisor, and the run: each the parent of the next.
       const pids = await chain(worker.pid);
@@ -62,7 +62,7 @@ for (
       );
       assert.deepEqual(left, []);
       assert.equal(await worker.stop(), 0);
-      await project.quiet(5);
+      await project.quiet();
     },
   });
 }

@@ -89,6 +89,7 @@ async function printed(
   try {
     await launcher.ready;
     const exit = await launcher.run({
+      fresh: true,
       argv,
       inventory_programs: true,
       extra_vars: JSON.stringify(extraVars),
@@ -103,7 +104,7 @@ async function printed(
       stderr: plain(exit.stderr_tail),
     };
   } finally {
-    await launcher.close();
+    await launcher[Symbol.asyncDispose]();
   }
 }
 

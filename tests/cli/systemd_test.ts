@@ -15,6 +15,12 @@ const LINES = [
   "CapabilityBoundingSet=",
   "SystemCallFilter=~@privileged",
   "KillMode=mixed",
+  "Type=notify",
+  "NotifyAccess=all",
+  "StateDirectoryMode=0750",
+  "StartLimitIntervalSec=60",
+  "RestartPreventExitStatus=78",
+  "RestartForceExitStatus=SIGHUP",
 ];
 
 /** Makes the unit of a configuration in a directory of this name. */
@@ -82,6 +88,13 @@ for (const name of ["plain", "a b", "100% $HOME;\\'\""]) {
       assert.ok(made.text.includes(`\n${line}\n`), line);
     }
     assert.ok(!made.text.includes("secret"));
+    // One home, which is that of /etc/passwd; and the umask as by hand.
+    assert.doesNotMatch(made.text, /HOME=|UMask/);
+    const [, start] = /^ExecStart=(.*)$/m.exec(made.text)!;
+    assert.deepEqual(
+      [...made.text.matchAll(/^ExecReload=(.*)$/gm)].map(([, line]) => line),
+      [`${start} --validate`, "/bin/kill -HUP $MAINPID"],
+    );
     const verdict = await analyze("verify", made.file);
     if (verdict) assert.deepEqual(verdict, { success: true, said: "" });
   });
@@ -102,6 +115,26 @@ Deno.test("what systemd takes is not just anything", async () => {
   );
   const verdict = await analyze("verify", made.file);
   if (verdict) assert.match(verdict.said, /nonsense/);
+});
+
+Deno.test("with the drop-in for become the unit file is one that systemd takes", async () => {
+  await using made = await unit("plain");
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      `${ROOT}src/main.ts`,
+      "permissions",
+      "--format",
+      "systemd",
+      "--become",
+    ],
+  }).output();
+  assert.ok(success);
+  await Deno.mkdir(`${made.file}.d`);
+  await Deno.writeFile(`${made.file}.d/become.conf`, stdout);
+  const verdict = await analyze("verify", made.file);
+  if (verdict) assert.deepEqual(verdict, { success: true, said: "" });
 });
 
 Deno.test("the unit file exposes little", async () => {

@@ -21,15 +21,17 @@ const LEAST = {
 function changed(section: string, key: string, value: unknown): Section {
   const all: Record<string, Section> = structuredClone(LEAST);
   all[section] = { ...all[section], [key]: value };
-  for (const pair of [["username", "password"], CERTIFICATE]) {
-    if (section === "mqtt" && pair.includes(key)) {
-      for (const name of pair) all.mqtt![name] ??= "x";
-    }
-  }
+  const pair = PAIRS.find((pair) => pair.includes(key));
+  for (const name of section === "mqtt" && pair || []) all.mqtt![name] ??= "x";
   return all;
 }
 
-const CERTIFICATE = ["tls_client_cert", "tls_client_key"];
+/** Keys that have to be there both. */
+const PAIRS = [
+  ["username", "password"],
+  ["password_file", "username"],
+  ["tls_client_cert", "tls_client_key"],
+];
 
 const KEYS = Object.entries(sections).flatMap(([section, { shape }]) =>
   Object.keys(shape).map((key) => [section, key] as const)

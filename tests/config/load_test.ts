@@ -258,7 +258,7 @@ log_level: debug
       "1:1: mqtt.host: is required",
       "2:3: mqtt.hosst: is not a key; did you mean mqtt.host?",
       "3:9: mqtt.port: must be a whole number of at most 65535",
-      "4:13: mqtt.username: needs mqtt.password too",
+      "4:13: mqtt.username: needs mqtt.password or mqtt.password_file too",
       "5:20: mqtt.tls_client_cert: needs mqtt.tls_client_key too",
       "6:18: mqtt.reconnect_max: must not be less than mqtt.reconnect_min",
       `8:15: worker.group_name: ${LEVEL}`,
@@ -315,6 +315,30 @@ ${WORKER}`,
       "3:13: mqtt.password: needs mqtt.username too",
       "5:19: mqtt.tls_client_key: needs mqtt.tls_client_cert too",
     ],
+  },
+  {
+    name: "a password is given once, and there is one",
+    text: `${MQTT}  username: u
+  password: p
+  password_file: ca.pem
+${WORKER}`,
+    says: [
+      "4:13: mqtt.password: cannot be set together with mqtt.password_file",
+      '5:18: mqtt.password_file: there is no password in "DIR/ca.pem"',
+    ],
+  },
+  {
+    name: "no program is started with a variable of the dynamic linker",
+    text: `${MQTT}${WORKER}ansible:
+  environment:
+    LD_LIBRARY_PATH: /opt/lib
+    DYLD_INSERT_LIBRARIES: x
+`,
+    says: ["LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES"].map((name, i) =>
+      `${
+        i + 9
+      }:5: ansible.environment.${name}: cannot be set: Deno's sandbox starts no program with it; for modules set it in the playbook ("environment:" of a play), for Ansible itself in a script named ansible-playbook that comes first in PATH, or name the libraries in /etc/ld.so.conf.d`
+    ),
   },
   {
     name: "TLS files without TLS are a mistake",
@@ -562,6 +586,15 @@ test("a file that cannot be read is said to be so", async (place) => {
 });
 
 function test(name: string, fn: (place: Place) => Promise<void>): void {
+  Deno.test("a password is read from its file, without the end of its line", async () => {
+    await using place = await Place.create();
+    await Deno.writeTextFile(`${place.directory}/password`, " pass word \r\n");
+    const { mqtt } = await place.load(
+      `${MQTT}  username: u\n  password_file: password\n${WORKER}`,
+    );
+    assert.equal(mqtt.password, " pass word ");
+  });
+
   Deno.test({
     name: `configuration: ${name}`,
     sanitizeOps: true,

@@ -42,7 +42,7 @@ for (const { name, triple } of ELF) {
   test(`${name}: the program has all its modules in it, and nothing else`, async () => {
     const { files, permissions } = await compiled(triple);
     const modules = await modulesOf("src/main.ts");
-    assert.ok(modules.includes("src/worker.ts"));
+    assert.ok(modules.includes("src/worker/worker.ts"));
     const isPackage = (path: string) =>
       path.startsWith(".deno_compile_node_modules/");
     assert.deepEqual(files.filter((path) => !isPackage(path)), modules);

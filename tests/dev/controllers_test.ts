@@ -2,21 +2,52 @@
  * The examples of docs/controllers.md, run as they stand there.
  */
 import assert from "node:assert/strict";
-import { ROOT } from "../../dev/programs.ts";
+import { parse } from "yaml";
+import { nodeRed } from "../../dev/node_red.ts";
+import { freePort, ROOT } from "../../dev/programs.ts";
 import { pythonWith } from "../../dev/python.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 const DOCUMENT = await Deno.readTextFile(`${ROOT}docs/controllers.md`);
 
 function example(language: string): string {
   const found = new RegExp(
-    `<!-- run: ${language} -->\\s*\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``,
+    `<!-- \\w+: ${language} -->\\s*\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``,
   ).exec(DOCUMENT);
   assert.ok(found, `there is an example in ${language}`);
   return found[1]!;
+}
+
+const GOOD = "- hosts: all\n  gather_facts: false\n  tasks: [debug: ]\n";
+const BAD =
+  "- hosts: all\n  gather_facts: false\n  tasks: [fail: { msg: wrong }]\n";
+
+/** A worker of the group that the examples are for. */
+async function workerOf(files: Record<string, string>) {
+  await using stack = new AsyncDisposableStack();
+  const broker = stack.use(await Broker.start());
+  const project = stack.use(await Project.create(files));
+  const group = "default";
+  const client = stack.use(await Client.connect(broker.port, { group }));
+  const worker = stack.use(
+    await Worker.start({
+      project,
+      port: broker.port,
+      worker: { group_name: group },
+    }),
+  );
+  const rest = stack.move();
+  return {
+    broker,
+    client,
+    project,
+    worker,
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
 }
 
 const PROGRAMS: [language: string, program: () => Promise<string>][] = [
@@ -32,20 +63,8 @@ for (const [language, program] of PROGRAMS) {
     sanitizeResources: true,
     async fn() {
       const interpreter = await program();
-      await using broker = await Broker.start();
-      await using project = await Project.create({
-        "good.yml": "- hosts: all\n  gather_facts: false\n  tasks: [debug: ]\n",
-        "bad.yml":
-          "- hosts: all\n  gather_facts: false\n  tasks: [fail: { msg: wrong }]\n",
-      });
-      await using client = await Client.connect(broker.port, {
-        group: "default",
-      });
-      await using worker = await Worker.start({
-        project,
-        port: broker.port,
-        worker: { group_name: "default" },
-      });
+      await using group = await workerOf({ "good.yml": GOOD, "bad.yml": BAD });
+      const { broker, client, project, worker } = group;
       const file = project.path("controller");
       await Deno.writeTextFile(file, example(language));
       const run = (playbook: string) =>
@@ -70,3 +89,199 @@ for (const [language, program] of PROGRAMS) {
     },
   });
 }
+
+/** Node-RED with the flow of the document, until it is disposed of. */
+class NodeRed implements AsyncDisposable {
+  said = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+
+  constructor(main: string, { directory, port }: {
+    directory: string;
+    port: number;
+  }) {
+    this.#child = new Deno.Command("node", {
+      args: [
+        main,
+        "--userDir",
+        directory,
+        "--port",
+        String(port),
+        "flows.json",
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#reading = this.#read();
+  }
+
+  /** Settles when it has said a text. */
+  says(text: string): Promise<void> {
+    return until(`${text} from Node-RED`, () => this.said.includes(text));
+  }
+
+  /** How often it has told a failure of this task. */
+  told(taskId: string): number {
+    return this.said.split(`(${taskId}) failed: `).length - 1;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // By itself it would leave the broker in order, and take its time.
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    for await (
+      const text of this.#child.stdout.pipeThrough(new TextDecoderStream())
+    ) this.said += text;
+  }
+}
+
+Deno.test({
+  name:
+    "controllers: the flow for Node-RED tells each failure once, also after a restart",
+  ignore: !await hasNode(),
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const main = await nodeRed();
+    await using group = await workerOf({
+      "site.yml": GOOD,
+      "bad.yml": BAD,
+      "hosts.ini": "h1 ansible_connection=local\n",
+    });
+    const { broker, client, project, worker } = group;
+    const fail = async (task_id: string) => {
+      const request = { task_id, playbook: "bad.yml", inventory: "hosts" };
+      assert.equal((await client.run(request)).state, "failed");
+    };
+    const directory = project.path("node-red");
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(
+      `${directory}/flows.json`,
+      example("node-red").replace('"localhost"', '"127.0.0.1"')
+        .replace('"1883"', `"${broker.port}"`),
+    );
+    await fail("long-ago");
+    const port = freePort();
+    {
+      await using red = new NodeRed(main, { directory, port });
+      await red.says("Connected to broker");
+      await until(
+        "the editor",
+        () =>
+          fetch(`http://127.0.0.1:${port}/inject/aw-ask`, { method: "POST" })
+            .then(async (answer) => {
+              await answer.body?.cancel();
+              return answer.ok;
+            }, () => false),
+      );
+      const asked = () =>
+        client.messages.map(({ topic }) => topic.split("/").at(-2)!)
+          .find((id) => id.startsWith("node-red-"));
+      await until("what it asked for", () => asked() !== undefined);
+      assert.equal((await client.final(asked()!)).state, "success");
+      await fail("while-it-ran");
+      await red.says("(while-it-ran) failed: ");
+      assert.equal(red.told("long-ago"), 0);
+    }
+    await fail("meanwhile");
+    await using red = new NodeRed(main, { directory, port });
+    await red.says("(meanwhile) failed: ");
+    await fail("afterwards");
+    await red.says("(afterwards) failed: ");
+    const told = ["long-ago", "while-it-ran", "meanwhile", "afterwards"]
+      .map((id) => red.told(id));
+    assert.deepEqual(told, [0, 0, 1, 1]);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+async function hasNode(): Promise<boolean> {
+  return await new Deno.Command("node", { args: ["--version"] }).output()
+    .then(({ success }) => success, () => false);
+}
+
+/** Renders templates as Home Assistant documents it, at a time of the test's. */
+const RENDER = `
+import datetime, json, sys
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+given = json.load(sys.stdin)
+moment = datetime.datetime.fromisoformat(given["now"].replace("Z", "+00:00"))
+environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+environment.globals["now"] = lambda: moment
+environment.globals["as_datetime"] = lambda text: datetime.datetime.fromisoformat(
+    text.replace("Z", "+00:00"))
+print(json.dumps([environment.from_string(template).render(trigger=trigger)
+                  for template in given["templates"]
+                  for trigger in given["triggers"]]))
+`;
+
+Deno.test("controllers: the templates for Home Assistant ask for a task, and tell what is news", async () => {
+  const python = await pythonWith("jinja2==3.1.6");
+  const { script, automation: [automation] } = parse(
+    example("home assistant"),
+  );
+  const failed = {
+    state: "failed",
+    completed_at: "2026-05-04T12:00:00.000Z",
+    task_id: "t",
+    playbook: "bad.yml",
+    error_message: "h1: wrong",
+  };
+  const render = async (
+    templates: string[],
+    { now, statuses = [failed] }: { now: string; statuses?: unknown[] },
+  ): Promise<string[]> => {
+    const child = new Deno.Command(python, {
+      args: ["-c", RENDER],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    const triggers = statuses.map((payload_json) => ({ payload_json }));
+    await writer.write(
+      new TextEncoder().encode(JSON.stringify({ templates, triggers, now })),
+    );
+    await writer.close();
+    const { stdout, success } = await child.output();
+    assert.ok(success);
+    return JSON.parse(new TextDecoder().decode(stdout));
+  };
+  const [soon, late] = ["2026-05-04T12:00:02Z", "2026-05-05T12:00:00Z"];
+  const { data } = script.update_all_hosts.sequence[0];
+  const [request] = await render([data.payload], { now: soon });
+  assert.deepEqual(JSON.parse(request!), {
+    task_id: "ha-1777896002",
+    playbook: "update.yml",
+    inventory: "hosts.ini",
+  });
+  const statuses = [
+    failed,
+    { ...failed, state: "timeout" },
+    { ...failed, state: "success" },
+    { ...failed, state: "running", completed_at: null },
+  ];
+  const condition = [automation.conditions];
+  assert.deepEqual(await render(condition, { now: soon, statuses }), [
+    "True",
+    "True",
+    "False",
+    "False",
+  ]);
+  // After a restart all that is retained comes again.
+  assert.deepEqual(
+    await render(condition, { now: late, statuses }),
+    statuses.map(() => "False"),
+  );
+  const told = automation.actions[0].data as Record<string, string>;
+  assert.deepEqual(await render(Object.values(told), { now: soon }), [
+    "ansible_t",
+    "bad.yml failed",
+    "h1: wrong",
+  ]);
+});

@@ -100,7 +100,7 @@ Deno.test({
     await publish("request", "by-openssl", project.work("by-openssl"));
     assert.equal((await client.final("by-openssl")).state, "success");
 
-    const long = project.work("long", { seconds: 30 });
+    const long = project.work("long", { seconds: 600 });
     await publish("request", "long", long);
     await project.started("long");
     await publish("cancel", "long", { reason: "enough" });

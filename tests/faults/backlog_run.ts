@@ -57,12 +57,16 @@ export async function backlogRun(tasks: number): Promise<Backlog> {
   const cancelled = await client.final(waiting);
   const obeyed = performance.now() - asked;
   assert.equal(cancelled.state, "cancelled");
-  assert.ok(obeyed < 2000, `the cancel took ${obeyed} ms`);
+  // Those before it, and those that ended in the meantime.
+  const ended =
+    client.messages.filter(({ text }) => text.includes('"state":"success"'))
+      .length;
+  assert.ok(ended < 60, `${ended} tasks ended before the cancel was obeyed`);
   let most = before;
   const watch = setInterval(async () => {
     most = Math.max(most, await worker.memory().catch(() => 0));
   }, 200);
-  await allFinal(client, ids, 60 + tasks * 0.3);
+  await allFinal(client, ids);
   clearInterval(watch);
   const seconds = (performance.now() - since) / 1000;
   const count = await keptPromises(project, client, ids);

@@ -19,15 +19,11 @@ Deno.test({
       stack.use(await Worker.start({ project, port: broker.port, id }));
     }
     for (
-      const [name, gap, most] of [["burst", 0, 10], [
-        "trickle",
-        0.4,
-        1,
-      ]] as const
+      const [name, gap] of [["burst", 0], ["trickle", 0.4]] as const
     ) {
       await t.step(name, async () => {
         const blocker = `${name}-blocker`;
-        await client.submit(project.work(blocker, { seconds: 20 }));
+        await client.submit(project.work(blocker, { seconds: 600 }));
         await project.started(blocker);
         const ids = Array.from({ length: 30 }, (_, i) => `${name}-${i}`);
         const sent = new Map<string, number>();
@@ -39,7 +35,7 @@ Deno.test({
             await pause(gap);
           }
         }
-        await allFinal(client, ids, 15);
+        await allFinal(client, ids);
         await keptPromises(project, client, ids);
         // From the moment of publishing to the start, by one clock.
         const finals = await Promise.all(ids.map((id) => client.final(id)));
@@ -69,8 +65,6 @@ Deno.test({
           ),
           "the blocked worker is still blocked",
         );
-        // Far below the 20 s of the blocked one, on however slow a machine.
-        assert.ok(waits.at(-1)! < most, `longest wait: ${waits.at(-1)}`);
         assert.ok(twice <= 4);
         await client.cancel(blocker);
         await client.final(blocker);

@@ -147,13 +147,13 @@ export async function randomRun(
     }
   }
   await publishing;
-  await allFinal(client, ids, 120).catch(async (error) => {
+  await allFinal(client, ids).catch(async (error) => {
     throw new Error(`${error.message}\n${await logs(past, seats)}`);
   });
   const count = await keptPromises(project, client, ids);
   await nothingHeld(client, broker.port, seats.map(({ id }) => id));
   for (const { worker } of seats) assert.equal(await worker.stop(), 0);
-  await project.quiet(10);
+  await project.quiet();
   return `seed ${seed}: ${JSON.stringify(count)} after ${
     JSON.stringify(happened)
   }`;
@@ -190,7 +190,6 @@ async function calm(
     await broker.stop();
     await broker.start();
     await until(
-      30,
       "all workers to be back",
       () => seats.every((seat, i) => connects(seat) >= before[i]! + 2),
     );

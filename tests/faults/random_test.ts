@@ -1,13 +1,13 @@
 import { randomRun } from "./random_run.ts";
 
-for (const seed of [1, 2, 3]) {
-  Deno.test({
-    name:
-      `300 tasks amid kills, cuts and restarts keep every promise (seed ${seed})`,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    async fn() {
-      console.log(await randomRun(seed, { tasks: 300 }));
-    },
-  });
-}
+/** One of all runs that `deno task soak` may try. */
+const SEED = 1;
+
+Deno.test({
+  name: "150 tasks amid kills, cuts and restarts keep every promise",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    console.log(await randomRun(SEED, { tasks: 150 }));
+  },
+});

@@ -30,7 +30,7 @@ const counts = {
 };
 
 const FRAMES: Record<string, unknown>[] = [
-  { type: "ready", ansible_version: "2.14.18" },
+  { type: "ready", ansible_version: "2.14.18", said: "" },
   { type: "stale" },
   {
     type: "event",
@@ -52,6 +52,7 @@ const FRAMES: Record<string, unknown>[] = [
     type: "exit",
     return_code: 2,
     signal: null,
+    left: null,
     stdout_tail: "x",
     stderr_tail: "ERROR! x",
   },

@@ -12,7 +12,7 @@ import type { IClientOptions, MqttClient } from "mqtt";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { CHECK_PROPERTY } from "../../src/mqtt/mod.ts";
 import { objection, schemaOf } from "./printed_schemas.ts";
-import { until, within } from "./waiting.ts";
+import { PATIENCE, until, within } from "./waiting.ts";
 
 /**
  * How many publications may be under way at once, where the broker's Receive
@@ -149,7 +149,6 @@ export class Client implements AsyncDisposable {
   /** Settles when all that was published is acknowledged. */
   unacknowledged(): Promise<void> {
     return until(
-      20,
       "the acknowledgements",
       () => this.#underWay % this.#maxInFlight === 0,
     );
@@ -167,7 +166,7 @@ export class Client implements AsyncDisposable {
   message(
     what: string,
     fits: (message: Message) => boolean,
-    seconds = 30,
+    seconds = PATIENCE,
   ): Promise<Message> {
     const past = this.messages.find(fits);
     if (past) return Promise.resolve(past);
@@ -177,7 +176,6 @@ export class Client implements AsyncDisposable {
     };
     this.#listeners.add(listener);
     return within(
-      seconds,
       () =>
         `${what}; the last messages were:\n${
           this.messages.slice(-15).map(({ topic, text }) =>
@@ -185,6 +183,7 @@ export class Client implements AsyncDisposable {
           ).join("\n")
         }`,
       promise,
+      seconds,
     ).finally(() => this.#listeners.delete(listener));
   }
 
@@ -192,7 +191,7 @@ export class Client implements AsyncDisposable {
   async status(
     taskId: string,
     fits: (status: TaskStatus) => boolean,
-    seconds = 30,
+    seconds = PATIENCE,
   ): Promise<TaskStatus> {
     const topic = `${this.base}/tasks/${taskId}/status`;
     const { text } = await this.message(
@@ -206,7 +205,7 @@ export class Client implements AsyncDisposable {
   }
 
   /** The final status of a task. */
-  final(taskId: string, seconds = 30): Promise<TaskStatus> {
+  final(taskId: string, seconds = PATIENCE): Promise<TaskStatus> {
     return this.status(
       taskId,
       ({ completed_at }) => completed_at !== null,
@@ -215,7 +214,7 @@ export class Client implements AsyncDisposable {
   }
 
   /** Submits a request and waits for its final status. */
-  async run(request: Request, seconds = 30): Promise<TaskStatus> {
+  async run(request: Request, seconds = PATIENCE): Promise<TaskStatus> {
     await this.submit(request);
     return await this.final(request.task_id, seconds);
   }

@@ -27,7 +27,7 @@ export async function run(
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Result> {
   await using command = new Piped(args, options);
-  const code = await within(90, () => command.text, command.exited);
+  const code = await within(() => command.text, command.exited);
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
@@ -64,20 +64,25 @@ export class Piped implements AsyncDisposable {
   }
 
   /** Settles when it has written what fits. */
-  async shows(fits: RegExp, seconds = 30): Promise<void> {
+  async shows(fits: RegExp): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const listener = () => {
       if (fits.test(this.text)) resolve();
     };
     this.#listeners.add(listener);
     listener();
-    await within(seconds, () => `${fits} in:\n${this.text}`, promise)
+    await within(() => `${fits} in:\n${this.text}`, promise)
       .finally(() => this.#listeners.delete(listener));
   }
 
   /** Ctrl-C. */
   interrupt(): void {
-    this.#child.kill("SIGINT");
+    this.signal("SIGINT");
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -85,7 +85,7 @@ export class Collector implements AsyncDisposable {
       this.spans.find(({ name, attributes }) =>
         name === "task" && attributes["ansible_worker.task_id"] === id
       );
-    await until(30, `the span of ${id}`, () => find() !== undefined);
+    await until(`the span of ${id}`, () => find() !== undefined);
     const task = find()!;
     const parts = this.spans.filter(({ parentSpanId }) =>
       parentSpanId === task.spanId

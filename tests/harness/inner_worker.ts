@@ -1,26 +1,29 @@
 /**
- * A worker with what only tests may set: it is the worker itself, started with
- * the options that users do not have.
+ * The worker itself, with what only a program that calls `runWorker` can reach:
+ * other waits than all workers keep to, and a step after which it stops dead, for
+ * the tests to kill it there.
  *
- * Arguments: `OPTIONS -c FILE`, with `InnerOptions` as JSON.
+ * Arguments: an `Inner` as JSON, `-c`, the configuration file.
  *
  * @module
  */
 import { loadConfig } from "../../src/config/mod.ts";
 import { Log } from "../../src/log.ts";
-import type { Timing } from "../../src/worker/timing.ts";
+import type { Step } from "../../src/worker/assemble.ts";
 import { runWorker } from "../../src/worker/worker.ts";
+import type { Timing } from "../../src/worker/timing.ts";
 
-/** What it does differently. */
-export interface InnerOptions {
-  /** It stops dead after this step, for the test to kill it there. */
-  stopAfter?: string;
+/** What a test may set from within. */
+export interface Inner {
+  /** Waits that are other than `TIMING`. */
   timing?: Partial<Timing>;
+  /** The step after which nothing more happens. */
+  lastStep?: Step;
 }
 
 if (import.meta.main) {
-  const [options, , file] = Deno.args as [string, string, string];
-  const { stopAfter, timing } = JSON.parse(options) as InnerOptions;
+  const [text, , file] = Deno.args as [string, string, string];
+  const { timing, lastStep } = JSON.parse(text) as Inner;
   const say = (line: string) => {
     Deno.stderr.writeSync(new TextEncoder().encode(line + "\n"));
   };
@@ -32,12 +35,12 @@ if (import.meta.main) {
       secretFiles: [],
       reload: () => loadConfig(file),
       onStep(reached) {
-        if (reached !== stopAfter) return;
+        if (reached !== lastStep) return;
         say(`reached ${reached}`);
         // Nothing more happens in this process, not even to its connections.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       },
-      ...(timing ? { timing } : {}),
+      ...(timing && { timing }),
     }),
   );
 }

@@ -13,17 +13,30 @@ export interface Process {
 }
 
 /** Processes whose environment holds a text; zombies are not among them. */
-export async function processesWith(mark: string): Promise<Process[]> {
+export function processesWith(mark: string): Promise<Process[]> {
+  return processesThat(async ({ pid }) =>
+    `\0${await Deno.readTextFile(`/proc/${pid}/environ`)}`
+      .includes(`\0${mark}\0`)
+  );
+}
+
+/** Processes whose command matches; zombies are not among them. */
+export function processesNamed(pattern: RegExp): Promise<Process[]> {
+  return processesThat(({ command }) => pattern.test(command));
+}
+
+async function processesThat(
+  fits: (one: Process) => boolean | Promise<boolean>,
+): Promise<Process[]> {
   const found: Process[] = [];
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const environment = await Deno.readTextFile(`/proc/${name}/environ`);
-      if (!`\0${environment}`.includes(`\0${mark}\0`)) continue;
       const command = (await Deno.readTextFile(`/proc/${name}/cmdline`))
         .replaceAll("\0", " ").trim();
       if (command === "") continue;
-      found.push({ pid: Number(name), parent: await parentOf(name), command });
+      const one = { pid: Number(name), parent: await parentOf(name), command };
+      if (await fits(one)) found.push(one);
     } catch {
       // It has ended meanwhile, or is not ours to look at.
     }

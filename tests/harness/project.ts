@@ -7,8 +7,9 @@ import { killAll, type Process, processesWith } from "./processes.ts";
 import { until } from "./waiting.ts";
 
 /**
- * How long processes may take to end after the last worker has. One that is just
- * importing Ansible looks up only afterwards, which takes long on a busy machine.
+ * How long processes may take to end after their worker has, or after they were
+ * ended. One that is just importing Ansible looks up only afterwards, which takes
+ * long on a busy machine. What is to be seen ended has to take longer by itself.
  */
 const LEAVING_SECONDS = 30;
 
@@ -127,9 +128,8 @@ export class Project implements AsyncDisposable {
   }
 
   /** Settles when a run has started. */
-  started(id: string, seconds = 20): Promise<void> {
+  started(id: string): Promise<void> {
     return until(
-      seconds,
       `the start of ${id}`,
       async () =>
         (await this.truth()).some((line) =>
@@ -156,12 +156,12 @@ export class Project implements AsyncDisposable {
   }
 
   /** Settles when no process of a run is left; launchers and workers stay. */
-  async quiet(seconds: number): Promise<void> {
+  async quiet(): Promise<void> {
     let left: Process[] = [];
-    await until(seconds, "the end of all processes", async () => {
+    await until("the end of all processes", async () => {
       left = await this.runs();
       return left.length === 0;
-    }).catch((error) => {
+    }, LEAVING_SECONDS).catch((error) => {
       throw new Error(`${error.message}; left: ${list(left)}`);
     });
   }
@@ -170,10 +170,10 @@ export class Project implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       let left: Process[] = [];
-      await until(LEAVING_SECONDS, "", async () => {
+      await until("", async () => {
         left = await this.processes();
         return left.length === 0;
-      }).catch(() => {
+      }, LEAVING_SECONDS).catch(() => {
         killAll(left);
         throw new Error(`the test has left processes behind: ${list(left)}`);
       });

@@ -43,10 +43,21 @@ export class StandIn implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  static async create(): Promise<StandIn> {
+  /**
+   * Makes it.
+   *
+   * @param options.below where its directory is made; a temporary one if left out
+   * @param options.seenAt where that is when the program runs
+   */
+  static async create(
+    { below, seenAt = below }: { below?: string; seenAt?: string } = {},
+  ): Promise<StandIn> {
     const given = Deno.env.get(PROGRAM);
     if (given !== undefined) return new StandIn(given, null);
-    const directory = await Deno.makeTempDir({ prefix: "stand-in-" });
+    const directory = await Deno.makeTempDir({
+      prefix: "stand-in-",
+      ...below !== undefined && { dir: below },
+    });
     // For other users, too.
     await Deno.chmod(directory, 0o755);
     const standIn = new StandIn(`${directory}/program`, directory);
@@ -63,7 +74,12 @@ export class StandIn implements AsyncDisposable {
     ], { cwd: directory });
     await Deno.copyFile(Deno.execPath(), `${directory}/deno`);
     await Deno.writeTextFile(`${directory}/pretend.js`, PRETEND);
-    await Deno.writeTextFile(standIn.program, script(directory));
+    await Deno.writeTextFile(
+      standIn.program,
+      script(
+        below === undefined ? directory : directory.replace(below, seenAt!),
+      ),
+    );
     await Deno.chmod(standIn.program, 0o755);
     return standIn;
   }

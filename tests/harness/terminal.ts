@@ -122,7 +122,7 @@ export class Terminal implements AsyncDisposable {
     };
     this.#listeners.add(listener);
     listener();
-    await within(30, () => `${what}:\n${this.text}`, promise)
+    await within(() => `${what}:\n${this.text}`, promise)
       .finally(() => this.#listeners.delete(listener));
   }
 

@@ -5,11 +5,18 @@
  * @module
  */
 
+/**
+ * How long a test waits for what has to come, in seconds. It is no promise of
+ * the worker's: a machine that is busy with other things may be slow, and what
+ * is fast on it is measured by `deno task bench`.
+ */
+export const PATIENCE = 120;
+
 /** Settles like the promise, or rejects after a time. */
 export async function within<T>(
-  seconds: number,
   what: string | (() => string),
   promise: Promise<T>,
+  seconds: number = PATIENCE,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -27,9 +34,9 @@ export async function within<T>(
 
 /** Asks again and again until the answer is true. */
 export async function until(
-  seconds: number,
   what: string,
   holds: () => boolean | Promise<boolean>,
+  seconds: number = PATIENCE,
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   while (!await holds()) {

@@ -5,11 +5,9 @@
  * @module
  */
 import { ROOT, startArguments } from "../../dev/programs.ts";
-import type { InnerOptions } from "./inner_worker.ts";
+import type { Inner } from "./inner_worker.ts";
 import type { Project } from "./project.ts";
 import { within } from "./waiting.ts";
-
-const INNER_WORKER = `${ROOT}tests/harness/inner_worker.ts`;
 
 /** How a worker is started. */
 export interface WorkerOptions {
@@ -23,13 +21,21 @@ export interface WorkerOptions {
   env?: Record<string, string>;
   /** Under the narrowest permissions, not those of the start task. */
   narrow?: boolean;
+  /** What is set from within, under the flags of the start task all the same. */
+  inner?: Inner;
   /** Changes the arguments of `deno`. */
   arguments?: (start: string[]) => string[];
-  /** What users cannot set. */
-  inner?: InnerOptions;
   /** The words that start a program of its own, before `-c FILE`. */
   program?: readonly string[];
 }
+
+/**
+ * Workers that give up on a peer soon. That all keep to `TIMING` itself is seen
+ * where "a worker that is gone for good" is tested.
+ */
+export const IMPATIENT: Inner = {
+  timing: { willDelaySeconds: 1, returnMs: 1000, turnMs: 10_000 },
+};
 
 /** A running worker. */
 export class Worker implements AsyncDisposable {
@@ -89,7 +95,12 @@ export class Worker implements AsyncDisposable {
     const [program, ...before] = options.program ??
       [Deno.execPath(), ...startArguments()];
     if (options.inner) {
-      before.splice(-1, 1, INNER_WORKER, JSON.stringify(options.inner));
+      before.splice(
+        -1,
+        1,
+        `${ROOT}tests/harness/inner_worker.ts`,
+        JSON.stringify(options.inner),
+      );
     }
     const args = options.narrow
       ? await narrowest(file, env)
@@ -132,7 +143,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Settles when it has logged a text, `times` times. */
-  async logged(text: string, times = 1, seconds = 30): Promise<void> {
+  async logged(text: string, times = 1): Promise<void> {
     const there = () => this.#log.split(text).length > times;
     if (there()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -143,7 +154,6 @@ export class Worker implements AsyncDisposable {
     this.#listeners.add(listener);
     listener();
     await within(
-      seconds,
       () => `"${text}" in the log:\n${this.#log.slice(-3000)}`,
       promise,
     ).finally(() => this.#listeners.delete(listener));

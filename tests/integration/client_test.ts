@@ -3,14 +3,14 @@
  * real worker: in a pipe and in terminals of several sizes.
  */
 import assert from "node:assert/strict";
-import { freePort } from "../../dev/programs.ts";
+import { clientArguments, freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, inTerminal, Piped, run } from "../harness/client_program.ts";
 import { finalStatus } from "../harness/final_status.ts";
 import { Project } from "../harness/project.ts";
 import type { Terminal } from "../harness/terminal.ts";
-import { until } from "../harness/waiting.ts";
+import { pause, until, within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 test("tasks and workers: as tables and as messages", async ({ client, port, project }) => {
@@ -95,7 +95,7 @@ test("what others have written cannot control a terminal", async ({ client, port
         columns,
         env: { NO_COLOR: "1" },
       });
-      assert.equal(await terminal.exited, 0);
+      assert.equal(await terminal.exited, args[0] === "watch" ? 100 : 0);
       // What is left are the program's own ways to draw again.
       const rest = terminal.raw.replaceAll("\r", "").replaceAll(OWN, "");
       assert.match(rest, /^[\n\x20-\x7e…]*$/);
@@ -148,7 +148,7 @@ for (const [columns, rows] of [[80, 24], [40, 10], [120, 8]] as const) {
     });
     await terminal.shows(/^ansible\/test: 1 worker online, 0 run/);
     await terminal.shows(/\nTASK .*\nold +success/);
-    await client.submit(project.work("first", { seconds: 60 }));
+    await client.submit(project.work("first", { seconds: 600 }));
     await terminal.shows(/\nfirst +running/);
     const waiting = Array.from({ length: 12 }, (_, i) => `waiting-${i}`);
     for (const id of waiting) await client.submit(project.work(id));
@@ -204,9 +204,84 @@ test("watch in a pipe: a line for each change, until those that are named have e
   assert.doesNotMatch(all.stdout, /old/);
 });
 
+test("watch with names ends as submit would, with 130 at Ctrl-C, and when its reader does", async ({ client, port, project }) => {
+  await project.write({ "fails.yml": "- hosts: all\n  tasks: [{ fail: }]\n" });
+  await client.run(project.work("good"));
+  await client.run({ ...project.work("bad"), playbook: "fails.yml" });
+  await client.run({ ...project.work("refused"), playbook: "none.yml" });
+  await client.submit(project.work("on", { seconds: 60 }));
+  await project.started("on");
+  const watch = (...ids: string[]) => ["watch", ...ids, ...at(port)];
+  await using interrupted = new Piped(watch("on"));
+  await using terminated = new Piped(watch("good", "on"));
+  const [good, bad, refused, several] = await Promise.all([
+    run(watch("good")),
+    run(watch("bad")),
+    run(watch("refused")),
+    run(watch("good", "bad")),
+  ]);
+  assert.deepEqual(
+    [good.code, bad.code, refused.code, several.code],
+    [0, 2, 100, 2],
+  );
+  await interrupted.shows(/on {2}running/);
+  interrupted.interrupt();
+  assert.equal(await interrupted.exited, 130);
+
+  // All statuses of it but the last are written while it runs.
+  const piped = (words: string[], reader: string) =>
+    new Deno.Command("sh", {
+      args: [
+        "-c",
+        `{ "$@"; echo "ended with $?" >&2; } | ${reader}`,
+        "sh",
+        Deno.execPath(),
+        ...clientArguments(),
+        ...words,
+      ],
+      stdin: "null",
+    }).output();
+  const unread = piped(["watch", "--json", ...at(port)], "head -1");
+  const output = piped(["output", "on", ...at(port)], "grep -m1 one");
+  const piece = {
+    task_id: "on",
+    stream: "stdout",
+    truncated: false,
+    left_out: 0,
+  };
+  let seq = 0;
+  const stop = new AbortController();
+  const more = (async () => {
+    while (!stop.signal.aborted) {
+      await client.publish(
+        `${client.base}/tasks/on/output`,
+        JSON.stringify({ ...piece, seq: ++seq, text: "one\n" }),
+      );
+      await client.publish(
+        `${client.base}/tasks/other/status`,
+        finalStatus("other", {
+          state: "running",
+          completed_at: null,
+          tasks_ok: seq,
+        }),
+      );
+      await pause(0.1);
+    }
+  })();
+  for (const one of [unread, output]) {
+    const { stdout, stderr } = await within("the end of a reader", one);
+    assert.equal(new TextDecoder().decode(stdout).split("\n").length, 2);
+    assert.match(new TextDecoder().decode(stderr), /ended with 141\n$/);
+  }
+  stop.abort();
+  await more;
+  await client.cancel("on");
+  assert.equal(await terminated.exited, 101);
+});
+
 test("cancel: what became of each", async ({ client, port, project }) => {
   await client.run(project.work("over"));
-  await client.submit(project.work("running", { seconds: 60 }));
+  await client.submit(project.work("running", { seconds: 600 }));
   await client.submit(project.work("waiting"));
   await project.started("running");
   await client.status("waiting", ({ state }) => state === "queued");
@@ -232,7 +307,7 @@ test("cancel: what became of each", async ({ client, port, project }) => {
 });
 
 test("cancel: the worker that has it is offline", async ({ client, port, project, worker }) => {
-  await client.submit(project.work("running", { seconds: 60 }));
+  await client.submit(project.work("running", { seconds: 600 }));
   await client.submit(project.work("waiting"));
   await client.status("waiting", ({ state }) => state === "queued");
   assert.equal(await worker.stop(), 0);
@@ -245,7 +320,7 @@ test("cancel: the worker that has it is offline", async ({ client, port, project
 });
 
 test("output: each stream to its own, until the end", async ({ client, port, project }) => {
-  await client.submit(project.work("printing", { seconds: 60 }));
+  await client.submit(project.work("printing", { seconds: 600 }));
   await project.started("printing");
   await using piped = new Piped(["output", "printing", ...at(port)]);
   await using json = new Piped(["output", "printing", "--json", ...at(port)]);
@@ -268,7 +343,7 @@ test("output: each stream to its own, until the end", async ({ client, port, pro
     );
   // Whoever comes later misses what was before.
   const first = JSON.stringify(pieces[0]);
-  await until(30, "all readers", async () => {
+  await until("all readers", async () => {
     await client.publish(`${client.base}/tasks/printing/output`, first);
     return piped.stdout !== "" && json.stdout !== "" && terminal.raw !== "";
   });

@@ -5,6 +5,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import type { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
+import { countersOf, EVENTS, sums, told } from "./told_events.ts";
 
 const COLUMNS = {
   ok: "tasks_ok",
@@ -17,7 +18,8 @@ const COLUMNS = {
 } as const;
 
 Deno.test({
-  name: "the counters are those of the recap that ansible-playbook prints",
+  name:
+    "the counters are those of the recap that ansible-playbook prints, and there is one event for each result",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn(t) {
@@ -27,13 +29,13 @@ Deno.test({
     await using worker = await Worker.start({
       project,
       port: broker.port,
-      worker: { max_concurrent_tasks: 2, status_interval: 0.05 },
+      worker: { ...EVENTS, max_concurrent_tasks: 2, status_interval: 0.05 },
     });
     for (const [i] of CORPUS.entries()) {
       await client.submit(requestOf(i, "c"));
     }
     for (const [i, { name }] of CORPUS.entries()) {
-      const final = await client.final(`c-${i}`, 90);
+      const final = await client.final(`c-${i}`);
       const hand = await byHand(project, i);
       await t.step(name, () => {
         compare(final, hand);
@@ -41,6 +43,12 @@ Deno.test({
           .filter(({ state }) => state === "running")
           .map(({ tasks_total }) => tasks_total);
         assert.deepEqual(totals, totals.toSorted((a, b) => a - b));
+        const events = told(client, `c-${i}`);
+        assert.deepEqual(sums(events), countersOf(final));
+        for (const event of events) {
+          assert.notEqual(event.play, "", "it is of a play");
+          assert.notEqual(event.task, "", "and of a play task");
+        }
       });
     }
     assert.equal(await worker.stop(), 0);

@@ -66,6 +66,7 @@ test("what is in it, and that the same files give the same bytes", async () => {
     ["./etc/ansible-worker/config.yaml", "-rw-r-----"],
     ...[
       "./usr/lib/systemd/system/ansible-worker.service",
+      "./usr/lib/systemd/system/ansible-worker@.service",
       "./usr/share/doc/ansible-worker/README.md.gz",
       "./usr/share/doc/ansible-worker/changelog.gz",
       "./usr/share/doc/ansible-worker/copyright",
@@ -174,7 +175,7 @@ Deno.test({
 
     await t.step("nothing else on the machine has changed", async () => {
       const own =
-        /^(usr\/(lib|share\/doc)\/ansible-worker\/|etc\/ansible-worker\/|usr\/bin\/ansible-worker$|usr\/lib\/systemd\/system\/ansible-worker\.service$|usr\/share\/man\/man1\/ansible-worker\.1\.gz$)/;
+        /^(usr\/(lib|share\/doc)\/ansible-worker\/|etc\/ansible-worker\/|usr\/bin\/ansible-worker$|usr\/lib\/systemd\/system\/ansible-worker@?\.service$|usr\/share\/man\/man1\/ansible-worker\.1\.gz$)/;
       const accounts = /^etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$/;
       const notes =
         /^var\/(lib\/dpkg|log|cache\/man|cache\/ldconfig)\/|\.lock$|^run\/adduser$/;
@@ -236,13 +237,14 @@ Deno.test({
       );
       const [, command] = /^ExecStart=(.*)$/m.exec(unit)!;
       assert.equal(command, `/usr/bin/ansible-worker -c ${CONFIGURATION}`);
-      const { User, Group, HOME } = Object.fromEntries(
-        unit.split("\n").map((line) => line.replace(/^Environment=/, ""))
+      const { User, Group, StateDirectory } = Object.fromEntries(
+        unit.split("\n")
           .map((line) => line.split("=") as [string, string]),
       );
       assert.deepEqual(
-        [User, Group, HOME],
-        ["ansible-worker", "ansible-worker", "/var/lib/ansible-worker"],
+        [User, Group, StateDirectory],
+        ["ansible-worker", "ansible-worker", "ansible-worker"],
+        "and that is in /var/lib, where the home of its user is",
       );
     });
 
@@ -250,12 +252,14 @@ Deno.test({
       name: "systemd finds nothing wrong with its unit",
       ignore: !await exists("systemd-analyze"),
       async fn() {
-        const { stdout, stderr } = await root.run([
-          "systemd-analyze",
-          "verify",
-          "/usr/lib/systemd/system/ansible-worker.service",
-        ]);
-        assert.equal(stdout + stderr, "");
+        for (const name of ["ansible-worker", "ansible-worker@second"]) {
+          const { stdout, stderr } = await root.run([
+            "systemd-analyze",
+            "verify",
+            `${name}.service`,
+          ]);
+          assert.equal(stdout + stderr, "", name);
+        }
       },
     });
 
@@ -287,6 +291,14 @@ Deno.test({
           await text("stat", "-c", "%a %U:%G", CONFIGURATION),
           "600 ansible-worker:ansible-worker",
         );
+      },
+    );
+
+    await t.step(
+      "removed and installed again, it says again what is to be done",
+      async () => {
+        await dpkg("--remove", "ansible-worker");
+        assert.match(await install(), /then: systemctl enable --now/);
       },
     );
 

@@ -93,7 +93,9 @@ test("a set-up that is well: all is ok, under the narrowest permissions", async 
   const { code, text } = await examine({ ...set, text: true });
   assert.equal(code, 0);
   assert.match(text, /^ok {7}MQTT 5: supported$/m);
-  assert.match(text, /\n\n\d+ ok\n$/);
+  // A busy machine may be told that it is one.
+  assert.match(text, /\n\n\d+ ok(, 1 warning)?\n$/);
+  assert.doesNotMatch(text, /^warning(?! +launcher: slow)/m);
 });
 
 test("a group at work does not notice the doctor, and nothing is left behind", async () => {
@@ -132,7 +134,7 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
     examined = true;
   }
   await stream;
-  await allFinal(client, ids, 30);
+  await allFinal(client, ids);
   assert.deepEqual(await keptPromises(project, client, ids), {
     success: ids.length,
   });
@@ -671,6 +673,31 @@ test("what is wrong on this host names its cause", async (t) => {
     });
     await Deno.remove(`${project.directory}/secret.yml`);
   });
+  await t.step("an inventory that may not be read", async () => {
+    await Deno.mkdir(`${project.directory}/production`, { mode: 0o700 });
+    await Deno.chmod(`${project.directory}/production`, 0);
+    const asWorker = Deno.uid() === 0
+      ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+      : [];
+    const says =
+      /^cannot be read by the user that this runs as: ".*\/production"$/;
+    const among = await examine({ project, port, through: asWorker });
+    assertWrong(among, { warning: ["inventories"], says });
+    await Deno.chmod(`${project.directory}/production`, 0o755);
+    await project.write({ "production/hosts": "h1\n" });
+    await Deno.chmod(`${project.directory}/production/hosts`, 0);
+    const apart = await examine({
+      project,
+      port,
+      worker: { inventory_directory: `${project.directory}/production` },
+      through: asWorker,
+    });
+    assertWrong(apart, {
+      failed: ["inventories"],
+      says: /^cannot be read by the user that this runs as: ".*\/hosts"$/,
+    });
+    await Deno.remove(`${project.directory}/production`, { recursive: true });
+  });
   await t.step("a private key that others may read", async () => {
     await Deno.writeTextFile(project.path("key"), "");
     await Deno.chmod(project.path("key"), 0o644);
@@ -704,6 +731,16 @@ test("what is wrong on this host names its cause", async (t) => {
     assertWrong(report, {
       failed: ["ansible"],
       says: /ended with 1: no module named ansible$/,
+    });
+  });
+  await t.step("a configuration that Ansible ignores", async () => {
+    await project.write({ "ansible.cfg": "[defaults]\n" });
+    await Deno.chmod(project.directory, 0o777);
+    const report = await examine({ project, port });
+    await Deno.chmod(project.directory, 0o755);
+    assertWrong(report, {
+      warning: ["ansible"],
+      says: /^says at its start: .* world writable directory .*ansible\.cfg/,
     });
   });
   await t.step("a sandbox that does not allow Ansible", async () => {

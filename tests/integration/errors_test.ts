@@ -120,6 +120,16 @@ Deno.test({
         { playbook: "no.yml" },
         /playbook "no.yml" was not found in the playbook directory/,
       ],
+      [
+        "a slip in the playbook's name",
+        { playbook: "wrok.yaml" },
+        /was not found in the playbook directory; did you mean "work\.yml"\?/,
+      ],
+      [
+        "a slip in the inventory's name",
+        { inventory: "host" },
+        /was not found in the inventory directory; did you mean "hosts"\?/,
+      ],
       ["a directory", { playbook: "sub" }, /playbook "sub" is not a file/],
       [
         "outside",
@@ -353,7 +363,7 @@ Deno.test({
           port: broker.port,
           env: { PATH: program === null ? path : `${path}:/usr/bin:/bin` },
         });
-        const { code } = await within(20, "its end", worker.exited);
+        const { code } = await within("its end", worker.exited);
         assert.equal(code, 1);
         await worker.ended();
         assert.match(worker.log, reason);

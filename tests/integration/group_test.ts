@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
-import { until } from "../harness/waiting.ts";
+import { pause, until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 Deno.test({
@@ -19,9 +19,9 @@ Deno.test({
     await using two = await start("w2");
     const ids = Array.from({ length: 20 }, (_, i) => `t-${i}`);
     await Promise.all(
-      ids.map((id) => client.submit(project.work(id, { seconds: 0.2 }))),
+      ids.map((id) => client.submit(project.work(id, { seconds: 0.5 }))),
     );
-    const finals = await Promise.all(ids.map((id) => client.final(id, 60)));
+    const finals = await Promise.all(ids.map((id) => client.final(id)));
     assert.ok(finals.every(({ state }) => state === "success"));
     const starts = (await project.truth()).filter(({ what }) =>
       what === "start"
@@ -35,7 +35,7 @@ Deno.test({
       finals.filter(({ worker_id }) => worker_id === id).length
     );
     console.log(`20 tasks: ${shares.join(" and ")}`);
-    assert.ok(Math.min(...shares) >= 5, String(shares));
+    assert.ok(Math.min(...shares) >= 3, String(shares));
     assert.deepEqual(await Promise.all([one.stop(), two.stop()]), [0, 0]);
   },
 });
@@ -77,25 +77,24 @@ Deno.test({
     // The intake connection is slower to come than the control connection.
     await using gate = new IntakeGate(broker.port);
     await using worker = await Worker.spawn({ project, port: gate.port });
-    await until(30, "the intake's CONNECT", () => gate.isWaiting);
+    await until("the intake's CONNECT", () => gate.isWaiting);
     const online = client.message(
       "presence",
       ({ topic, text }) =>
         topic === "ansible/test/workers/w1/status" &&
         JSON.parse(text).state === "online",
-      30,
     );
     // It may be said now or only when the intake is there; the next task of
     // whoever reads it must not be lost in either case.
     const early = await Promise.race([
       online.then(() => true),
-      until(2, "nothing", () => false).catch(() => false),
+      pause(2).then(() => false),
     ]);
     if (early) await client.submit(project.work("at-once"));
     gate.open();
     await online;
     if (!early) await client.submit(project.work("at-once"));
-    assert.equal((await client.final("at-once", 15)).state, "success");
+    assert.equal((await client.final("at-once")).state, "success");
     assert.equal(await worker.stop(), 0);
   },
 });

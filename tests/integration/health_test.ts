@@ -18,7 +18,7 @@ async function isNow(
   says: { state: string; reason?: string },
 ): Promise<void> {
   let last: unknown;
-  await until(30, `${status} ${JSON.stringify(says)}`, async () => {
+  await until(`${status} ${JSON.stringify(says)}`, async () => {
     const now = await health(port);
     last = now;
     return now.status === status && now.state === says.state &&
@@ -94,7 +94,7 @@ Deno.test({
       worker: { shutdown_grace: 60 },
       config: { metrics: { listen: `127.0.0.1:${port}` } },
     });
-    await client.submit(project.work("t", { seconds: 60 }));
+    await client.submit(project.work("t", { seconds: 600 }));
     await project.started("t");
     await isNow(port, 200, { state: "online" });
     worker.signal("SIGTERM");

@@ -47,7 +47,7 @@ async function answerTo(port: number, text: string): Promise<string> {
       sent += await connection.write(bytes.subarray(sent));
     }
     for (;;) {
-      const read = await within(20, "its end", connection.read(buffer));
+      const read = await within("its end", connection.read(buffer));
       if (read === null) break;
       answer += new TextDecoder().decode(buffer.subarray(0, read));
     }
@@ -157,7 +157,7 @@ Deno.test({
       "success",
     );
     // They say nothing, so all of them are sent away.
-    await within(20, "the end of the crowd", Promise.all(ends));
+    await within("the end of the crowd", Promise.all(ends));
     crowd.forEach((connection) => connection.close());
     assert.deepEqual(
       (await Scrape.of(port)).by("tasks_ended_total", "state"),
@@ -179,7 +179,7 @@ Deno.test({
       readers.push(reader);
       await reader.write(new TextEncoder().encode(get("/health")));
       const buffer = new Uint8Array(1000);
-      const read = await within(20, "an answer", reader.read(buffer));
+      const read = await within("an answer", reader.read(buffer));
       assert.match(
         new TextDecoder().decode(buffer.subarray(0, read ?? 0)),
         /^HTTP\/1\.1 200 /,

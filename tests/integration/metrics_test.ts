@@ -7,7 +7,7 @@ import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
 import { Scrape } from "../harness/scrape.ts";
 import { until } from "../harness/waiting.ts";
-import { Worker } from "../harness/worker.ts";
+import { IMPATIENT, Worker } from "../harness/worker.ts";
 
 /** The configuration of a worker that listens on a port. */
 const listening = (port: number) => ({
@@ -20,6 +20,9 @@ const BROKEN = `
   tasks:
     - fail:
 `;
+
+/** How far two timestamps may be from the time between them. */
+const TIMESTAMP_SECONDS = 0.002;
 
 Deno.test({
   name:
@@ -79,7 +82,7 @@ Deno.test({
     await ran("bad", { playbook: "broken.yml" });
     await ran("late", { seconds: 30, timeout: 1 });
     await ran("refused", { playbook: "nowhere.yml" });
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("waits"));
     await client.status("waits", ({ state }) => state === "queued");
@@ -113,10 +116,9 @@ Deno.test({
     await client.publish(tasks, "{}", { qos: 2 });
     await client.submit(project.work("ok-1"));
     await client.submit(project.work("ok-2"));
-    await until(30, "what is rejected", () => client.rejected().length === 4);
+    await until("what is rejected", () => client.rejected().length === 4);
 
     await until(
-      10,
       "the slot to be free",
       async () => (await Scrape.of(port)).value("free_slots") === 1,
     );
@@ -147,9 +149,9 @@ Deno.test({
     const started = finals.filter(({ started_at }) => started_at !== null);
     const at = (time: string | null) => Date.parse(time!) / 1000;
     const sum = (seconds: number[]) => seconds.reduce((a, b) => a + b, 0);
-    const close = (name: string, expected: number) => {
+    const close = (name: string, expected: number, within = 1e-6) => {
       const found = after.value(name);
-      assert.ok(Math.abs(found - expected) < 1e-6, `${name}: ${found}`);
+      assert.ok(Math.abs(found - expected) < within, `${name}: ${found}`);
     };
     assert.equal(started.length, 5);
     close("task_wait_seconds_count", started.length);
@@ -157,10 +159,12 @@ Deno.test({
     close(
       "task_wait_seconds_sum",
       sum(started.map((one) => at(one.started_at) - at(one.created_at))),
+      // Times are printed in milliseconds, by a clock of their own.
+      started.length * TIMESTAMP_SECONDS,
     );
     close(
       "task_run_seconds_sum",
-      sum(started.map((one) => at(one.completed_at) - at(one.started_at))),
+      sum(started.map(({ duration_seconds }) => duration_seconds!)),
     );
     for (const le of ["1", "60"]) {
       assert.equal(
@@ -208,7 +212,7 @@ Deno.test({
       port: broker.port,
       config: listening(first),
     });
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("moves"));
     await client.status("moves", ({ state }) => state === "queued");
@@ -227,10 +231,10 @@ Deno.test({
     assert.equal(to.value("tasks_handed_over_total"), 0);
     assert.deepEqual(to.by("tasks_ended_total", "state"), { success: 1 });
     const waited = Date.parse(final.started_at!) - Date.parse(final.created_at);
-    assert.equal(
-      to.value("task_wait_seconds_sum"),
-      waited / 1000,
-      "from its first worker's acceptance on",
+    const counted = to.value("task_wait_seconds_sum");
+    assert.ok(
+      Math.abs(counted - waited / 1000) < TIMESTAMP_SECONDS,
+      `from its first worker's acceptance on: ${counted}`,
     );
     await client.cancel("long");
     await client.final("long");
@@ -248,7 +252,13 @@ Deno.test({
     await using client = await Client.connect(broker.port);
     const [first, second] = freePorts(2) as [number, number];
     const start = (id: string, port: number) =>
-      Worker.start({ project, port: broker.port, id, config: listening(port) });
+      Worker.start({
+        project,
+        port: broker.port,
+        id,
+        config: listening(port),
+        inner: IMPATIENT,
+      });
     const counts = async (port: number) => {
       const scrape = await Scrape.of(port);
       return {
@@ -258,7 +268,7 @@ Deno.test({
       };
     };
     await using one = await start("w1", first);
-    await client.submit(project.work("a", { seconds: 60 }));
+    await client.submit(project.work("a", { seconds: 600 }));
     await project.started("a");
     await one.kill();
     await using again = await start("w1", first);
@@ -272,11 +282,11 @@ Deno.test({
       });
     });
 
-    await client.submit(project.work("b", { seconds: 120 }));
+    await client.submit(project.work("b", { seconds: 600 }));
     await project.started("b");
     await using two = await start("w2", second);
     await again.kill();
-    await two.logged("worker w1 is adopted", 1, 90);
+    await two.logged("worker w1 is adopted");
 
     await t.step("the worker that adopts its session", async () => {
       assert.deepEqual(await counts(second), {
@@ -306,7 +316,7 @@ Deno.test({
     });
     const childOf = async (pid: number) => {
       let pids: number[] = [];
-      await until(10, "the only child", async () => {
+      await until("the only child", async () => {
         pids = (await project.processes())
           .filter(({ parent }) => parent === pid).map(({ pid }) => pid);
         return pids.length === 1;
@@ -321,12 +331,8 @@ Deno.test({
     assert.deepEqual(await restarts(), { changed: 1 });
 
     Deno.kill(await childOf(worker.pid), "SIGKILL");
-    await until(
-      10,
-      "the count",
-      async () => (await restarts()).died === 1,
-    );
-    await client.submit(project.work("b", { seconds: 60 }));
+    await until("the count", async () => (await restarts()).died === 1);
+    await client.submit(project.work("b", { seconds: 600 }));
     await project.started("b");
     // The supervisor of the run, without which its launcher leaves too.
     Deno.kill(await childOf(await childOf(worker.pid)), "SIGKILL");

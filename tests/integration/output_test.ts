@@ -78,21 +78,20 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "keep"
 
     def v2_playbook_on_stats(self, stats):
-        subprocess.Popen(["sh", "-c", "echo on; sleep 26"])
+        subprocess.Popen(["sh", "-c", "echo on; sleep 260"])
 `,
     });
     await using client = await Client.connect(broker.port);
     await using worker = await Worker.start({ project, port: broker.port });
     const final = await client.run(project.work("keep"));
     assert.equal(final.state, "success");
-    assert.ok(final.duration_seconds! < 10);
     const left = (await project.processes()).filter(({ command }) =>
-      command === "sleep 26"
+      command === "sleep 260"
     );
     assert.equal(left.length, 1, "it is alive, as after a run by hand");
     Deno.kill(left[0]!.pid, "SIGKILL");
     assert.equal(await worker.stop(), 0);
-    await project.quiet(3);
+    await project.quiet();
   },
 });
 

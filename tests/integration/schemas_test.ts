@@ -24,7 +24,7 @@ Deno.test({
       limit: null,
     });
     assert.equal((await client.final("t-2")).state, "failed");
-    await client.submit(project.work("t-3", { seconds: 20 }));
+    await client.submit(project.work("t-3", { seconds: 600 }));
     await project.started("t-3");
     await client.cancel("t-3", "enough");
     assert.equal((await client.final("t-3")).state, "cancelled");

@@ -133,7 +133,7 @@ test("how a task ends is the exit code", async ({ client, project, port }) => {
     [
       102,
       [
-        ...work(project, "slow", { seconds: 60 }),
+        ...work(project, "slow", { seconds: 600 }),
         "--timeout",
         "1",
         ...at(port),
@@ -147,7 +147,7 @@ test("how a task ends is the exit code", async ({ client, project, port }) => {
     assert.match(stdout, says);
   }
   await using command = new Piped([
-    ...work(project, "ended", { seconds: 60 }),
+    ...work(project, "ended", { seconds: 600 }),
     ...at(port),
   ]);
   await project.started("ended");
@@ -158,12 +158,12 @@ test("how a task ends is the exit code", async ({ client, project, port }) => {
 
 test("a rejection is told with its reasons: 103", async ({ project, port }) => {
   await using first = new Piped([
-    ...work(project, "twice", { seconds: 60 }),
+    ...work(project, "twice", { seconds: 600 }),
     ...at(port),
   ]);
   await project.started("twice");
   const { code, stdout, stderr } = await run([
-    ...work(project, "twice", { seconds: 60 }),
+    ...work(project, "twice", { seconds: 600 }),
     ...at(port),
   ]);
   assert.equal(code, 103);
@@ -210,7 +210,7 @@ test(
     assert.match(wrong.stderr, /^--key: ".*" is not a private key/);
 
     await using running = new Piped([
-      ...work(project, "to-cancel", { seconds: 60 }),
+      ...work(project, "to-cancel", { seconds: 600 }),
       "--key",
       key,
       ...at(port),
@@ -276,7 +276,7 @@ test(
   async ({ client, project, port }) => {
     // One runs, one waits in the queue.
     for (const id of ["first", "second"]) {
-      await client.submit(project.work(id, { seconds: 60 }));
+      await client.submit(project.work(id, { seconds: 600 }));
     }
     await project.started("first");
     await client.status("second", ({ state }) => state === "queued");
@@ -342,7 +342,7 @@ for (
   test(`in a terminal of ${columns} columns: a bar, then a recap`, async ({ client, project, port }) => {
     await project.write({ four: localHosts("h1", "h2", "h3", "h4") });
     await using terminal = inTerminal(
-      [...work(project, "bar", { seconds: 60 }), "-f", "1", ...at(port)],
+      [...work(project, "bar", { seconds: 600 }), "-f", "1", ...at(port)],
       { columns, env },
     );
     await terminal.shows(/[━─]{8}.* {2}running {2}0\/1 {2}\S+ s\nok 0\nwork/);
@@ -360,7 +360,7 @@ for (
 
 test("failures appear as they happen, and are not told again", async ({ client, project, port }) => {
   await using terminal = inTerminal(
-    [...work(project, "events", { seconds: 60 }), ...at(port)],
+    [...work(project, "events", { seconds: 600 }), ...at(port)],
     { columns: 60, env: { NO_COLOR: "1" } },
   );
   await project.started("events");
@@ -407,7 +407,7 @@ test("failures appear as they happen, and are not told again", async ({ client, 
 test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) => {
   const follow = async (id: string) => {
     const terminal = inTerminal(
-      [...work(project, id, { seconds: 60 }), ...at(port)],
+      [...work(project, id, { seconds: 600 }), ...at(port)],
       { env: { NO_COLOR: "1" } },
     );
     await terminal.shows(/running/);
@@ -419,7 +419,7 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
     await using terminal = await follow("to-cancel");
     await terminal.type("x");
     await terminal.hides(/c: cancel the task/);
-    await until(30, "the question", async () => {
+    await until("the question", async () => {
       await terminal.type("\x03");
       return /c: cancel the task/.test(terminal.text);
     });
@@ -439,7 +439,7 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
   {
     await using terminal = await follow("to-leave-at-once");
     // What comes at the same moment counts as one, so like a person: again.
-    await until(30, "the end", async () => {
+    await until("the end", async () => {
       if (terminal.text.includes("left")) return true;
       await terminal.type("\x03");
       return false;
@@ -450,9 +450,45 @@ test("Ctrl-C asks: cancel, leave, or go on", async ({ client, project, port }) =
   }
 });
 
+test("SIGTERM and SIGHUP leave; with --cancel-on-signal they cancel", async ({ client, project, port }) => {
+  await using left = new Piped([
+    ...work(project, "left", { seconds: 60 }),
+    ...at(port),
+  ]);
+  await left.shows(/running/);
+  await using hungUp = new Piped([...work(project, "hung-up"), ...at(port)]);
+  await hungUp.shows(/queued on w1/);
+  for (
+    const [command, signal, id] of [
+      [hungUp, "SIGHUP", "hung-up"],
+      [left, "SIGTERM", "left"],
+    ] as const
+  ) {
+    command.signal(signal);
+    assert.equal(await command.exited, 130);
+    assert.equal(
+      command.stderr,
+      `left; the task goes on. To see it: ansible-worker watch ${id}\n`,
+    );
+  }
+  await client.cancel("left");
+  assert.equal((await client.final("hung-up")).state, "success");
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    await using command = new Piped([
+      ...work(project, signal, { seconds: 60 }),
+      "--cancel-on-signal",
+      ...at(port),
+    ]);
+    await command.shows(/running/);
+    command.signal(signal);
+    assert.equal(await command.exited, 101);
+    assert.match(command.stdout, /cancelled: by its submitter/);
+  }
+});
+
 test("the broker comes back: it goes on following", async ({ broker, project, port, client }) => {
   await using command = new Piped([
-    ...work(project, "lost", { seconds: 60 }),
+    ...work(project, "lost", { seconds: 600 }),
     ...at(port),
   ]);
   await command.shows(/running/);
@@ -460,7 +496,7 @@ test("the broker comes back: it goes on following", async ({ broker, project, po
   await command.shows(/no connection to the broker: .*; trying again/);
   await broker.start();
   await client.status("lost", ({ state }) => state === "running");
-  await until(30, "the cancel's effect", async () => {
+  await until("the cancel's effect", async () => {
     await client.cancel("lost");
     return client.history("lost").some(({ state }) => state === "cancelled");
   });

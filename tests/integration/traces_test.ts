@@ -137,7 +137,7 @@ Deno.test({
     const refused = await run("refused", { playbook: "nowhere.yml" });
     assert.deepEqual([...refused.parts.keys()], ["queue"]);
 
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("waits"));
     await client.status("waits", ({ state }) => state === "queued");
@@ -173,7 +173,7 @@ Deno.test({
         env: collector.environment,
       });
     await using one = await start("w1");
-    await client.submit(project.work("long", { seconds: 60 }));
+    await client.submit(project.work("long", { seconds: 600 }));
     await project.started("long");
     await client.submit(project.work("moves"), {
       userProperties: { traceparent: TRACEPARENT },
@@ -233,11 +233,16 @@ Deno.test({
     await Deno.writeTextFile(project.path("loaded.js"), "export {};\n");
     const name = "@opentelemetry/api";
     assert.ok(name in settings.imports);
-    settings.imports[name] = "./loaded.js";
     await Deno.writeTextFile(
       project.path("deno.json"),
-      JSON.stringify({ imports: settings.imports, lock: false }),
+      JSON.stringify({
+        imports: settings.imports,
+        scopes: { [`file://${ROOT}src/`]: { [name]: "./loaded.js" } },
+        lock: { frozen: true },
+      }),
     );
+    // All else is as it was: no registry is asked.
+    await Deno.copyFile(`${ROOT}deno.lock`, project.path("deno.lock"));
     const set = {
       project,
       port: broker.port,

@@ -1,8 +1,8 @@
 import type { Outgoing } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
-import { Outbox, type Source } from "../../src/mqtt/outbox.ts";
+import { type BulkSource, Outbox } from "../../src/mqtt/outbox.ts";
 
-function recorder(source: Source | null = null) {
+function recorder(source: BulkSource | null = null) {
   const sent: { message: Outgoing; ack(): void; refuse(e: Error): void }[] = [];
   const outbox = new Outbox(
     (message) =>
@@ -113,7 +113,7 @@ Deno.test("outbox: a refused message rejects, and the next one goes", async () =
 function endless(size: number) {
   const answers: unknown[] = [];
   let taken = 0;
-  const source: Source = {
+  const source: BulkSource = {
     take: () => ({
       message: message("bulk", `b${++taken}`.padEnd(size)),
       answered: (error) => void answers.push(error),

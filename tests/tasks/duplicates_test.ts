@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import type { TaskState, TaskStatus } from "../../src/messages/task_status.ts";
-import { judge, type Judgement } from "../../src/tasks/duplicates.ts";
+import {
+  duplicateOf,
+  judge,
+  type Judgement,
+} from "../../src/tasks/duplicates.ts";
 
 const NOW = new Date("2026-05-04T12:00:00.000Z");
 const before = (seconds: number) =>
@@ -52,14 +56,21 @@ const CASES: Case[] = [
   [
     "ended within the window",
     "success",
-    { started_at: before(50) },
+    { created_at: before(99), started_at: before(50) },
     {},
     "duplicate",
   ],
   [
     "ended before the window",
     "success",
-    { started_at: before(500) },
+    { created_at: before(500), started_at: before(450) },
+    {},
+    "take",
+  ],
+  [
+    "accepted exactly a window ago, started and ended later",
+    "success",
+    { created_at: before(100), started_at: before(99) },
     {},
     "take",
   ],
@@ -77,14 +88,14 @@ const CASES: Case[] = [
   [
     "cancelled before its start, sent again",
     "cancelled",
-    { completed_at: before(50) },
+    { created_at: before(60), completed_at: before(50) },
     {},
     "duplicate",
   ],
   [
     "cancelled long ago, sent again",
     "cancelled",
-    { completed_at: before(500) },
+    { created_at: before(600), completed_at: before(500) },
     {},
     "take",
   ],
@@ -97,6 +108,7 @@ for (const [name, state, more, arrival, expected] of CASES) {
       status: {
         state,
         worker_id: "other",
+        created_at: before(0),
         started_at: null,
         completed_at: null,
         ...status,
@@ -113,3 +125,23 @@ for (const [name, state, more, arrival, expected] of CASES) {
     assert.equal(judged, expected);
   });
 }
+
+Deno.test("duplicateOf() says until when, and which key; or that it was signed too early", () => {
+  const status = {
+    state: "success",
+    worker_id: "w1",
+    created_at: before(40),
+    started_at: before(30),
+  } as TaskStatus;
+  const said = (windowSeconds: number, more: Partial<TaskStatus> = {}) =>
+    duplicateOf({ ...status, ...more }, { windowSeconds, now: NOW });
+  assert.equal(
+    said(100),
+    "this task is already success (worker w1); until 2026-05-04T12:01:00.000Z its id means the same task (worker.duplicate_window)",
+  );
+  assert.match(said(10), /was accepted after this request was signed/);
+  assert.equal(
+    said(100, { state: "running" }),
+    "this task is already running (worker w1)",
+  );
+});

@@ -10,23 +10,24 @@ function ration(windowMs = 60_000) {
     if (fields) next.resolve();
   };
   const log = new LogRation({ info: write, warn: write }, {
-    most: 3,
+    maxLines: 3,
     windowMs,
   });
   return { lines, log, summary: next.promise };
 }
 
-const SUMMARY = 'more messages came than are told of one by one {"left_out":2}';
+const SUMMARY =
+  'too many messages to log each of them; some were left out {"left_out":2}';
 
 Deno.test("LogRation leaves out what is more, and says how much at the end", () => {
   const { lines, log } = ration();
   for (const line of ["a", "b", "c", "d", "e"]) log.warn(line);
   assert.deepEqual(lines, ["a", "b", "c"]);
-  log.close();
+  log[Symbol.dispose]();
   assert.deepEqual(lines, ["a", "b", "c", SUMMARY]);
   log.info("f");
-  log.close();
-  log.close();
+  log[Symbol.dispose]();
+  log[Symbol.dispose]();
   assert.deepEqual(lines.slice(4), ["f"]);
 });
 

@@ -187,3 +187,15 @@ Deno.test("status board: a stranger's attempt takes no task from the next proces
   assert.deepEqual([await attempt, await taken], [false, true]);
   assert.equal(broker.retained!.properties!.user!.token, next.board.token("t"));
 });
+
+Deno.test("status board: a task that was refused is known to be, when its message is delivered again", async () => {
+  const broker = new Broker();
+  const first = new Member(broker, "holder");
+  assert.equal((await first.board.look("t", NEW)).judgement, "take");
+  const task = first.task();
+  task.end({ state: "failed", error: "queue full (1)" });
+  await first.board.publish(task);
+  const next = new Member(broker, "holder");
+  const again = { redelivered: true, from: null };
+  assert.equal((await next.board.look("t", again)).judgement, "stale");
+});

@@ -25,7 +25,7 @@ export const KILL_AND_RETURN: Scenario = {
     await client.status("t-5", ({ state }) => state === "queued");
     await client.status("t-0", ({ state }) => state === "running");
     await worker.kill();
-    await project.quiet(10);
+    await project.quiet();
     await stage.worker("w1");
     await stage.allEnd(ids, { failed: 1, success: 5 });
   },

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/waiting.ts";
+import { IMPATIENT } from "../../../tests/harness/worker.ts";
 import { many, type Scenario } from "./scenario.ts";
 
 /** Both work, and no task runs twice. */
@@ -33,11 +34,7 @@ export const GONE_FOR_GOOD: Scenario = {
   name: "gone for good",
   async run(stage) {
     const { client, project } = stage;
-    // All workers of a group keep to the same waits.
-    const inner = {
-      timing: { willDelaySeconds: 1, returnMs: 1000, turnMs: 2000 },
-    };
-    const lost = await stage.worker("w1", { inner });
+    const lost = await stage.worker("w1", { inner: IMPATIENT });
     const ids = ["running", "first", "second", "third"];
     for (const id of ids) {
       const seconds = { running: 90, first: 6 }[id] ?? 0;
@@ -45,10 +42,9 @@ export const GONE_FOR_GOOD: Scenario = {
     }
     await project.started("running");
     await client.status("third", ({ state }) => state === "queued");
-    await stage.worker("w2", { inner });
+    await stage.worker("w2", { inner: IMPATIENT });
     // The peer is busy with one, so the others wait at the worker that goes.
     await until(
-      30,
       "the peer to be busy",
       async () => (await project.truth()).some(({ worker }) => worker === "w2"),
     );

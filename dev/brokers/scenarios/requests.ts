@@ -65,7 +65,6 @@ export const RESPONSE_TOPIC: Scenario = {
       });
       const final = await client.final("asked");
       await until(
-        15,
         "the final status on the response topic",
         () =>
           answers.some(({ payload }) =>

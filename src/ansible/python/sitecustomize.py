@@ -1,8 +1,12 @@
-"""Turns an ``ansible-playbook`` that the worker has started into a launcher.
+"""Turns an ``ansible-playbook`` that the worker has started into a launcher,
+or into what carries its notifications.
 
 Python imports ``sitecustomize`` from PYTHONPATH before the program's own main
 runs. Everybody else who gets to see this file (a module, a lookup) is left
 alone, and the ``sitecustomize`` that it hides is imported as usual.
+
+A launcher never goes on as the program that it was started as, which would be
+an ``ansible-playbook`` without arguments: whatever is raised here ends it.
 """
 
 import os
@@ -10,6 +14,7 @@ import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _IS_LAUNCHER = os.environ.pop("ANSIBLE_WORKER_LAUNCHER", None) == "1"
+_IS_NOTIFIER = os.environ.pop("ANSIBLE_WORKER_NOTIFIER", None) == "1"
 
 
 def _leave_python_path():
@@ -36,11 +41,36 @@ def _import_hidden():
     spec.loader.exec_module(module)
 
 
-_leave_python_path()
-_import_hidden()
-if _IS_LAUNCHER:
-    from ansible_worker_launcher.launcher import launch
+def _launch():
+    """Comes back only in the process that is to be ansible-playbook."""
+    from ansible_worker_launcher import ending, said
 
-    sys.path[:] = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
-    # Comes back only in the process that is to be ansible-playbook.
-    launch(_HERE)
+    said.begin()
+    try:
+        try:
+            _import_hidden()
+        except Exception as error:
+            # As Python says it, and goes on.
+            print("Error in sitecustomize; set PYTHONVERBOSE for traceback:\n"
+                  "%s: %s" % (type(error).__name__, error), file=sys.stderr)
+        from ansible_worker_leftovers import remove
+        from ansible_worker_launcher.launcher import launch
+
+        remove()
+        sys.path[:] = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
+        launch(_HERE)
+    except BaseException as error:
+        said.show()
+        ending.give_up(error)
+
+
+if _IS_NOTIFIER:
+    from ansible_worker_notify import main
+
+    # Does not come back.
+    main()
+_leave_python_path()
+if _IS_LAUNCHER:
+    _launch()
+else:
+    _import_hidden()

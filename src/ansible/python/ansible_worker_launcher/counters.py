@@ -97,7 +97,7 @@ _executor = None
 
 
 def executor_parts():
-    """Inventory, variable manager and loader of the run."""
+    """Inventory and variable manager of the run."""
     return versions.executor_parts(_executor)
 
 
@@ -162,4 +162,8 @@ def failure_text(result):
             break
         if len(parts) == 2:
             break
+    if not parts:
+        # A plugin has raised something that Ansible does not expect of it.
+        lines = str(result.get("exception") or "").strip().splitlines()
+        parts = [cut(line) for line in lines[-1:]]
     return ": ".join(parts) or "failed"

@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 import time
-import traceback
 
-from . import run, supervisor, versions
+from . import ending, processes, run, said, supervisor, versions
+from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
 
@@ -51,10 +51,11 @@ def launch(here):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     libc = ctypes.CDLL(None, use_errno=True)
-    # Before the import: what changes while that goes on has changed.
-    made_from = versions.made_from()
+    made_from = MadeFrom()
     versions.import_everything()
-    parent_of_tmp = versions.give_up_local_tmp()
+    versions.give_up_local_tmp()
+    made_from.imported()
+    text = said.end()
     gc.collect()
     gc.freeze()
     lines = Lines()
@@ -65,12 +66,12 @@ def launch(here):
         send({
             "type": "ready",
             "ansible_version": versions.ansible_version(),
+            "said": text,
         })
         job = next_job(lines)
         if job is None:
             os._exit(0)
-        if versions.made_from() != made_from:
-            # A run by hand would be another one now.
+        if is_stale(job, made_from):
             send({"type": "stale"})
             os._exit(0)
         pid = os.fork()
@@ -79,22 +80,34 @@ def launch(here):
             try:
                 libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
                 outcome = supervisor.supervise(job, lines.rest, libc)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            if outcome is not None:
-                os._exit(outcome)
-            run.become_playbook(job, here, parent_of_tmp)
-            return
+                if outcome is None:
+                    run.become_playbook(job, here)
+                    return
+            except BaseException as error:
+                ending.give_up(error)
+            os._exit(outcome)
         lines.rest = b""
         status = wait_for(pid)
-        left = set(supervisor.descendants(os.getpid()))
+        left = set(processes.descendants(os.getpid()))
         if status != 0:
             end_all(left_alone)
             print("the supervisor of a run ended with status %d" % status,
                   file=sys.stderr, flush=True)
             os._exit(1)
         left_alone = left
+
+
+def is_stale(job, made_from):
+    """Whether a run by hand would be another one now. Enters the directory that
+    runs take place in: its name may be a link, and lead elsewhere by now."""
+    try:
+        os.chdir(job["directory"])
+    except OSError:
+        if job["fresh"]:
+            raise
+        return True
+    # What was made for this task is as new as a run by hand would be.
+    return not job["fresh"] and made_from.changed()
 
 
 def wait_for(pid):
@@ -110,11 +123,11 @@ def end_all(left_alone):
     before have left behind on purpose."""
     until = time.monotonic() + 2
     while time.monotonic() < until:
-        left = set(supervisor.descendants(os.getpid())) - left_alone
+        left = set(processes.descendants(os.getpid())) - left_alone
         if not left:
             return
         for pid in left:
-            supervisor.kill(pid, signal.SIGKILL)
+            processes.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 

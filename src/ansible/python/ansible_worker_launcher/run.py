@@ -4,17 +4,19 @@ import atexit
 import importlib
 import json
 import os
-import random
-import shutil
+import resource
 import signal
 import sys
-import tempfile
 import threading
 
-from . import counters, results, versions
+from . import counters, inventories, results, said, versions
+
+# How many files a process may have open that has not asked for more: what Linux
+# and systemd begin with.
+OPEN_FILES = 1024
 
 
-def become_playbook(job, here, parent_of_tmp):
+def become_playbook(job, here):
     """Prepares this process, in which the program's own main then runs.
 
     :param job: ``argv``, the arguments; ``inventory_programs``, whether they
@@ -22,7 +24,6 @@ def become_playbook(job, here, parent_of_tmp):
         ``events``, whether each host result is told; and ``event_fd``, where
         that is written
     :param here: the directory of these files
-    :param parent_of_tmp: where Ansible keeps its local temporary directories
     """
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
@@ -30,29 +31,23 @@ def become_playbook(job, here, parent_of_tmp):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    # Two forks of one process would draw the same numbers.
-    random.seed()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(write_through=True, line_buffering=True)
-
-    tmp = tempfile.mkdtemp(
-        prefix="ansible-local-%d" % os.getpid(), dir=parent_of_tmp)
-    owner = os.getpid()
-
-    def remove_tmp():
-        # Ansible's own workers are forks of this process too.
-        if os.getpid() == owner:
-            shutil.rmtree(tmp, ignore_errors=True)
-
-    atexit.register(remove_tmp)
-    versions.use_local_tmp(tmp)
+    # Deno has raised it to the hard limit, for itself.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+    said.say_again()
+    versions.draw_again()
+    versions.make_local_tmp()
 
     leave_at_the_end()
     counters.install(job["event_fd"], here)
     if job.get("events"):
         results.install(counters.EVENTS, here)
-    if not job.get("inventory_programs"):
-        versions.run_no_inventory_programs()
+    inventories.install(job["inventory_programs"])
+    versions.keep_out_of_syslog()
     extra_vars = job.get("extra_vars")
     versions.take_as_data({} if extra_vars is None else json.loads(extra_vars))
     # Of this process only: the kernel shows the arguments that the launcher was

@@ -7,7 +7,10 @@ background jobs that have made sessions of their own included.
 The run is **going**; it is **ending** from the moment that somebody asks it to
 (an ``end`` on stdin, the end of stdin because the worker is gone, SIGTERM
 because the launcher is); it is **over** when its first process has ended, what
-it wrote was read, and, if it was asked to end, nothing of it is left.
+it wrote was read, and, if it was asked to end, nothing of it is left. Two things
+may be: an SSH master that another run is connected through; and what cannot be
+killed (a process of another user, or one that hangs in the kernel), which is
+told.
 """
 
 import errno
@@ -18,6 +21,7 @@ import selectors
 import signal
 import time
 
+from . import processes
 from .output import Output
 
 PR_SET_PDEATHSIG = 1
@@ -34,6 +38,10 @@ NO_REST_SECONDS = 0.5
 TAIL = 16384
 # How long what is left of a run has between SIGTERM and SIGKILL at the most.
 LAST_SECONDS = 1.0
+# How long what was killed is waited for; and how long SSH masters have to see
+# that the run is not connected to them any more.
+KILLED_SECONDS = 1.0
+MASTER_SECONDS = 0.5
 
 
 def supervise(job, rest, libc):
@@ -50,17 +58,17 @@ def supervise(job, rest, libc):
     me = os.getpid()
     child = os.fork()
     if child == 0:
-        os.setsid()
-        # With its supervisor gone, nobody would end it.
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != me:
-            os._exit(1)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(out_w, 1)
         os.dup2(err_w, 2)
         for fd in (null, out_r, out_w, err_r, err_w, event_r):
             os.close(fd)
+        os.setsid()
+        # With its supervisor gone, nobody would end it.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != me:
+            os._exit(1)
         job["event_fd"] = event_w
         return None
     for fd in (out_w, err_w, event_w):
@@ -92,6 +100,11 @@ class Supervisor:
         # Ending: when the run was asked to, and when it is to be killed.
         self.kill_at = None
         self.last_at = None
+        # Since when there has been nothing but what was killed, or masters.
+        self.killed_at = None
+        self.masters_at = None
+        # What cannot be killed, in a sentence.
+        self.left = None
         self.woken_r, woken_w = os.pipe()
         for fd in (self.woken_r, woken_w):
             os.set_blocking(fd, False)
@@ -129,8 +142,7 @@ class Supervisor:
                     self.rest(self.names[key.fd], self.read(key.fd))
             self.output.flush_in_time()
             self.reap()
-            self.pursue()
-            if self.status is not None and self.is_over():
+            if self.is_over():
                 break
         # A background process may write for ever.
         until = time.monotonic() + LAST_SECONDS
@@ -140,11 +152,14 @@ class Supervisor:
                 if len(self.outgoing) > MOST_BUFFERED:
                     self.flush_all()
         self.output.finish()
-        code = os.waitstatus_to_exitcode(self.status)
+        # None: it cannot be killed either.
+        code = (None if self.status is None
+                else os.waitstatus_to_exitcode(self.status))
         self.send({
             "type": "exit",
-            "return_code": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
+            "return_code": code if code is None or code >= 0 else None,
+            "signal": -code if code is not None and code < 0 else None,
+            "left": self.left,
             "stdout_tail": self.tail("stdout"),
             "stderr_tail": self.tail("stderr"),
         })
@@ -189,10 +204,7 @@ class Supervisor:
         if self.kill_at is None:
             return None
         return 0.02 if self.status is not None else max(
-            0.0, min(0.2, self.kill_at - time.monotonic()))
-
-    def is_over(self):
-        return self.kill_at is None or not descendants(os.getpid())
+            0.02, min(0.2, self.kill_at - time.monotonic()))
 
     def drain_wakeups(self):
         try:
@@ -253,27 +265,42 @@ class Supervisor:
         except (ProcessLookupError, PermissionError):
             pass
 
-    def pursue(self):
-        """Ends what is left of a run that is ending."""
+    def is_over(self):
+        """Whether the run has ended; ends what is left of one that is to."""
         if self.kill_at is None:
-            return
+            return self.status is not None
         now = time.monotonic()
         if self.status is None and now < self.kill_at:
-            return
-        left = descendants(os.getpid())
-        if not left:
-            return
-        if self.last_at is None and now < self.kill_at:
+            return False
+        found = processes.descendants(os.getpid())
+        masters = [pid for pid in found if processes.control_path(pid)]
+        left = [pid for pid in found if pid not in masters]
+        if left and self.last_at is None and now < self.kill_at:
             # Ansible has ended in time; so may what it has left behind.
             self.last_at = min(self.kill_at, now + LAST_SECONDS)
             for pid in left:
-                kill(pid, signal.SIGTERM)
-        elif now >= min(self.kill_at, self.last_at or self.kill_at):
+                processes.kill(pid, signal.SIGTERM)
+        elif left and now >= min(self.kill_at, self.last_at or self.kill_at):
+            if self.killed_at is None:
+                self.killed_at = now
+            elif now > self.killed_at + KILLED_SECONDS:
+                self.left = processes.sentence_of(left)
+                return True
             # Stopped first: a process that is killed one by one could fork.
             for pid in left:
-                kill(pid, signal.SIGSTOP)
-            for pid in descendants(os.getpid()):
-                kill(pid, signal.SIGKILL)
+                processes.kill(pid, signal.SIGSTOP)
+            for pid in processes.descendants(os.getpid()):
+                if pid not in masters:
+                    processes.kill(pid, signal.SIGKILL)
+        if left or self.status is None:
+            return False
+        if self.masters_at is None:
+            self.masters_at = now
+        if not masters or now > self.masters_at + MASTER_SECONDS:
+            return True
+        for pid in masters:
+            processes.end_master(pid)
+        return False
 
     # ---- from the run, to the worker
 
@@ -337,35 +364,3 @@ class Supervisor:
         os.set_blocking(1, True)
         self.flush()
         os.set_blocking(1, False)
-
-
-def kill(pid, number):
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def descendants(root):
-    """The processes that descend from one, without it and without zombies."""
-    children = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open("/proc/%s/stat" % name, "rb") as file:
-                stat = file.read()
-        except OSError:
-            continue
-        # The command stands in parentheses and may hold anything.
-        fields = stat[stat.rindex(b")") + 2:].split()
-        children.setdefault(int(fields[1]), []).append(
-            (int(name), fields[0]))
-    found = []
-    queue = [root]
-    while queue:
-        for pid, state in children.get(queue.pop(), ()):
-            queue.append(pid)
-            if state not in (b"Z", b"X"):
-                found.append(pid)
-    return found

@@ -15,15 +15,36 @@ class Totals:
         # Results before the batch that runs now, and those expected of it.
         self.before = 0
         self.batch = 0
-        # Expected of the hosts and plays that have not started.
+        # The plays that have hosts which have not started.
         self.later = []
         self.notified = set()
 
     def total(self, done):
         expected = self.before + self.batch + sum(
-            per_host * hosts + once for per_host, hosts, once in self.later)
+            play.results() for play in self.later)
         self.sent = max(self.sent, expected, done)
         return self.sent
+
+
+class Later:
+    """What is expected of a play, as far as it has not started."""
+
+    def __init__(self, per_host=0, once=0, hosts=0, facts=()):
+        self.per_host = per_host
+        self.once = once
+        self.hosts = hosts
+        # The hosts whose facts are to be gathered.
+        self.facts = set(facts)
+
+    def results(self):
+        return self.per_host * self.hosts + self.once + len(self.facts)
+
+    def start(self, names):
+        self.hosts -= min(len(names), self.hosts)
+        self.facts -= set(names)
+        if self.hosts == 0:
+            self.once = 0
+            self.facts.clear()
 
 
 TOTALS = Totals()
@@ -55,26 +76,26 @@ def install(events):
 
 
 def start_batch(iterator, play, done):
-    set_up, blocks, names = versions.iterator_parts(iterator)
+    set_up, blocks, names, variable_manager = versions.iterator_parts(iterator)
     hosts = len(names)
     per_host, once = count_all(blocks)
     facts = sum(
         1 for name in names
-        if gathers_facts(iterator, play, name) and set_up.has_tasks())
+        if gathers_facts(play, name, variable_manager) and set_up.has_tasks())
     if versions.validates_arguments(play):
         per_host += 1
     TOTALS.before = done
     TOTALS.batch = per_host * hosts + once + facts
     TOTALS.notified.clear()
-    for entry in TOTALS.later:
-        if entry[1] > 0:
+    for later in TOTALS.later:
+        if later.hosts > 0:
             # The first play that has hosts left is the one that starts.
-            entry[1] -= min(hosts, entry[1])
-            entry[2] = entry[2] if entry[1] > 0 else 0
+            later.start(names)
             break
 
 
-def gathers_facts(iterator, play, host_name):
+def gathers_facts(play, host_name, variable_manager):
+    """Whether a play begins with the facts of a host."""
     from ansible import constants
     from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -82,9 +103,10 @@ def gathers_facts(iterator, play, host_name):
     implied = wanted is None or boolean(wanted, strict=False)
     gathering = constants.DEFAULT_GATHERING
     if gathering == "explicit":
-        return wanted is not None and boolean(wanted, strict=False)
+        return wanted is not None and implied
     if gathering == "smart":
-        return implied and not versions.knows_facts_of(iterator, host_name)
+        return implied and not versions.knows_facts_of(
+            variable_manager, host_name)
     return implied
 
 
@@ -129,31 +151,62 @@ def is_counted(task):
 
 
 def expect_plays(playbook, executor_parts):
-    """Estimates all plays of a playbook before the first one starts."""
-    from ansible.playbook.block import Block
-    from ansible.template import Templar
+    """Estimates all plays of a playbook before the first one starts.
 
-    inventory, variable_manager, loader = executor_parts
+    Nothing is evaluated for that: a lookup could do, or say, something, and a
+    run by hand evaluates it once. What depends on templates, the play itself
+    will tell when it starts.
+    """
+    from ansible import constants
+    from ansible.playbook.block import Block
+
+    inventory, variable_manager = executor_parts
     TOTALS.later = []
+    gathered = set()
     for original in playbook.get_plays():
+        TOTALS.later.append(Later())
         if not is_plain(original.hosts, inventory):
-            # To find its hosts now could do, or say, something that a run by
-            # hand does not; the play itself will tell how long it is.
-            TOTALS.later.append([0, 0, 0])
             continue
         play = original.copy()
-        all_vars = variable_manager.get_vars(play=play)
-        play.post_validate(Templar(loader=loader, variables=all_vars))
-        hosts = len(inventory.get_hosts(play.hosts))
-        per_host, once = count_all(
-            block.filter_tagged_tasks(all_vars)
-            for block in play.compile() if isinstance(block, Block))
-        wanted = play.gather_facts
-        if wanted is None or wanted is True:
-            per_host += 1
+        blocks = [b for b in play.compile() if isinstance(b, Block)]
+        set_up = facts_of(play)
+        if has_templates(set_up.tags) or any(map(has_template_tags, blocks)):
+            continue
+        names = [host.name for host in inventory.get_hosts(play.hosts)]
+        per_host, once = count_all(b.filter_tagged_tasks({}) for b in blocks)
         if versions.validates_arguments(play):
             per_host += 1
-        TOTALS.later.append([per_host, hosts, once])
+        facts = []
+        if not has_templates([play.gather_facts]) and set_up.evaluate_tags(
+                play.only_tags, play.skip_tags, {}):
+            facts = [name for name in names
+                     if gathers_facts(play, name, variable_manager)]
+        if constants.DEFAULT_GATHERING == "smart":
+            facts = [name for name in facts if name not in gathered]
+            gathered.update(facts)
+        TOTALS.later[-1] = Later(per_host, once, len(names), facts)
+
+
+def facts_of(play):
+    """The play task that gathers facts, as far as its tags go."""
+    from ansible.playbook.block import Block
+    from ansible.playbook.task import Task
+
+    task = Task(block=Block(play=play))
+    if not play.tags:
+        task.tags = ["always"]
+    return task
+
+
+def has_template_tags(block):
+    return has_templates(block.tags) or any(
+        has_template_tags(task) if hasattr(task, "block")
+        else has_templates(task.tags)
+        for task in [*block.block, *block.rescue, *block.always])
+
+
+def has_templates(values):
+    return any("{" in str(value) for value in values)
 
 
 def is_plain(hosts, inventory):

@@ -7,6 +7,7 @@ method that all releases have. Seen to work from 2.14 to 2.21.
 import atexit
 import importlib
 import os
+import random
 import sys
 
 # What a playbook run imports sooner or later; names that a release does not
@@ -91,28 +92,40 @@ def release():
     return tuple(int(part) for part in ansible_version().split(".")[:2])
 
 
-def made_from():
-    """What a process that has imported Ansible depends on: its release, and the
-    files where it looks for its configuration. Only the first of these counts
-    for Ansible, but that may come to be another one."""
-    from ansible import release
-
-    files = [
-        release.__file__,
+def configuration_files():
+    """The files where Ansible looks for its configuration. Only the first of
+    these counts, but that may come to be another one."""
+    return (
         os.environ.get("ANSIBLE_CONFIG", ""),
         os.path.join(os.environ.get("ANSIBLE_CONFIG", ""), "ansible.cfg"),
         os.path.abspath("ansible.cfg"),
         os.path.expanduser("~/.ansible.cfg"),
         "/etc/ansible/ansible.cfg",
-    ]
-    marks = []
-    for file in files:
-        try:
-            stat = os.stat(file)
-            marks.append((file, stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        except OSError:
-            marks.append((file,))
-    return marks
+    )
+
+
+def plugin_filters():
+    """The file with the plugins that are turned off, read at import."""
+    from ansible import constants
+
+    return (getattr(constants, "PLUGIN_FILTERS_CFG", None)
+            or "/etc/ansible/plugin_filters.yml")
+
+
+def collection_paths():
+    """Where collections may be. Those that are no directories are forgotten, in
+    2.14 at import."""
+    from ansible import constants
+
+    return [os.path.join(os.path.expanduser(path), "ansible_collections")
+            for path in (*constants.COLLECTIONS_PATHS, *sys.path)]
+
+
+def log_path():
+    """Ansible's log, opened at import; None for none."""
+    from ansible import constants
+
+    return constants.DEFAULT_LOG_PATH
 
 
 def parts_of(result):
@@ -133,21 +146,22 @@ def says_little(message):
 
 
 def executor_parts(executor):
-    """Inventory, variable manager and loader of a PlaybookExecutor."""
-    return executor._inventory, executor._variable_manager, executor._loader
+    """Inventory and variable manager of a PlaybookExecutor."""
+    return executor._inventory, executor._variable_manager
 
 
 def iterator_parts(iterator):
-    """What stands before a play's tasks, its tasks, and the names of its hosts.
+    """What stands before a play's tasks, its tasks, the names of its hosts, and
+    who knows their facts.
 
-    :returns: a block, a list of blocks, a list of names
+    :returns: a block, a list of blocks, a list of names, a variable manager
     """
-    return iterator._blocks[0], iterator._blocks[1:], list(iterator.host_states)
+    return (iterator._blocks[0], iterator._blocks[1:],
+            list(iterator.host_states), iterator._variable_manager)
 
 
-def knows_facts_of(iterator, host_name):
-    """Whether a host's facts were gathered already."""
-    manager = iterator._variable_manager
+def knows_facts_of(manager, host_name):
+    """Whether a variable manager has a host's facts already."""
     if hasattr(manager, "_facts_gathered_for_host"):
         return manager._facts_gathered_for_host(host_name)
     # Before 2.19.
@@ -158,32 +172,39 @@ def knows_facts_of(iterator, host_name):
 def validates_arguments(play):
     """Whether a play's own variables are checked before its tasks, from 2.20 on:
     one result more per host."""
-    return bool(getattr(play, "validate_argspec", None))
+    wanted = getattr(play, "validate_argspec", None)
+    # What is a template is known when the play starts.
+    return bool(wanted) and "{" not in str(wanted)
 
 
 def give_up_local_tmp():
     """Removes the temporary directory that the import has made for this
-    process, in which no run takes place.
-
-    :returns: the directory that it stood in
-    """
+    process, in which no run takes place."""
     from ansible import constants
     from ansible.utils.path import cleanup_tmp_file
 
     atexit.unregister(cleanup_tmp_file)
-    tmp = constants.DEFAULT_LOCAL_TMP
     try:
-        os.rmdir(tmp)
+        os.rmdir(constants.DEFAULT_LOCAL_TMP)
     except OSError:
         pass
-    return os.path.dirname(tmp)
 
 
-def use_local_tmp(path):
-    """Gives this run a temporary directory of its own."""
+def make_local_tmp():
+    """Gives this run a temporary directory of its own, as the import does."""
     from ansible import constants
 
-    constants.DEFAULT_LOCAL_TMP = path
+    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value(
+        "DEFAULT_LOCAL_TMP", variables=vars(constants))
+
+
+def draw_again():
+    """Draws anew what the import has drawn: two forks of one process would give
+    the same identities to their plays and play tasks."""
+    from ansible.utils import vars as utils
+
+    random.seed()
+    utils.random_int = "%08x" % random.getrandbits(32)
 
 
 def take_as_data(extra_vars):
@@ -264,14 +285,16 @@ def keep_paths_data():
     DataLoader.path_dwim_relative = kept_path_dwim_relative
 
 
-def run_no_inventory_programs():
-    """Takes out the inventory plugin that runs what is executable."""
+def keep_out_of_syslog():
+    """Lets modules not write into the system's log what they were called with,
+    which is what a request holds, unless the configuration says otherwise."""
     from ansible import constants
 
-    constants.INVENTORY_ENABLED = [
-        name for name in constants.INVENTORY_ENABLED
-        if name not in ("script", "ansible.builtin.script")
-    ]
+    name = "DEFAULT_NO_TARGET_SYSLOG"
+    _, origin = constants.config.get_config_value_and_origin(name)
+    if origin == "default":
+        os.environ["ANSIBLE_NO_TARGET_SYSLOG"] = "1"
+        setattr(constants, name, True)
 
 
 def add_vault_password(password):

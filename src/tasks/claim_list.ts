@@ -5,11 +5,11 @@
  *
  * @module
  */
-import type { ClaimList } from "../messages/presence.ts";
+import type { ClaimList as ClaimListMessage } from "../messages/presence.ts";
 import type { Channel, Log } from "./ports.ts";
 
 /** What this worker has claimed. */
-export class Claims {
+export class ClaimList {
   readonly #ids = new Set<string>();
   readonly #channel: Channel;
   readonly #topic: string;
@@ -32,11 +32,6 @@ export class Claims {
     this.#log = options.log;
   }
 
-  /** How many are claimed. */
-  get size(): number {
-    return this.#ids.size;
-  }
-
   /** Claims a task; settles when the broker has the list with it. */
   add(taskId: string): Promise<void> {
     this.#ids.add(taskId);
@@ -53,7 +48,7 @@ export class Claims {
 
   /** Publishes the list as it is. */
   publish(): Promise<void> {
-    const list: ClaimList = {
+    const list: ClaimListMessage = {
       worker_id: this.#workerId,
       instance: this.#instance,
       tasks: [...this.#ids],

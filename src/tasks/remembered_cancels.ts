@@ -9,7 +9,7 @@
 const REMEMBERED_MS = 60_000;
 
 /** How many are remembered at the most; the oldest is forgotten first. */
-const MOST = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** What is to be cancelled when it comes. */
 export class RememberedCancels {
@@ -17,11 +17,11 @@ export class RememberedCancels {
 
   /** Remembers a cancel. */
   add(taskId: string, reason: string): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#reasons.delete(taskId);
     this.#reasons.set(taskId, { reason, until: now + REMEMBERED_MS });
     for (const [id, { until }] of this.#reasons) {
-      if (until > now && this.#reasons.size <= MOST) break;
+      if (until > now && this.#reasons.size <= MAX_REMEMBERED) break;
       this.#reasons.delete(id);
     }
   }
@@ -30,6 +30,6 @@ export class RememberedCancels {
   take(taskId: string): string | null {
     const found = this.#reasons.get(taskId);
     this.#reasons.delete(taskId);
-    return found && found.until > Date.now() ? found.reason : null;
+    return found && found.until > performance.now() ? found.reason : null;
   }
 }

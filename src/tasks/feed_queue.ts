@@ -1,9 +1,9 @@
 /**
- * What is told of runs beside their statuses, on its way to the broker: events
- * and output, each task's on topics of its own.
+ * The live feeds of all runs, on their way to the broker: events and output,
+ * each task's on topics of its own.
  *
- * Neither a run nor a status ever waits for it. What is to be told waits here,
- * and gives way to everything else (see `../mqtt/outbox.ts`). All of it together
+ * Neither a run nor a status ever waits for them. What is to be published waits
+ * here, and gives way to everything else (see `../mqtt/outbox.ts`). All of it together
  * has a bound. Beyond that, something is left out: of the topic on which most
  * waits, the oldest message, and never the newest. A message gets its number
  * when it is sent, so the numbers have no gaps, and says how much was left out
@@ -16,14 +16,13 @@ import type { BulkMessage } from "../messages/packets.ts";
 import type { Log, Outlet } from "./ports.ts";
 
 /** What may wait, for all tasks together, in bytes. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** What a message that waits takes beside its text, in bytes, about. */
 const OVERHEAD_BYTES = 256;
 
-/** Something to be told, before it has its number. */
-export interface Piece {
-  /** The size of its text. */
+/** Something to be published, before it has its number. */
+export interface FeedItem {
   size: number;
   /** How much is missing if it is left out: 1 event, or its bytes. */
   amount(): number;
@@ -32,49 +31,45 @@ export interface Piece {
 }
 
 interface Waiting {
-  piece: Piece;
+  item: FeedItem;
   /** What was left out between the one before and this one. */
   leftOut: number;
 }
 
-/** What is told on one topic. */
-export class Telling {
-  /** The topic. */
+/** What is published on one topic. */
+export class FeedTopic {
   readonly topic: string;
-  readonly #narrator: Narrator;
+  readonly #queue: FeedQueue;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #underWay = 0;
   #seq = 0;
   #refused = false;
-  #saidLate = false;
+  #warned = false;
   #settled: PromiseWithResolvers<void> | null = null;
 
-  /** Nothing yet. */
-  constructor(topic: string, narrator: Narrator) {
+  constructor(topic: string, queue: FeedQueue) {
     this.topic = topic;
-    this.#narrator = narrator;
+    this.#queue = queue;
   }
 
-  /** How many messages wait. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** How many bytes wait. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** Tells something, now or when there is room for it. */
-  put(piece: Piece): void {
+  /** Publishes something, now or when there is room for it. */
+  put(item: FeedItem): void {
     if (this.#refused) return;
-    this.#waiting.push({ piece, leftOut: 0 });
-    this.#count(piece, 1);
-    this.#narrator.added(this);
+    this.#waiting.push({ item, leftOut: 0 });
+    this.#count(item, 1);
+    this.#queue.added(this);
   }
 
-  /** Settles when all that was told is acknowledged, refused or left out. */
+  /** Settles when all of it is acknowledged, refused or left out. */
   settled(): Promise<void> {
     if (this.#isSettled) return Promise.resolve();
     this.#settled ??= Promise.withResolvers<void>();
@@ -85,7 +80,7 @@ export class Telling {
   take(): BulkMessage | null {
     const next = this.#waiting.shift();
     if (!next) return null;
-    this.#count(next.piece, -1);
+    this.#count(next.item, -1);
     this.#underWay++;
     return {
       message: this.#message(next),
@@ -99,32 +94,32 @@ export class Telling {
 
   /** Leaves out the oldest message that waits; the next one says so. */
   leaveOut(): void {
-    const { piece, leftOut } = this.#waiting.shift()!;
-    this.#count(piece, -1);
-    this.#waiting[0]!.leftOut += leftOut + piece.amount();
-    if (this.#saidLate) return;
-    this.#saidLate = true;
-    this.#narrator.log.warn(
-      "the broker is too slow for what is told of a run; some of it is left out",
+    const { item, leftOut } = this.#waiting.shift()!;
+    this.#count(item, -1);
+    this.#waiting[0]!.leftOut += leftOut + item.amount();
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#queue.log.warn(
+      "the broker is too slow for a run's events or output; some of it is left out",
       { topic: this.topic },
     );
   }
 
   /** Leaves out all that waits but the newest, and sends that one at once. */
-  hurry(): void {
+  cutShort(): void {
     while (this.#waiting.length > 1) this.leaveOut();
     const last = this.take();
     if (!last) return;
-    this.#narrator.outlet.publish(last.message).then(
+    this.#queue.outlet.publish(last.message).then(
       () => last.answered(),
       (error) => last.answered(error),
     );
   }
 
-  /** Tells nothing more. */
-  stop(): void {
+  /** Publishes nothing more. */
+  discard(): void {
     this.#refused = true;
-    for (const { piece } of this.#waiting) this.#count(piece, -1);
+    for (const { item } of this.#waiting) this.#count(item, -1);
     this.#waiting.length = 0;
     this.#settle();
   }
@@ -133,22 +128,22 @@ export class Telling {
     return this.#waiting.length === 0 && this.#underWay === 0;
   }
 
-  #message({ piece, leftOut }: Waiting) {
-    const payload = piece.encode({ seq: ++this.#seq, leftOut });
+  #message({ item, leftOut }: Waiting) {
+    const payload = item.encode({ seq: ++this.#seq, leftOut });
     return { topic: this.topic, payload, qos: 1 as const };
   }
 
-  #count(piece: Piece, sign: 1 | -1): void {
-    const bytes = sign * (piece.size + OVERHEAD_BYTES);
+  #count(item: FeedItem, sign: 1 | -1): void {
+    const bytes = sign * (item.size + OVERHEAD_BYTES);
     this.#waitingBytes += bytes;
-    this.#narrator.counted(bytes);
+    this.#queue.counted(bytes);
   }
 
   #refuse(error: unknown): void {
     if (this.#refused) return;
-    this.stop();
-    this.#narrator.log.warn(
-      "the broker refuses what is told of a run; no more of it is sent",
+    this.discard();
+    this.#queue.log.warn(
+      "the broker refuses a run's events or output; no more of it is published",
       { topic: this.topic, error },
     );
   }
@@ -158,19 +153,15 @@ export class Telling {
   }
 }
 
-/** What is told of all the runs of this worker. */
-export class Narrator {
-  /** The control connection. */
+/** The feeds of all the runs of this worker. */
+export class FeedQueue {
   readonly outlet: Outlet;
-  /** Settles when there is a connection. */
   readonly connected: () => Promise<void>;
-  /** Where to write what happens. */
   readonly log: Log;
   /** Topics on which something waits; the first one has waited longest. */
-  readonly #tellings = new Set<Telling>();
+  readonly #topics = new Set<FeedTopic>();
   #bytes = 0;
 
-  /** Nothing is told yet. */
   constructor(
     options: { outlet: Outlet; connected: () => Promise<void>; log: Log },
   ) {
@@ -179,11 +170,11 @@ export class Narrator {
     this.log = options.log;
   }
 
-  /** A telling has something more. */
-  added(telling: Telling): void {
-    this.#tellings.add(telling);
-    while (this.#bytes > MOST_BYTES && this.#leaveOut());
-    this.outlet.poke();
+  /** A topic has something more. */
+  added(topic: FeedTopic): void {
+    this.#topics.add(topic);
+    while (this.#bytes > MAX_WAITING_BYTES && this.#leaveOut());
+    this.outlet.bulkReady();
   }
 
   /** So much more waits, or less. */
@@ -193,22 +184,22 @@ export class Narrator {
 
   /** The next message; one topic after the other, so that none has to wait. */
   take(): BulkMessage | null {
-    for (const telling of this.#tellings) {
-      this.#tellings.delete(telling);
-      const parcel = telling.take();
-      if (telling.waiting > 0) this.#tellings.add(telling);
-      if (parcel) return parcel;
+    for (const topic of this.#topics) {
+      this.#topics.delete(topic);
+      const next = topic.take();
+      if (topic.waiting > 0) this.#topics.add(topic);
+      if (next) return next;
     }
     return null;
   }
 
   #leaveOut(): boolean {
-    let longest: Telling | null = null;
-    for (const telling of this.#tellings) {
+    let longest: FeedTopic | null = null;
+    for (const topic of this.#topics) {
       if (
-        telling.waiting > 1 &&
-        telling.waitingBytes > (longest?.waitingBytes ?? 0)
-      ) longest = telling;
+        topic.waiting > 1 &&
+        topic.waitingBytes > (longest?.waitingBytes ?? 0)
+      ) longest = topic;
     }
     longest?.leaveOut();
     return longest !== null;

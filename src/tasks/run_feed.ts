@@ -1,93 +1,84 @@
 /**
- * What is told of one run: its events and what it prints, each on a topic of
+ * The live feed of one run: its events and what it prints, each on a topic of
  * its own, and all of it before the task's final status.
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import { encodeEvent, type UnnumberedEvent } from "../messages/event.ts";
 import { encodeOutput, piecesOf } from "../messages/output.ts";
 import type { Printed } from "../messages/output.ts";
 import type { Topics } from "../messages/topics.ts";
-import { type Narrator, Telling } from "./narrator.ts";
+import { type FeedQueue, FeedTopic } from "./feed_queue.ts";
 
 /**
- * How long a final status waits for the acknowledgement of what was told, in
+ * How long a final status waits for the acknowledgement of the feed, in
  * milliseconds; less than a worker that is stopped waits for its final statuses.
  */
-const LAST_WORDS_MS = 5000;
+const FEED_GRACE_MS = 5000;
 
-/** What is told of a run beside its status. */
-export interface Tell {
-  /** Whether its events are. */
+/** What is published of a run beside its status. */
+export interface FeedOptions {
   events: boolean;
-  /** Whether what it prints is. */
   output: boolean;
-  /** How much of that, in bytes of UTF-8. */
+  /** How much of the output, in bytes of UTF-8. */
   outputLimit: number;
 }
 
-/** What is told of one run. */
-export class Narration {
+/** The live feed of one run. */
+export class RunFeed {
   readonly #taskId: string;
-  readonly #narrator: Narrator;
-  readonly #events: Telling;
-  readonly #output: Telling;
+  readonly #queue: FeedQueue;
+  readonly #events: FeedTopic;
+  readonly #output: FeedTopic;
 
-  /** Nothing is told yet. */
   constructor(
     taskId: string,
-    { narrator, topics }: { narrator: Narrator; topics: Topics },
+    { queue, topics }: { queue: FeedQueue; topics: Topics },
   ) {
     this.#taskId = taskId;
-    this.#narrator = narrator;
-    this.#events = new Telling(topics.events(taskId), narrator);
-    this.#output = new Telling(topics.output(taskId), narrator);
+    this.#queue = queue;
+    this.#events = new FeedTopic(topics.events(taskId), queue);
+    this.#output = new FeedTopic(topics.output(taskId), queue);
   }
 
-  /** What a run is to report, so that what is wanted can be told. */
-  listen({ events, output, outputLimit }: Tell): {
+  /** What a run is to report, so that what is wanted can be published. */
+  callbacks({ events, output, outputLimit }: FeedOptions): {
     onEvent?(event: UnnumberedEvent): void;
     output?: { limit: number; onOutput(printed: Printed): void };
   } {
     return {
-      ...(events && { onEvent: (event) => this.#tellEvent(event) }),
+      ...(events && { onEvent: (event) => this.#addEvent(event) }),
       ...(output && {
         output: {
           limit: outputLimit,
-          onOutput: (printed) => this.#tellOutput(printed, outputLimit),
+          onOutput: (printed) => this.#addOutput(printed, outputLimit),
         },
       }),
     };
   }
 
   /**
-   * Settles when all that was told is acknowledged. A broker that is there and
+   * Settles when all of it is acknowledged. A broker that is there and
    * does not do that in time gets the end of it, and nothing more.
    */
   async finish(): Promise<void> {
-    const tellings = [this.#events, this.#output];
-    const settled = Promise.all(tellings.map((one) => one.settled()));
-    let over = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = this.#narrator.connected().then(() =>
-      new Promise<void>((resolve) => {
-        if (over) resolve();
-        else timer = setTimeout(resolve, LAST_WORDS_MS);
-      })
+    const feeds = [this.#events, this.#output];
+    const settled = Promise.all(feeds.map((one) => one.settled()));
+    const late = this.#queue.connected().then(() =>
+      fulfilledWithin(FEED_GRACE_MS, settled)
     );
     await Promise.race([settled, late]);
-    over = true;
-    clearTimeout(timer);
-    for (const telling of tellings) telling.hurry();
+    for (const feed of feeds) feed.cutShort();
   }
 
-  /** Tells nothing more. */
-  stop(): void {
-    this.#events.stop();
-    this.#output.stop();
+  /** Publishes nothing more. */
+  discard(): void {
+    this.#events.discard();
+    this.#output.discard();
   }
 
-  #tellEvent(event: UnnumberedEvent): void {
+  #addEvent(event: UnnumberedEvent): void {
     const { play, task, host, message } = event;
     const texts = [play, task, host, message];
     this.#events.put({
@@ -103,7 +94,7 @@ export class Narration {
     });
   }
 
-  #tellOutput(
+  #addOutput(
     { stream, text, truncated = false }: Printed,
     limit: number,
   ): void {

@@ -1,0 +1,82 @@
+/** The clock of the host is set while a task runs and another one waits. */
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { Worker } from "../harness/worker.ts";
+
+/** Play tasks of the run, and how long each takes, in seconds. */
+const TASKS = 10;
+const EACH = 0.4;
+
+/** Sets the clock of a process: what a file says is added, in milliseconds. */
+const CLOCK = (file: string) => `
+const Real = Date;
+const offset = () => Number(Deno.readTextFileSync(${JSON.stringify(file)}));
+globalThis.Date = class extends Real {
+  constructor(...given) {
+    if (given.length > 0) super(...given);
+    else super(Real.now() + offset());
+  }
+  static now() {
+    return Real.now() + offset();
+  }
+};
+`;
+
+Deno.test({
+  name: "a clock that is set changes what is printed, and nothing else",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create({
+      "slow.yml": `- hosts: all\n  gather_facts: false\n  tasks:\n${
+        `    - debug: msg="{{ lookup('pipe', 'sleep ${EACH}') }}"\n`.repeat(
+          TASKS,
+        )
+      }`,
+    });
+    const file = project.path("offset");
+    await Deno.writeTextFile(file, "0");
+    await Deno.writeTextFile(project.path("clock.js"), CLOCK(file));
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      arguments: ([run, ...rest]) => [
+        run!,
+        `--preload=${project.path("clock.js")}`,
+        ...rest,
+      ],
+    });
+    await client.submit({
+      task_id: "slow",
+      playbook: "slow.yml",
+      inventory: "hosts",
+    });
+    await client.submit(project.work("waits"), { messageExpiryInterval: 60 });
+    const at = (count: number) =>
+      client.status(
+        "slow",
+        ({ state, tasks_ok }) => state === "running" && tasks_ok >= count,
+      );
+    await at(1);
+    await Deno.writeTextFile(file, String(-3600_000));
+    // Updates go on.
+    await at(3);
+    await Deno.writeTextFile(file, String(7200_000));
+    await at(5);
+    const slow = await client.final("slow");
+    assert.equal(slow.state, "success");
+    const seconds = slow.duration_seconds!;
+    assert.ok(seconds >= TASKS * EACH && seconds < 60, `it took ${seconds} s`);
+    const waited = await client.final("waits");
+    assert.equal(waited.error_message, null);
+    assert.equal(waited.state, "success");
+    // What is printed is what the clock says.
+    const hours = (Date.parse(waited.started_at!) - Date.now()) / 3600_000;
+    assert.ok(hours > 1.9 && hours < 2.1, waited.started_at!);
+    assert.equal(await worker.stop(), 0);
+  },
+});
