@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { cacheDirectory } from "./cache.ts";
 
 /**
  * Makes sure that a package is there; says so where it has to be installed.
@@ -20,12 +21,11 @@ export async function pythonWith(
   requirement: string,
   { base = "python3" }: { base?: string } = {},
 ): Promise<string> {
-  const cache = Deno.env.get("XDG_CACHE_HOME") ??
-    `${Deno.env.get("HOME")}/.cache`;
   // A shell would want a tilde quoted.
-  const directory = `${cache}/ansible-worker/${requirement.replace("~=", "-")}${
-    base === "python3" ? "" : base.replaceAll("/", "-")
-  }`;
+  const directory = cacheDirectory(
+    requirement.replace("~=", "-") +
+      (base === "python3" ? "" : base.replaceAll("/", "-")),
+  );
   const python = `${directory}/bin/python`;
   const [name, release] = requirement.split(/[=~]=/) as [string, string];
   const there = requirement.includes("~=")

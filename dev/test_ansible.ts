@@ -12,6 +12,7 @@ import {
 } from "./ansible_versions/environment.ts";
 import { GROUPS, run } from "./ansible_versions/groups.ts";
 import { type Release, RELEASES } from "./ansible_versions/releases.ts";
+import { columns } from "./columns.ts";
 import { setUp } from "./set_up.ts";
 
 const unknown = Deno.args.filter((name) =>
@@ -39,7 +40,7 @@ if (rows.every((cells) => cells.length < 3 || cells === rows[0])) {
   Deno.exitCode = 1;
 }
 console.log();
-print(rows);
+console.log(columns(rows));
 
 /** Tries one release. */
 async function row(release: Release): Promise<string[]> {
@@ -72,21 +73,4 @@ async function row(release: Release): Promise<string[]> {
     );
   }
   return cells;
-}
-
-/** Prints rows in columns; a row may be shorter than the first. */
-function print(rows: string[][]): void {
-  const widths = rows[0]!.map((_, column) =>
-    Math.max(
-      ...rows.filter((cells) => cells.length === rows[0]!.length).map((
-        cells,
-      ) => cells[column]!.length),
-    )
-  );
-  for (const cells of rows) {
-    console.log(
-      cells.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")
-        .trimEnd(),
-    );
-  }
 }

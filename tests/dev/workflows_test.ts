@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import project from "../../deno.json" with { type: "json" };
+import { KINDS } from "../../dev/brokers/kinds.ts";
 import { NAME, TARGETS, VERSION } from "../../dev/distribution/release.ts";
 import { run } from "../../dev/distribution/run.ts";
 import { ROOT } from "../../dev/programs.ts";
@@ -19,7 +20,12 @@ interface Step {
 interface Workflow {
   on: Record<string, unknown>;
   permissions: Record<string, string>;
-  jobs: Record<string, { "runs-on": string; steps: Step[] }>;
+  jobs: Record<string, {
+    "runs-on": string;
+    env?: Record<string, string>;
+    services?: Record<string, { image: string; ports: string[] }>;
+    steps: Step[];
+  }>;
 }
 
 async function workflow(name: string): Promise<Workflow> {
@@ -30,7 +36,7 @@ async function workflow(name: string): Promise<Workflow> {
 const stepsOf = ({ jobs }: Workflow) =>
   Object.values(jobs).flatMap(({ steps }) => steps);
 
-for (const name of ["ci", "release"]) {
+for (const name of ["ci", "release", "brokers"]) {
   test(`${name}: its actions are pinned, its scripts name what there is`, async () => {
     const flow = await workflow(name);
     assert.ok(Object.keys(flow.permissions).length > 0, "it asks for no more");
@@ -87,6 +93,20 @@ test("release: it begins with a tag, checks first, and publishes all that is mad
     if (!program) continue;
     assert.ok(program.endsWith(`/dist/${TARGETS[0]!.name}/${NAME}`), program);
   }
+});
+
+test("brokers: every container is pinned, and is reached where it listens", async () => {
+  const { jobs: { brokers } } = await workflow("brokers");
+  const { services, env } = brokers!;
+  assert.ok(services && env);
+  const names = KINDS.map(({ name }) => name);
+  for (const [name, { image, ports }] of Object.entries(services)) {
+    assert.ok(names.includes(name), name);
+    assert.match(image, /^docker\.io\/[\w/-]+:\d+\.\d+\.\d+$/);
+    const [, port] = /^(\d+):1883$/.exec(ports.join()) ?? [];
+    assert.ok(env[`BROKER_${name.toUpperCase()}`]!.includes(`:${port}`), name);
+  }
+  assert.equal(Object.keys(env).length, Object.keys(services).length);
 });
 
 test("Deno's release and the program's version are each named in one place", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { freePorts, mosquitto } from "../../dev/programs.ts";
-import { pause } from "./waiting.ts";
+import { ListeningProgram } from "./listening.ts";
 
 /** How a broker is set up. */
 export interface BrokerOptions {
@@ -25,8 +25,7 @@ export class Broker implements AsyncDisposable {
   readonly websocketPort: number;
   readonly #options: BrokerOptions;
   readonly #directory: string;
-  #child: Deno.ChildProcess | null = null;
-  #said: Promise<string> = Promise.resolve("");
+  #running: ListeningProgram | null = null;
 
   private constructor(options: BrokerOptions, directory: string) {
     this.#options = options;
@@ -93,33 +92,30 @@ export class Broker implements AsyncDisposable {
     );
     const program = await mosquitto();
     if (!program) throw new Error("mosquitto is missing: deno task set-up");
-    const child = new Deno.Command(program, {
-      args: ["-c", file],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    this.#child = child;
-    // What it says before it has opened its log.
-    this.#said = new Response(child.stderr).text();
-    const ended = new AbortController();
-    const over = child.status.then(() => ended.abort());
-    const ports = [
-      this.port,
-      ...(tls ? [this.tlsPort] : []),
-      ...(websockets ? [this.websocketPort] : []),
-    ];
     try {
-      for (const port of ports) await accepting(port, ended.signal);
+      this.#running = await ListeningProgram.start({
+        program,
+        args: ["-c", file],
+        ports: [
+          this.port,
+          ...(tls ? [this.tlsPort] : []),
+          ...(websockets ? [this.websocketPort] : []),
+        ],
+      });
     } catch (error) {
-      await this.kill();
-      await over;
       const log = await Deno.readTextFile(this.#log).catch(() => "");
-      throw new Error(
-        `mosquitto did not start: ${await this.#said}${log}`,
-        { cause: error },
-      );
+      throw new Error(`${(error as Error).message}${log}`, { cause: error });
     }
+  }
+
+  /** Whether it has ended by itself. */
+  get isOver(): boolean {
+    return this.#running?.isOver ?? false;
+  }
+
+  /** What it has written lately beside its log. */
+  get said(): string {
+    return this.#running?.said ?? "";
   }
 
   get #log(): string {
@@ -138,12 +134,12 @@ export class Broker implements AsyncDisposable {
 
   /** It accepts connections and reads nothing. */
   pause(): void {
-    this.#child?.kill("SIGSTOP");
+    this.#running?.signal("SIGSTOP");
   }
 
   /** It goes on. */
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    this.#running?.signal("SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -152,32 +148,8 @@ export class Broker implements AsyncDisposable {
   }
 
   async #end(signal: Deno.Signal): Promise<void> {
-    const child = this.#child;
-    this.#child = null;
-    if (!child) return;
-    try {
-      child.kill(signal);
-    } catch {
-      // It has ended by itself.
-    }
-    await Promise.all([child.status, this.#said]);
-  }
-}
-
-/** Settles when a port accepts connections; rejects when it is not to be. */
-export async function accepting(
-  port: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  for (let attempt = 0;; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      signal?.throwIfAborted();
-      return;
-    } catch (error) {
-      if (attempt === 500) throw error;
-      await pause(0.02);
-    }
+    const running = this.#running;
+    this.#running = null;
+    await running?.end(signal);
   }
 }

@@ -14,7 +14,10 @@ import { CHECK_PROPERTY } from "../../src/mqtt/mod.ts";
 import { objection, schemaOf } from "./printed_schemas.ts";
 import { PATIENCE, until, within } from "./waiting.ts";
 
-/** How many publications may be under way at once. */
+/**
+ * How many publications may be under way at once, where the broker's Receive
+ * Maximum (3.2.2.3.3) allows as many: mosquitto's is 20.
+ */
 const MAX_IN_FLIGHT = 15;
 
 /** A message as it was seen. */
@@ -46,15 +49,17 @@ export class Client implements AsyncDisposable {
   readonly #objections: string[] = [];
   /** Publications that wait for others to be acknowledged. */
   readonly #turns: (() => void)[] = [];
+  readonly #maxInFlight: number;
   #underWay = 0;
 
   private constructor(
-    clients: { publisher: MqttClient; watcher: MqttClient },
-    group: string,
+    base: string,
+    { publisher, watcher }: { publisher: Connected; watcher: Connected },
   ) {
-    this.publisher = clients.publisher;
-    this.#watcher = clients.watcher;
-    this.base = `ansible/${group}`;
+    this.publisher = publisher.client;
+    this.#watcher = watcher.client;
+    this.base = base;
+    this.#maxInFlight = Math.min(publisher.receiveMaximum, MAX_IN_FLIGHT);
     this.#watcher.on("message", (topic, payload, packet) => {
       const message: Message = {
         topic,
@@ -74,22 +79,27 @@ export class Client implements AsyncDisposable {
 
   static async connect(
     port: number,
-    options: { group?: string; mqtt?: Partial<IClientOptions> } = {},
+    options: {
+      prefix?: string;
+      group?: string;
+      mqtt?: Partial<IClientOptions>;
+    } = {},
   ): Promise<Client> {
+    const { prefix = "ansible", group = "test" } = options;
     // A session that outlives a restart of the broker: nothing is to be missed.
-    const connect = () =>
-      open(port, {
+    const connection = () =>
+      connect(port, {
         clean: false,
         clientId: `client-${crypto.randomUUID().slice(0, 8)}`,
         properties: { sessionExpiryInterval: 3600 },
         ...options.mqtt,
       });
-    const [publisher, watcher] = await Promise.all([connect(), connect()]);
-    const client = new Client(
-      { publisher, watcher },
-      options.group ?? "test",
-    );
-    await watcher.subscribeAsync("ansible/#", { qos: 2 });
+    const [publisher, watcher] = await Promise.all([
+      connection(),
+      connection(),
+    ]);
+    const client = new Client(`${prefix}/${group}`, { publisher, watcher });
+    await watcher.client.subscribeAsync(`${prefix}/#`, { qos: 2 });
     return client;
   }
 
@@ -107,8 +117,8 @@ export class Client implements AsyncDisposable {
     payload: string | Uint8Array,
     options: { qos?: 0 | 1 | 2; retain?: boolean; properties?: object } = {},
   ): Promise<void> {
-    // mosquitto takes 20 at a time, and drops what is more.
-    if (this.#underWay >= MAX_IN_FLIGHT) {
+    // What is more than the broker takes at a time, it drops.
+    if (this.#underWay >= this.#maxInFlight) {
       await new Promise<void>((resolve) => this.#turns.push(resolve));
     }
     this.#underWay++;
@@ -127,10 +137,10 @@ export class Client implements AsyncDisposable {
 
   /** Publishes nothing more until the function that it returns is called. */
   hold(): () => void {
-    this.#underWay += MAX_IN_FLIGHT;
+    this.#underWay += this.#maxInFlight;
     return () => {
-      this.#underWay -= MAX_IN_FLIGHT;
-      while (this.#underWay < MAX_IN_FLIGHT && this.#turns.length > 0) {
+      this.#underWay -= this.#maxInFlight;
+      while (this.#underWay < this.#maxInFlight && this.#turns.length > 0) {
         this.#turns.shift()!();
       }
     };
@@ -140,7 +150,7 @@ export class Client implements AsyncDisposable {
   unacknowledged(): Promise<void> {
     return until(
       "the acknowledgements",
-      () => this.#underWay % MAX_IN_FLIGHT === 0,
+      () => this.#underWay % this.#maxInFlight === 0,
     );
   }
 
@@ -267,10 +277,23 @@ export class Client implements AsyncDisposable {
 }
 
 /** Opens an MQTT 5 connection, and goes on trying. */
-export function open(
+export async function open(
   port: number,
   options: Partial<IClientOptions> = {},
 ): Promise<MqttClient> {
+  return (await connect(port, options)).client;
+}
+
+/** A connection, and what the broker has said of it. */
+interface Connected {
+  client: MqttClient;
+  receiveMaximum: number;
+}
+
+function connect(
+  port: number,
+  options: Partial<IClientOptions>,
+): Promise<Connected> {
   const client = mqtt.connect({
     host: "127.0.0.1",
     port,
@@ -280,10 +303,10 @@ export function open(
   });
   client.on("error", () => {});
   return new Promise((resolve) =>
-    client.once("connect", () => {
+    client.once("connect", ({ properties }) => {
       const stream = client.stream as { setNoDelay?(on: boolean): void };
       stream.setNoDelay?.(true);
-      resolve(client);
+      resolve({ client, receiveMaximum: properties?.receiveMaximum ?? 65_535 });
     })
   );
 }

@@ -16,9 +16,9 @@ export interface Result {
   stderr: string;
 }
 
-/** Where the group of the tests is. */
-export function at(port: number): string[] {
-  return ["--host", "127.0.0.1", "--port", String(port), "--group", "test"];
+/** Where a group of the tests is. */
+export function at(port: number, group = "test"): string[] {
+  return ["--host", "127.0.0.1", "--port", String(port), "--group", group];
 }
 
 /** Runs a command in a pipe, to its end. */

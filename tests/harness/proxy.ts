@@ -7,7 +7,7 @@
 /** What stands between a worker and its broker. */
 export class Proxy implements AsyncDisposable {
   readonly port: number;
-  readonly #target: number;
+  readonly #target: { hostname: string; port: number };
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Deno.TcpConn>();
   readonly #serving: Promise<void>;
@@ -15,7 +15,7 @@ export class Proxy implements AsyncDisposable {
   #delay = 0;
   #flowing = Promise.withResolvers<void>();
 
-  private constructor(target: number) {
+  private constructor(target: { hostname: string; port: number }) {
     this.#target = target;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
@@ -23,9 +23,9 @@ export class Proxy implements AsyncDisposable {
     this.#serving = this.#serve();
   }
 
-  /** A proxy to a port of this machine. */
-  static to(port: number): Proxy {
-    return new Proxy(port);
+  /** A proxy to a port, of this machine if no other is named. */
+  static to(port: number, hostname = "127.0.0.1"): Proxy {
+    return new Proxy({ hostname, port });
   }
 
   /** Closes all connections, and every new one at once. */
@@ -76,10 +76,7 @@ export class Proxy implements AsyncDisposable {
         }
         let far: Deno.TcpConn;
         try {
-          far = await Deno.connect({
-            hostname: "127.0.0.1",
-            port: this.#target,
-          });
+          far = await Deno.connect(this.#target);
         } catch {
           near.close();
           continue;

@@ -132,6 +132,11 @@ export class Worker implements AsyncDisposable {
     return this.#log;
   }
 
+  /** Whether it has ended, by itself or not. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** Its process id. */
   get pid(): number {
     return this.#child.pid;

@@ -7,42 +7,14 @@ import { clientArguments, freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, inTerminal, Piped, run } from "../harness/client_program.ts";
+import { finalStatus } from "../harness/final_status.ts";
 import { Project } from "../harness/project.ts";
 import type { Terminal } from "../harness/terminal.ts";
 import { pause, until, within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
-const TIME = "2026-05-04T12:00:00.000Z";
-
-/** A final status, as another worker may have published it long ago. */
-function status(taskId: string, more: Record<string, unknown> = {}): string {
-  return JSON.stringify({
-    task_id: taskId,
-    state: "success",
-    created_at: TIME,
-    started_at: TIME,
-    completed_at: TIME,
-    duration_seconds: 3725.5,
-    tasks_total: 3,
-    tasks_ok: 3,
-    tasks_changed: 1,
-    tasks_failed: 0,
-    tasks_skipped: 0,
-    tasks_unreachable: 0,
-    return_code: 0,
-    error_message: null,
-    tasks_rescued: 0,
-    tasks_ignored: 0,
-    playbook: "site.yml",
-    inventory: "hosts",
-    worker_id: "w9",
-    current_task: null,
-    ...more,
-  });
-}
-
 test("tasks and workers: as tables and as messages", async ({ client, port, project }) => {
-  await client.publish(`${client.base}/tasks/old/status`, status("old"), {
+  await client.publish(`${client.base}/tasks/old/status`, finalStatus("old"), {
     retain: true,
   });
   const final = await client.run(project.work("new"));
@@ -66,7 +38,7 @@ test("tasks and workers: as tables and as messages", async ({ client, port, proj
   const messages = await run(["tasks", "--json", ...at(port)]);
   assert.deepEqual(
     messages.stdout.trimEnd().split("\n").map((line) => JSON.parse(line)),
-    [JSON.parse(status("old")), final],
+    [JSON.parse(finalStatus("old")), final],
   );
 
   const workers = await run(["workers", ...at(port)]);
@@ -98,7 +70,7 @@ test("more tasks than a broker queues are all listed", async ({ client, port }) 
   const ids = Array.from({ length: 1500 }, (_, i) => `t${i}`);
   await Promise.all(
     ids.map((id) =>
-      client.publish(`${client.base}/tasks/${id}/status`, status(id), {
+      client.publish(`${client.base}/tasks/${id}/status`, finalStatus(id), {
         retain: true,
       })
     ),
@@ -110,7 +82,7 @@ test("more tasks than a broker queues are all listed", async ({ client, port }) 
 test("what others have written cannot control a terminal", async ({ client, port }) => {
   await client.publish(
     `${client.base}/tasks/hostile/status`,
-    status("hostile", {
+    finalStatus("hostile", {
       playbook: "\u001b]0;title\u0007.yml",
       error_message: "\u202eevil\u009b2J\r\nnext",
       state: "failed",
@@ -136,7 +108,7 @@ test("tables fit their terminals, and have colours only where they are wanted", 
   const long = "20260504-120000-ab12cd";
   await client.publish(
     `${client.base}/tasks/${long}/status`,
-    status(long, {
+    finalStatus(long, {
       state: "failed",
       playbook: "a/very/long/way/to/a/playbook.yml",
       error_message: "h1: failed ".repeat(20),
@@ -162,9 +134,13 @@ test("tables fit their terminals, and have colours only where they are wanted", 
 
 for (const [columns, rows] of [[80, 24], [40, 10], [120, 8]] as const) {
   test(`watch in a terminal of ${columns} x ${rows}: a table that is drawn again, until Ctrl-C`, async ({ client, port, project }) => {
-    await client.publish(`${client.base}/tasks/old/status`, status("old"), {
-      retain: true,
-    });
+    await client.publish(
+      `${client.base}/tasks/old/status`,
+      finalStatus("old"),
+      {
+        retain: true,
+      },
+    );
     await using terminal = inTerminal(["watch", ...at(port)], {
       columns,
       rows,
@@ -195,7 +171,7 @@ for (const [columns, rows] of [[80, 24], [40, 10], [120, 8]] as const) {
 }
 
 test("watch in a pipe: a line for each change, until those that are named have ended", async ({ client, port, project }) => {
-  await client.publish(`${client.base}/tasks/old/status`, status("old"), {
+  await client.publish(`${client.base}/tasks/old/status`, finalStatus("old"), {
     retain: true,
   });
   await using all = new Piped(["watch", ...at(port)]);
@@ -283,7 +259,7 @@ test("watch with names ends as submit would, with 130 at Ctrl-C, and when its re
       );
       await client.publish(
         `${client.base}/tasks/other/status`,
-        status("other", {
+        finalStatus("other", {
           state: "running",
           completed_at: null,
           tasks_ok: seq,
