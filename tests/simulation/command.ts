@@ -19,6 +19,9 @@ import { run } from "./world.ts";
 /** Runs under each profile, if nobody says how many. */
 const RUNS = 200;
 
+/** What may be left in memory after a batch, beyond what was after a third. */
+const MAX_GROWTH_MB = 8;
+
 /** What is asked for. */
 export interface SimulateOptions {
   seed: number;
@@ -124,11 +127,17 @@ async function batch(
   }
   const [first] = result.failures;
   if (first && !brief) await explain(first);
-  return result.failures.length === 0;
+  return result.failures.length === 0 && !grows(result);
+}
+
+/** Whether what the runs leave in memory becomes more and more. */
+function grows({ memory }: Batch): boolean {
+  return memory !== null && memory.late - memory.early > MAX_GROWTH_MB;
 }
 
 /** Says what fell, and what is listed and did not. */
-function fallen({ profile, fell, memory, runs }: Batch): void {
+function fallen(batch: Batch): void {
+  const { profile, fell, memory, runs } = batch;
   const known = KNOWN_FAILURES[profile] ?? {};
   for (const [promise, times] of fell) {
     const why = known[promise];
@@ -148,7 +157,7 @@ function fallen({ profile, fell, memory, runs }: Batch): void {
     console.log(
       `  memory: ${memory.early.toFixed(1)} MB after a third, ${
         memory.late.toFixed(1)
-      } MB at the end`,
+      } MB at the end${grows(batch) ? ': "memory" falls' : ""}`,
     );
   }
 }

@@ -31,6 +31,8 @@ export interface Ran {
 export interface TaskRecord {
   /** How often its request was given to somebody by the broker. */
   taken: number;
+  /** One of its requests reached nobody, and a worker was there. */
+  isUnheard: boolean;
   /** One of its requests could expire. */
   mayExpire: boolean;
   /** The broker has forgotten something since. */
@@ -68,6 +70,7 @@ export class Ledger {
     if (!record) {
       record = {
         taken: 0,
+        isUnheard: false,
         mayExpire: false,
         mayBeForgotten: false,
         isKnown: false,

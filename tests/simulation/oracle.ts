@@ -18,6 +18,8 @@ import type { Ledger, TaskRecord } from "./ledger.ts";
 /** What is promised. */
 export type PromiseName =
   | TaskPromise
+  /** A request reaches a worker, if there is one. */
+  | "is heard"
   /** A task whose message expires has a final status too. */
   | "expires"
   /** The final status is what stands on the task's topic. */
@@ -29,9 +31,7 @@ export type PromiseName =
   /** Messages do not go on for ever. */
   | "falls silent"
   /** No worker ends by itself. */
-  | "stays"
-  /** What many runs leave in memory does not grow. */
-  | "memory";
+  | "stays";
 
 /** A promise that was not kept. */
 export interface Breach {
@@ -78,6 +78,11 @@ export function judge(
       breaks(promise, text, {
         task: id,
         mayStillBeKept: promise === "ends" || promise === "expires",
+      });
+    }
+    if (record.isUnheard) {
+      breaks("is heard", "its request reached nobody, and a worker was there", {
+        task: id,
       });
     }
     for (const text of record.untrue) {

@@ -10,7 +10,7 @@ const DIRECTORY = `${ROOT}tests/simulation`;
 
 /** Runs under `mosquitto`, and under each of the other profiles. */
 const RUNS = 1500;
-const RUNS_OF_OTHERS = 60;
+const RUNS_OF_OTHERS = 40;
 
 async function simulate(
   ...args: string[]

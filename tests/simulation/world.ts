@@ -27,6 +27,9 @@ const PATIENCE_MS = 600_000;
 /** All has been done for so long when a run ends, in ms. */
 const CALM_MS = 3000;
 
+/** A worker that has been connected for so long has subscribed, in ms. */
+const SETTLE_MS = 4000;
+
 /** How often it is asked whether all is done, in ms. */
 const LOOK_MS = 100;
 
@@ -307,10 +310,25 @@ class World {
       retain: false,
       properties: expiry ? { messageExpiryInterval: expiry } : {},
     });
-    if (!isRequest || reached === 0) return;
+    if (!isRequest) return;
     const record = this.#ledger.task(task);
+    if (reached === 0) {
+      record.isUnheard ||= this.#isAnybodyThere();
+      return;
+    }
     record.taken++;
     if (expiry) record.mayExpire = true;
+  }
+
+  /** Whether a worker has had both its connections for a while. */
+  #isAnybodyThere(): boolean {
+    const settled = this.#broker.connected().filter(({ since }) =>
+      virtualNow() - since > SETTLE_MS
+    );
+    return [...this.#seats.values()].some(({ id, process }) =>
+      process?.isAlive && !process.isStopping &&
+      settled.filter((client) => isOf(client.id, id)).length === 2
+    );
   }
 
   #restart(
@@ -404,14 +422,19 @@ class World {
     this.#ledger.count("cut");
     this.#tell({ from: process!.name, what: `is cut off (${connection})` });
     road.brokenUntil = virtualNow() + brokenFor;
-    for (const clientId of this.#broker.connected()) {
+    for (const { id: clientId } of this.#broker.connected()) {
       const isControl = /control$/.test(clientId);
-      const isIts = clientId.replace(/.control$/, "").endsWith(id);
-      if (!isIts || connection === (isControl ? "intake" : "control")) continue;
+      if (!isOf(clientId, id)) continue;
+      if (connection === (isControl ? "intake" : "control")) continue;
       const link = this.#broker.linkOf(clientId);
       for (const one of road.connections) {
         if (link && one.belongsTo(link)) one.cut();
       }
     }
   }
+}
+
+/** Whether a client id is one of a worker's two. */
+function isOf(clientId: string, workerId: string): boolean {
+  return clientId.replace(/.control$/, "").endsWith(workerId);
 }

@@ -89,10 +89,10 @@ export class Broker {
     return this.#sessions.get(clientId)?.link ?? null;
   }
 
-  /** The client ids that are connected. */
-  connected(): string[] {
+  /** The client ids that are connected, and since when. */
+  connected(): { id: string; since: number }[] {
     return [...this.#sessions.values()].filter(({ link }) => link)
-      .map(({ id }) => id);
+      .map(({ id, linkedAt }) => ({ id, since: linkedAt }));
   }
 
   /** Serves a new connection. */
@@ -218,6 +218,7 @@ export class Broker {
     // A client that is back in time has not vanished (3.1.3-9).
     session.stopTimers();
     session.link = link;
+    session.linkedAt = this.#options.time.now();
     session.expirySeconds = properties.sessionExpiryInterval ?? 0;
     session.will = will
       ? {

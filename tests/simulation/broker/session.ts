@@ -34,6 +34,8 @@ export class Session {
   readonly id: string;
   /** Its connection. */
   link: Link | null = null;
+  /** When that was made, in the broker's milliseconds. */
+  linkedAt = 0;
   /** When it ends without one, in seconds. */
   expirySeconds = 0;
   /** What is to be published when the connection is lost. */
