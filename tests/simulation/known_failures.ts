@@ -23,7 +23,7 @@ const FORGOTTEN =
 
 /** By profile. */
 export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
-  restarted: { "ends once": UNASKED },
+  restarted: { "ends once": UNASKED, "is told truly": UNASKED },
   slow: {
     "ends once": OVERWRITTEN,
     "is told truly": OVERWRITTEN,
@@ -70,6 +70,7 @@ export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
     drains: "messages are answered when tasks start, in any order",
     expires: "messages are answered when tasks start, in any order",
     "ends once": "messages are answered when tasks start, in any order",
+    stands: "messages are answered when tasks start, in any order",
   },
   short_expiry: {
     ends: "a final status expires after 30 days, 2,592,000 s",
@@ -105,6 +106,8 @@ export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
     ends:
       "a worker does not see that a status is its own, and waits for it for ever",
     expires:
+      "a worker does not see that a status is its own, and waits for it for ever",
+    stands:
       "a worker does not see that a status is its own, and waits for it for ever",
     drains:
       "a worker does not see that a status is its own, and waits for it for ever",
