@@ -258,19 +258,10 @@ export class TopicLock {
    * have taken the lock over in it.
    */
   async #assert(): Promise<void> {
-    const { channel, connected, topic } = this.#options;
     const isOurs = () => this.#state === "taking" || this.#state === "held";
-    for (let hasCome = false; !hasCome;) {
-      await connected();
-      if (!isOurs()) return;
-      hasCome = await channel.subscribe(topic, { qos: 1, retained: false })
-        .then(() => true, (error) => {
-          if (!(error instanceof ConnectionLostError)) throw error;
-          return false;
-        });
-    }
+    await this.#ask(() => this.#caughtUp(), isOurs);
     if (!isOurs() || !this.#newest) return;
-    await channel.publish({ ...this.#newest, replaceable: true });
+    await this.#options.channel.publish({ ...this.#newest, replaceable: true });
   }
 
   /**
@@ -335,8 +326,7 @@ export class TopicLock {
         qos: 1,
         retain: true,
       });
-      // All that came before it has come here when this is answered.
-      await channel.subscribe(topic, { qos: 1, retained: false });
+      await this.#caughtUp();
     }
   }
 
@@ -345,19 +335,37 @@ export class TopicLock {
    * come. The broker sends it after its SUBACK; the answer to a second
    * subscription, which asks for no retained message, comes after it.
    */
-  async #subscribe(): Promise<void> {
-    const { channel, connected, topic } = this.#options;
-    for (;;) {
-      await connected();
-      if (this.#state !== "looking") return;
+  #subscribe(): Promise<void> {
+    const { channel, topic } = this.#options;
+    return this.#ask(async () => {
       this.#last = null;
       this.#ownStands = false;
+      // One after the other: two answers in a row make a broker that uses
+      // Nagle's algorithm wait 40 ms for our TCP acknowledgement.
+      await channel.subscribe(topic, { qos: 1 });
+      await this.#caughtUp();
+    }, () => this.#state === "looking");
+  }
+
+  /**
+   * Settles when all that was published on the topic before has come here:
+   * nothing new is asked for, and the answer comes after it.
+   */
+  #caughtUp(): Promise<void> {
+    const { channel, topic } = this.#options;
+    return channel.subscribe(topic, { qos: 1, retained: false });
+  }
+
+  /** Asks the broker, again after each lost connection, while that is wanted. */
+  async #ask(
+    request: () => Promise<void>,
+    isWanted: () => boolean,
+  ): Promise<void> {
+    for (;;) {
+      await this.#options.connected();
+      if (!isWanted()) return;
       try {
-        // One after the other: two answers in a row make a broker that uses
-        // Nagle's algorithm wait 40 ms for our TCP acknowledgement.
-        await channel.subscribe(topic, { qos: 1 });
-        await channel.subscribe(topic, { qos: 1, retained: false });
-        return;
+        return await request();
       } catch (error) {
         if (!(error instanceof ConnectionLostError)) throw error;
       }
