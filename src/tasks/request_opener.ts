@@ -79,13 +79,8 @@ export class RequestOpener {
     });
     let payload = message;
     let signature: Signature | null = null;
-    const keys = this.#keys();
-    if (keys) {
-      const opened = await this.#unwrap(
-        message,
-        "ansible-worker-request",
-        keys,
-      );
+    const opened = await this.#unwrap(message, "ansible-worker-request");
+    if (opened) {
       if (!opened.ok) return refuse(opened.reason, opened.message, null);
       ({ payload, signature } = opened);
       const isFirst = !arrival.redelivered && arrival.from === null;
@@ -123,15 +118,8 @@ export class RequestOpener {
 
   /** The task that a message asks for; null if it cannot be told. */
   async taskIdOf(message: Uint8Array): Promise<string | null> {
-    const keys = this.#keys();
-    if (keys) {
-      const opened = await this.#unwrap(
-        message,
-        "ansible-worker-request",
-        keys,
-      );
-      return opened.ok ? opened.signature.taskId : null;
-    }
+    const opened = await this.#unwrap(message, "ansible-worker-request");
+    if (opened) return opened.ok ? opened.signature.taskId : null;
     const request = parseTaskRequest(message);
     return request.ok ? request.request.task_id : null;
   }
@@ -147,9 +135,8 @@ export class RequestOpener {
       message: string;
     }
   > {
-    const keys = this.#keys();
-    if (!keys) return { ok: true, payload: message };
-    const opened = await this.#unwrap(message, "ansible-worker-cancel", keys);
+    const opened = await this.#unwrap(message, "ansible-worker-cancel");
+    if (!opened) return { ok: true, payload: message };
     if (!opened.ok) return opened;
     const { signature, payload } = opened;
     if (signature.taskId !== taskId) {
@@ -181,12 +168,13 @@ export class RequestOpener {
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
   }
 
-  #unwrap(
+  /** Out of its signature; null where it needs none. */
+  async #unwrap(
     message: Uint8Array,
     type: SignedType,
-    keys: TrustedKeys,
-  ): Promise<Opened> {
-    return keys.open(message, { type, audience: this.#audience });
+  ): Promise<Opened | null> {
+    const keys = this.#keys();
+    return keys && await keys.open(message, { type, audience: this.#audience });
   }
 }
 
