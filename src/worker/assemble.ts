@@ -80,14 +80,10 @@ export function assemble(
       dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
-      manager.ready(`ready for tasks on ${topics.tasks}`);
+      const ready = `ready for tasks on ${topics.tasks}`;
+      manager.ready(ready);
       if (!first) return;
-      announced.then(() =>
-        log.info(`ready for tasks on ${topics.tasks}`, {
-          worker_id: workerId,
-          version,
-        })
-      );
+      announced.then(() => log.info(ready, { worker_id: workerId, version }));
     },
     controlConnected: async (session: { present: boolean }) => {
       presence.check();

@@ -24,6 +24,9 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { Link } from "./link.ts";
 import type { StopSignals } from "./signals.ts";
 
+/** What is said when it begins. */
+export const STOPPING = "stopping: no further task is started";
+
 /** How long the last acknowledgements may take, in milliseconds. */
 const LAST_WORDS_MS = 10_000;
 
@@ -59,7 +62,7 @@ export async function shutDown(
 ): Promise<void> {
   const { config: { worker, mqtt }, dispatcher, lifecycle, link, log } = parts;
   const { membership, peers, queue } = parts;
-  log.info("stopping: no further task is started");
+  log.info(STOPPING);
   lifecycle.move(lifecycle.phase === "starting" ? "stopped" : "draining");
   parts.ring[Symbol.dispose]();
   parts.load.update();

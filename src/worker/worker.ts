@@ -11,7 +11,7 @@ import { BrokerUnsuitableError } from "../mqtt/mod.ts";
 import { assemble, type Parts, type Step } from "./assemble.ts";
 import { AddressUnavailableError } from "./observers.ts";
 import { type GivenParts, preflight, type Ready } from "./preflight.ts";
-import { shutDown } from "./shutdown.ts";
+import { shutDown, STOPPING } from "./shutdown.ts";
 import { Signals, type StopSignals } from "./signals.ts";
 import { TIMING, type Timing } from "./timing.ts";
 
@@ -93,7 +93,7 @@ async function work(
     // A broker that cannot serve us stops the start, and only the start.
     await Promise.race([connecting, stopped, lifecycle.failed]);
     if (signals.count === 0) await Promise.race([stopped, lifecycle.failed]);
-    manager.stopping("stopping: no further task is started");
+    manager.stopping(STOPPING);
     await shutDown(signals, parts);
     return 0;
   } catch (error) {
