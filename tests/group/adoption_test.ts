@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Adoption } from "../../src/group/adoption.ts";
 import { Peers } from "../../src/group/peers.ts";
 import type { Delivery, Incoming } from "../../src/messages/packets.ts";
+import { NO_PROGRESS } from "../../src/messages/task_status.ts";
 import { Topics } from "../../src/messages/topics.ts";
 
 const TOPICS = new Topics("ansible", "test");
@@ -19,20 +20,12 @@ function queuedBy(worker_id: string, token: string): Incoming {
     started_at: null,
     completed_at: null,
     duration_seconds: null,
-    tasks_total: 0,
-    tasks_ok: 0,
-    tasks_changed: 0,
-    tasks_failed: 0,
-    tasks_skipped: 0,
-    tasks_unreachable: 0,
     return_code: null,
     error_message: null,
-    tasks_rescued: 0,
-    tasks_ignored: 0,
     playbook: "p",
     inventory: "i",
     worker_id,
-    current_task: null,
+    ...NO_PROGRESS,
   };
   return {
     topic: TOPICS.status("t"),

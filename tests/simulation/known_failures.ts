@@ -20,6 +20,10 @@ const GONE =
   "a task that waits is only with the broker, which has lost the session that had it";
 const FORGOTTEN =
   "what the broker has acknowledged and forgotten is not put right: a status that is older stands, and what has run is run again";
+const UNORDERED = "messages are answered when tasks start, in any order";
+const EXPIRES_LATE = "a final status expires after 30 days, 2,592,000 s";
+const UNRECOGNISED =
+  "a worker does not see that a status is its own, and waits for it for ever";
 
 /** By profile. */
 export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
@@ -66,15 +70,15 @@ export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
     stands: "the same; and whoever holds it still runs it",
   },
   strict_order: {
-    ends: "messages are answered when tasks start, in any order",
-    drains: "messages are answered when tasks start, in any order",
-    expires: "messages are answered when tasks start, in any order",
-    "ends once": "messages are answered when tasks start, in any order",
-    stands: "messages are answered when tasks start, in any order",
+    ends: UNORDERED,
+    drains: UNORDERED,
+    expires: UNORDERED,
+    "ends once": UNORDERED,
+    stands: UNORDERED,
   },
   short_expiry: {
-    ends: "a final status expires after 30 days, 2,592,000 s",
-    expires: "a final status expires after 30 days, 2,592,000 s",
+    ends: EXPIRES_LATE,
+    expires: EXPIRES_LATE,
   },
   low_qos: { ends: "requests at QoS 0 and 1 are passed over" },
   loses_sessions: {
@@ -103,13 +107,9 @@ export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
     stays: FORGOTTEN,
   },
   bridged: {
-    ends:
-      "a worker does not see that a status is its own, and waits for it for ever",
-    expires:
-      "a worker does not see that a status is its own, and waits for it for ever",
-    stands:
-      "a worker does not see that a status is its own, and waits for it for ever",
-    drains:
-      "a worker does not see that a status is its own, and waits for it for ever",
+    ends: UNRECOGNISED,
+    expires: UNRECOGNISED,
+    stands: UNRECOGNISED,
+    drains: UNRECOGNISED,
   },
 };
