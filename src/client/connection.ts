@@ -17,7 +17,6 @@ import {
 
 /** The broker cannot be reached, or refuses; the message says why. */
 export class NoConnectionError extends Error {
-  /** The kind of error. */
   override name = "NoConnectionError";
 }
 

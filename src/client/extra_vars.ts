@@ -8,7 +8,6 @@ import { exactNumber, parseExactly } from "../messages/exact_json.ts";
 
 /** What was given cannot be understood; the message says what to do. */
 export class ExtraVarsError extends Error {
-  /** The kind of error. */
   override name = "ExtraVarsError";
 }
 

@@ -10,7 +10,6 @@ import { duration } from "./durations.ts";
 
 /** A status, and when it came. */
 export interface ReceivedStatus {
-  /** The status. */
   status: TaskStatus;
   /** When it came, in milliseconds of `performance.now()`. */
   at: number;

@@ -9,13 +9,10 @@ import { newTaskId } from "./task_id.ts";
 
 /** What was given. */
 export interface RequestFlags {
-  /** The playbook. */
   playbook: string;
-  /** `--inventory`. */
   inventory: string;
   /** `--extra-vars`, each as it was given. */
   extraVars: string[];
-  /** `--limit`. */
   limit?: string;
   /** `--tags`, each with commas. */
   tags: string[];
@@ -23,21 +20,16 @@ export interface RequestFlags {
   skipTags: string[];
   /** How often `-v`. */
   verbosity: number;
-  /** `--check`. */
   check?: boolean;
-  /** `--diff`. */
   diff?: boolean;
-  /** `--forks`. */
   forks?: string;
   /** `--timeout`, in seconds. */
   timeout?: string;
-  /** `--id`. */
   id?: string;
 }
 
 /** No worker would take it; the message names the options, a line each. */
 export class RequestError extends Error {
-  /** The kind of error. */
   override name = "RequestError";
 }
 

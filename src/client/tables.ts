@@ -57,7 +57,6 @@ export const WATCH_COLUMNS: readonly Column<ReceivedStatus>[] = TASK_COLUMNS
 
 /** A worker, by its presence and its load. */
 export interface WorkerRow {
-  /** Its presence. */
   presence: Presence;
   /** Its load, if it has told it. */
   load: Load | undefined;

@@ -40,7 +40,6 @@ export interface ClientFlags {
 
 /** Where a client's group is. */
 export interface ClientPlace {
-  /** The broker. */
   broker: Broker;
   /** The name of the group. */
   group: string;

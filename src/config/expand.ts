@@ -6,7 +6,6 @@
 
 /** A variable that has no value; the message says what to do. */
 export class VariableError extends Error {
-  /** The kind of error. */
   override name = "VariableError";
 }
 

@@ -9,7 +9,6 @@ import { type ConfigSource, showKey } from "./source.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
 export class ConfigError extends Error {
-  /** The kind of error. */
   override name = "ConfigError";
 }
 

@@ -7,7 +7,6 @@ import type { ChannelName } from "./channels.ts";
 
 /** What a role does with a topic. */
 export interface Operation {
-  /** The topic. */
   channel: ChannelName;
   /** Of what is published, or of the subscription. */
   qos: 1 | 2;

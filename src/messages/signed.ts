@@ -44,7 +44,6 @@ const ALGORITHMS = ["EdDSA", "Ed25519"];
 
 /** A file is not the public key that it should be; the message says why. */
 export class KeyError extends Error {
-  /** The kind of error. */
   override name = "KeyError";
 }
 

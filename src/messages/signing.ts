@@ -10,7 +10,6 @@ import { KeyError, type SignedType } from "./signed.ts";
 export interface SigningKey {
   /** By which the workers know it. */
   id: string;
-  /** The key. */
   key: CryptoKey;
 }
 

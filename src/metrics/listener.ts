@@ -45,7 +45,6 @@ export type Page = () => Answer | Promise<Answer>;
 
 /** The address cannot be listened on; the message says why. */
 export class ListenError extends Error {
-  /** The kind of error. */
   override name = "ListenError";
 }
 
