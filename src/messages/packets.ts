@@ -26,7 +26,7 @@ export interface Incoming {
   properties: MessageProperties;
 }
 
-/** A QoS 2 message that the broker keeps until it is released (4.3.3). */
+/** A message that the broker keeps, at QoS 1 and 2, until it is answered. */
 export interface Delivery {
   readonly topic: string;
   readonly payload: Uint8Array;
@@ -36,11 +36,10 @@ export interface Delivery {
   /** Whether its sender asked the broker to keep it for later subscribers. */
   readonly retained: boolean;
   /**
-   * Takes the message over: resolves when the broker can never deliver it
-   * again, on whichever connection that becomes certain. Calling it twice is
-   * the same as once. It rejects only if that connection was the only one.
+   * The broker need not keep it any more. It is told so when everything that
+   * came before is answered. Calling it twice is the same as once.
    */
-  release(): Promise<void>;
+  answer(): void;
 }
 
 /** A message to be published. */

@@ -8,9 +8,9 @@
  *   lost.
  * - **ended**: `end()` was called; nothing happens any more.
  *
- * QoS 2 messages are held (see `held_deliveries.ts`): the library would answer
- * them on arrival, so each is taken out of its hands before its own handler
- * sees it.
+ * Where deliveries are wanted, each message is its owner's to answer (see
+ * `deliveries.ts`): the library would answer on arrival, so it is taken out of
+ * the library's hands before its own handler sees it.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
-import { HeldDeliveries } from "./held_deliveries.ts";
+import { Deliveries } from "./deliveries.ts";
 import {
   isCheck,
   packetProperties,
@@ -79,9 +79,9 @@ export interface ConnectionEvents {
   onReady?(): void;
   /** The connection, or an attempt, is lost; `reason` is a sentence's end. */
   onLost?(reason: string): void;
-  /** A QoS 0 or 1 message. */
+  /** A message, if `onDelivery` is left out. */
   onMessage?(message: Incoming): void;
-  /** A QoS 2 message that was not here before. */
+  /** Set: every message is one, which was not here before. */
   onDelivery?(delivery: Delivery): void;
   /** The broker says that another client has taken this session over. */
   onTakenOver?(): void;
@@ -108,7 +108,7 @@ export interface ConnectionOptions extends ConnectionEvents {
 /** One connection to the broker. */
 export class MqttConnection {
   readonly #options: ConnectionOptions;
-  readonly #held = new HeldDeliveries((id) => this.#sendPubrec(id));
+  readonly #deliveries = new Deliveries((qos, id) => this.#answer(qos, id));
   readonly #outbox: Outbox;
   #client: MqttClient | null = null;
   #ready = false;
@@ -143,7 +143,7 @@ export class MqttConnection {
 
   /** Deliveries that the broker still owns. */
   get held(): number {
-    return this.#held.size;
+    return this.#deliveries.size;
   }
 
   /** Topics on which something is still to be acknowledged. */
@@ -228,7 +228,6 @@ export class MqttConnection {
       this.#options.onLost?.(reason);
       if (this.#options.reconnect === false) {
         const error = new ConnectionLostError(reason);
-        this.#held.giveUp(error);
         first.reject(error);
       }
     });
@@ -388,7 +387,6 @@ export class MqttConnection {
     if (!client.connected) {
       throw new ConnectionLostError("the connection was lost again");
     }
-    this.#held.repeatPubrecs();
     this.#attempt = 0;
     this.#ready = true;
     this.#options.onReady?.();
@@ -397,25 +395,24 @@ export class MqttConnection {
   #intercept(packet: Packet): void {
     this.#answered = true;
     this.#nudge(packet);
-    if (packet.cmd === "publish" && packet.qos === 2) {
+    const { onDelivery } = this.#options;
+    if (packet.cmd === "publish" && onDelivery) {
       const publish = { ...packet };
       // A command that the library does not know is passed over by it, so that
-      // no PUBREC goes out before we say so.
-      (packet as { cmd: string }).cmd = "held";
-      if (isCheck(publish)) return this.#sendPubrec(publish.messageId!);
-      const delivery = this.#held.receive(publish);
-      if (delivery) this.#options.onDelivery?.(delivery);
+      // no answer goes out before we say so.
+      (packet as { cmd: string }).cmd = "taken";
+      const delivery = this.#deliveries.receive(publish);
+      if (isCheck(publish)) delivery?.answer();
+      else if (delivery) onDelivery(delivery);
     } else if (
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
       this.#unheard.add(packet.messageId!);
-    } else if (packet.cmd === "pubrel") {
-      this.#held.pubrel(packet.messageId!);
-    } else if (packet.cmd === "connack" && !packet.sessionPresent) {
+    } else if (packet.cmd === "connack") {
       // Here and not in `#connected`, which runs when the first deliveries may
       // have come already.
-      this.#held.sessionLost();
+      this.#deliveries.connected({ present: packet.sessionPresent });
     }
   }
 
@@ -444,11 +441,11 @@ export class MqttConnection {
     });
   }
 
-  #sendPubrec(messageId: number): void {
+  #answer(qos: 1 | 2, messageId: number): void {
     const client = this.#client;
     if (!client?.connected) return;
     writeToStream(
-      { cmd: "pubrec", messageId, reasonCode: 0 },
+      { cmd: qos === 1 ? "puback" : "pubrec", messageId, reasonCode: 0 },
       client.stream,
       { protocolVersion: 5 },
     );
@@ -519,6 +516,6 @@ function missingFeature(
   if (flag(server.wildcardSubscriptionAvailable)) {
     return "wildcard subscriptions";
   }
-  if (server.maximumQoS !== undefined && server.maximumQoS < 2) return "QoS 2";
+  if (server.maximumQoS === 0) return "QoS 1";
   return null;
 }
