@@ -4,7 +4,12 @@
  * @module
  */
 
-/** Whether a promise is fulfilled within a time in milliseconds. */
+/**
+ * Whether a promise is fulfilled in time; false if it rejects or is late. The
+ * timer ends with the waiting.
+ *
+ * @param ms milliseconds
+ */
 export async function fulfilledWithin(
   ms: number,
   promise: Promise<unknown>,
@@ -13,6 +18,29 @@ export async function fulfilledWithin(
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);
   });
-  const done = promise.then(() => true, () => false);
-  return await Promise.race([done, late]).finally(() => clearTimeout(timer));
+  const fulfilled = promise.then(() => true, () => false);
+  return await Promise.race([fulfilled, late]).finally(() =>
+    clearTimeout(timer)
+  );
+}
+
+/**
+ * What a promise settles with, or an error if that is not in time. What it does
+ * afterwards is nobody's concern.
+ *
+ * @param options.ms milliseconds
+ * @param options.late the error of being late
+ */
+export async function inTime<T>(
+  promise: Promise<T>,
+  { ms, late }: { ms: number; late(): Error },
+): Promise<T> {
+  const settled = promise.then(() => {}, () => {});
+  if (await fulfilledWithin(ms, settled)) return await promise;
+  throw late();
+}
+
+/** Settles after a time in milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

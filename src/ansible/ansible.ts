@@ -189,14 +189,9 @@ export class Ansible implements AsyncDisposable {
   }
 
   /** Ends all runs, and the launchers. Safe when called twice. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map((launcher) => launcher.close()));
-  }
-
-  /** See `close()`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    await Promise.all([...this.#all].map((one) => one[Symbol.asyncDispose]()));
   }
 
   async #run(
@@ -288,7 +283,7 @@ export class Ansible implements AsyncDisposable {
       this.#options.log.debug("a launcher has died: it is replaced");
       this.#options.observer?.launcherReplaced("died");
     } else if (waiting) this.#options.observer?.launcherReplaced("used_up");
-    if (waiting) void waiting.close();
+    if (waiting) void waiting[Symbol.asyncDispose]();
     if (this.#closed) throw new LauncherError(CLOSED);
     const launcher = await this.#start();
     this.#all.add(launcher);
@@ -296,14 +291,14 @@ export class Ansible implements AsyncDisposable {
     this.#trim();
     // Closed while it started: nobody else would end it.
     if (this.#closed) {
-      await launcher.close();
+      await launcher[Symbol.asyncDispose]();
       throw new LauncherError(CLOSED);
     }
     return launcher;
   }
 
   #giveBack(launcher: Launcher): void {
-    if (this.#closed) void launcher.close();
+    if (this.#closed) void launcher[Symbol.asyncDispose]();
     else this.#idle.push(launcher);
   }
 
@@ -313,7 +308,7 @@ export class Ansible implements AsyncDisposable {
     this.#start().then(
       (launcher) => {
         this.#add(launcher);
-        if (this.#closed) void launcher.close();
+        if (this.#closed) void launcher[Symbol.asyncDispose]();
       },
       (error) =>
         this.#options.log.warn("cannot start a launcher ahead of need", {
@@ -346,7 +341,9 @@ export class Ansible implements AsyncDisposable {
 
   /** A run that finds none waiting starts its own while others are started. */
   #trim(): void {
-    if (this.#all.size > this.#options.slots) void this.#idle.shift()?.close();
+    if (this.#all.size > this.#options.slots) {
+      void this.#idle.shift()?.[Symbol.asyncDispose]();
+    }
   }
 
   #watch(launcher: Launcher): void {

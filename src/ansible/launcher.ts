@@ -10,6 +10,7 @@
  * @module
  */
 import type { Printed } from "../messages/output.ts";
+import { fulfilledWithin } from "../deadline.ts";
 import { type Frame, readFrames, type RunEvent } from "./frames.ts";
 import { pythonDirectory, pythonMissing } from "./python_files.ts";
 
@@ -75,7 +76,7 @@ export type Exit = Extract<Frame, { type: "exit" }>;
 export type Ready = Extract<Frame, { type: "ready" }>;
 
 /** One launcher process. */
-export class Launcher {
+export class Launcher implements AsyncDisposable {
   /** Settles when it is ready for the first time; rejects if it never is. */
   readonly ready: Promise<Ready>;
   /** Settles when it is gone, with why. */
@@ -109,11 +110,10 @@ export class Launcher {
     }).spawn();
     this.#stdin = this.#child.stdin.getWriter();
     this.#waiting = Promise.withResolvers();
-    const timer = setTimeout(() => {
-      this.#child.kill("SIGKILL");
-    }, READY_MS);
-    this.ready = this.#waiting.promise.finally(() => clearTimeout(timer));
-    this.ready.catch(() => {});
+    this.ready = this.#waiting.promise;
+    void fulfilledWithin(READY_MS, this.ready).then((inTime) => {
+      if (!inTime) this.#kill();
+    });
     this.#idle = this.ready;
     this.gone = this.#serve();
   }
@@ -152,12 +152,20 @@ export class Launcher {
   }
 
   /** Closes its stdin, upon which it ends its run and leaves. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
       await this.#stdin.close().catch(() => {});
     }
     await this.gone;
+  }
+
+  #kill(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has gone by itself.
+    }
   }
 
   async #send(message: unknown): Promise<void> {
@@ -175,17 +183,12 @@ export class Launcher {
       }
     } catch (error) {
       reason = (error as Error).message;
-      try {
-        this.#child.kill("SIGKILL");
-      } catch {
-        // It has gone by itself.
-      }
+      this.#kill();
     }
     const { status } = this.#child;
     // Its stdout has ended, so it is about to leave.
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), LEAVE_MS);
+    if (!await fulfilledWithin(LEAVE_MS, status)) this.#kill();
     const { code, signal } = await status;
-    clearTimeout(timer);
     await stderr;
     await this.#stdin.abort().catch(() => {});
     const error = new LauncherError(

@@ -75,7 +75,7 @@ export class ClientConnection implements AsyncDisposable {
     try {
       await Promise.race([connection.connect(), failed.promise]);
     } catch (error) {
-      await connection.end();
+      await connection[Symbol.asyncDispose]();
       throw new NoConnectionError(
         error instanceof BrokerUnsuitableError
           ? error.message
@@ -100,6 +100,6 @@ export class ClientConnection implements AsyncDisposable {
 
   /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.end();
+    await this.#connection[Symbol.asyncDispose]();
   }
 }

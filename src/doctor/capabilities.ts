@@ -61,7 +61,7 @@ export const sessions = defineCheck({
       clean: true,
     });
     const granted = first.offer.sessionExpiry ?? asked;
-    await first.end();
+    await first[Symbol.asyncDispose]();
     const again = await Examination.open(broker, {
       clientId,
       sessionExpiry: 0,
@@ -71,7 +71,7 @@ export const sessions = defineCheck({
       throw error;
     });
     const kept = again?.offer.sessionPresent === true;
-    await again?.end();
+    await again?.[Symbol.asyncDispose]();
     if (!kept) {
       return failed(
         "the broker forgets a session when its connection ends",

@@ -6,6 +6,7 @@
  */
 import { isIP } from "node:net";
 import tls from "node:tls";
+import { fulfilledWithin } from "../deadline.ts";
 import type { Broker } from "../mqtt/mod.ts";
 
 /** How long the handshake may take, in milliseconds. */
@@ -45,9 +46,7 @@ export async function certificateAt(
   });
   socket.on("error", () => resolve(null));
   socket.on("close", () => resolve(null));
-  const timer = setTimeout(() => resolve(null), HANDSHAKE_MS);
-  return await promise.finally(() => {
-    clearTimeout(timer);
-    socket.destroy();
-  });
+  const inTime = await fulfilledWithin(HANDSHAKE_MS, promise);
+  socket.destroy();
+  return inTime ? await promise : null;
 }

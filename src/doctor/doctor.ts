@@ -50,7 +50,7 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
     ];
     for (const check of checks) yield await find(check, known);
   } finally {
-    await known.examination?.end();
+    await known.examination?.[Symbol.asyncDispose]();
   }
 }
 

@@ -29,7 +29,7 @@ export const identity = defineCheck({
       worker_id === workerId
     );
     // In the same way as a worker that starts: nobody but an owner notices.
-    const visit = await Visit.open(broker, {
+    await using visit = await Visit.open(broker, {
       clientId: throwAwayClientId(),
       sessionExpiry: 0,
     });
@@ -44,8 +44,6 @@ export const identity = defineCheck({
         }`,
         "If that is this worker, it is running already: stop it before you start another one. If not, give this one an id of its own with worker.worker_id.",
       );
-    } finally {
-      await visit.end();
     }
     known.idIsFree = true;
     return ok(

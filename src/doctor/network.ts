@@ -4,6 +4,7 @@
  * @module
  */
 import { brokerOf, ConfigError, hostAndPort } from "../config/mod.ts";
+import { inTime } from "../deadline.ts";
 import type { Broker } from "../mqtt/mod.ts";
 import { defineCheck } from "./check.ts";
 import { failed, ok, type Outcome } from "./finding.ts";
@@ -42,18 +43,8 @@ class TimeoutError extends Error {}
 /** Connects and closes, or fails within the time. */
 async function connect(hostname: string, port: number): Promise<void> {
   const connecting = Deno.connect({ hostname, port });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeoutError()), CONNECT_MS);
-  });
-  try {
-    (await Promise.race([connecting, late])).close();
-  } catch (error) {
-    connecting.then((connection) => connection.close(), () => {});
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const closed = connecting.then((connection) => connection.close());
+  await inTime(closed, { ms: CONNECT_MS, late: () => new TimeoutError() });
 }
 
 function unreachable(error: unknown, broker: Broker): Outcome {

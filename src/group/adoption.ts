@@ -50,7 +50,7 @@ export type AdoptionStep =
   | "closed";
 
 /** A connection with a dead worker's client id. */
-export interface DeadSession {
+export interface DeadSession extends AsyncDisposable {
   /** Whether the broker still had the session. */
   readonly present: boolean;
   /** Ends a subscription of the session. */
@@ -59,8 +59,6 @@ export interface DeadSession {
   lookUp(topic: string): Promise<Incoming | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
-  /** Closes it. */
-  end(): Promise<void>;
 }
 
 /** What adopting needs. */
@@ -90,7 +88,7 @@ export interface AdoptionOptions {
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
-  endControl(workerId: string): Promise<void>;
+  endControlSession(workerId: string): Promise<void>;
   /** Called after each step. */
   onStep?(step: AdoptionStep): void;
 }
@@ -98,7 +96,7 @@ export interface AdoptionOptions {
 class Returned extends Error {}
 
 /** Adopts the sessions of the dead. */
-export class Adoption {
+export class Adoption implements Disposable {
   readonly #options: AdoptionOptions;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #refused = false;
@@ -120,7 +118,7 @@ export class Adoption {
   }
 
   /** Adopts nobody any more. */
-  stop(): void {
+  [Symbol.dispose](): void {
     this.#stopped = true;
     this.#timers.forEach((timer) => clearTimeout(timer));
     this.#timers.clear();
@@ -192,8 +190,8 @@ export class Adoption {
     onStep?.("marked");
     stillDead();
 
-    const session = await this.#options.openIntake(dead);
-    try {
+    {
+      await using session = await this.#options.openIntake(dead);
       onStep?.("connected");
       const moved = session.present
         ? await this.#move(dead, session, stillDead)
@@ -201,12 +199,8 @@ export class Adoption {
       await this.#end(dead, session, { moved, stillDead });
       onStep?.("ended");
       stillDead();
-    } catch (error) {
-      await session.end();
-      throw error;
     }
-    await session.end();
-    await this.#options.endControl(dead);
+    await this.#options.endControlSession(dead);
     onStep?.("closed");
 
     for (const topic of [topics.running(dead), topics.load(dead)]) {

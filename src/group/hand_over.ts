@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { RememberedCancels } from "../tasks/cancels.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
@@ -155,12 +156,10 @@ export class HandOver {
       // A refusal is for ever, what we know may be a moment old, and what is on
       // its way to a peer has a place here and there. Who has sent us this one
       // believed that there was room.
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, left);
-      });
-      await Promise.race([peers.nextLoad(), this.#change(), late]);
-      clearTimeout(timer);
+      await fulfilledWithin(
+        left,
+        Promise.race([peers.nextLoad(), this.#change()]),
+      );
     }
   }
 
@@ -175,9 +174,9 @@ export class HandOver {
     if (token === null) return true;
     peers.offered(peer);
     const given = new AbortController();
-    const timer = setTimeout(() => given.abort(), OFFER_MS);
     const unwatch = peers.whenOffline(peer, () => given.abort());
     const gone = board.gone(task.id, given.signal);
+    void fulfilledWithin(OFFER_MS, gone).then(() => given.abort());
     channel.publish({
       topic: topics.inbox(peer),
       payload: task.delivery.payload,
@@ -195,10 +194,7 @@ export class HandOver {
       });
       given.abort();
     });
-    const holder = await gone.finally(() => {
-      clearTimeout(timer);
-      unwatch();
-    });
+    const holder = await gone.finally(unwatch);
     const taken = holder !== null && holder !== workerId;
     peers.answered(peer, { taken });
     if (taken) {

@@ -6,7 +6,7 @@
  * - **connected**: CONNACK has come; `onConnect` subscribes to what is needed.
  * - **ready**: `onConnect` is through; `ready` is true until the connection is
  *   lost.
- * - **ended**: `end()` was called; nothing happens any more.
+ * - **closed**: it was disposed of; nothing happens any more.
  *
  * Where deliveries are wanted, each message is its owner's to answer (see
  * `deliveries.ts`): the library would answer on arrival, so it is taken out of
@@ -21,6 +21,7 @@ import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
+import { fulfilledWithin } from "../deadline.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { Deliveries } from "./deliveries.ts";
 import {
@@ -55,6 +56,9 @@ const MAX_PACKET_BYTES = 2 * 1024 * 1024;
 
 /** How long an attempt to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** How long saying goodbye may take, in milliseconds. */
+const GOODBYE_MS = 1000;
 
 /** The broker cannot serve this worker; the message says what is missing. */
 export class BrokerUnsuitableError extends Error {
@@ -106,13 +110,13 @@ export interface ConnectionOptions extends ConnectionEvents {
 }
 
 /** One connection to the broker. */
-export class MqttConnection {
+export class MqttConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #deliveries = new Deliveries((qos, id) => this.#answer(qos, id));
   readonly #outbox: Outbox;
   #client: MqttClient | null = null;
   #ready = false;
-  #ended = false;
+  #closed = false;
   #attempt = 0;
   /** Why it is lost, if somebody has said so. */
   #reason: string | null = null;
@@ -219,7 +223,7 @@ export class MqttConnection {
       }
       this.#ready = false;
       this.#outbox.close();
-      if (this.#ended) return;
+      if (this.#closed) return;
       const reason = this.#reason ??
         (this.#answered
           ? "the connection was closed"
@@ -308,28 +312,15 @@ export class MqttConnection {
   /**
    * Says goodbye to the broker and closes; the session stays for as long as its
    * expiry says. Safe when called twice, or while there is no connection.
-   *
-   * @param options.endSession the broker forgets the session at once
    */
-  async end(options: { endSession?: boolean } = {}): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#ready = false;
     const client = this.#client;
     if (!client) return;
     // `endAsync()` waits for outstanding acknowledgements, which may never come.
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, 1000);
-    });
-    const ending = client.connected
-      ? client.endAsync(
-        false,
-        options.endSession ? { properties: { sessionExpiryInterval: 0 } } : {},
-      )
-      : client.endAsync(true);
-    await Promise.race([ending, late]).catch(() => {});
-    clearTimeout(timer);
+    await fulfilledWithin(GOODBYE_MS, client.endAsync(!client.connected));
     client.stream?.destroy();
     client.removeAllListeners("close");
   }
@@ -494,7 +485,7 @@ export class MqttConnection {
       new ConnectionLostError(`Cannot ${what}: there is no connection`, {
         cause,
       });
-    if (!client?.connected || this.#ended) return Promise.reject(lost());
+    if (!client?.connected || this.#closed) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
     send(client, (error) => {

@@ -10,6 +10,7 @@ import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
+import { fulfilledWithin, inTime } from "../deadline.ts";
 import { brokerOptions } from "./broker.ts";
 import {
   CHECK_PROPERTY,
@@ -178,14 +179,12 @@ export class Examination implements AsyncDisposable {
         properties.user?.[CHECK_PROPERTY] === check
       );
     if (there()) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const listener = () => there() && resolve(true);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const listener = () => there() && resolve();
     this.#listeners.add(listener);
-    const timer = setTimeout(() => resolve(false), withinMs);
-    return await promise.finally(() => {
-      clearTimeout(timer);
-      this.#listeners.delete(listener);
-    });
+    return await fulfilledWithin(withinMs, promise).finally(() =>
+      this.#listeners.delete(listener)
+    );
   }
 
   /** The retained message on a topic; null if there is none. */
@@ -198,25 +197,12 @@ export class Examination implements AsyncDisposable {
     ) ?? null;
   }
 
-  /**
-   * Closes it.
-   *
-   * @param options.sessionExpiry another one than at the start (3.14.2.2.2)
-   */
-  async end(options: { sessionExpiry?: number } = {}): Promise<void> {
-    const properties = options.sessionExpiry === undefined
-      ? {}
-      : { properties: { sessionExpiryInterval: options.sessionExpiry } };
+  /** Closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#client.connected) {
-      await answered(this.#client.endAsync(false, properties), "leaving")
-        .catch(() => {});
+      await fulfilledWithin(ANSWER_MS, this.#client.endAsync(false));
     }
     await close(this.#client);
-  }
-
-  /** Closes it. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end();
   }
 
   #send(message: Outgoing): Promise<number> {
@@ -340,17 +326,9 @@ function offerOf({ properties, sessionPresent }: IConnackPacket): Offer {
 }
 
 /** What the broker answers, or an error when it does not. */
-async function answered<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new Error(`no answer to ${what} within ${ANSWER_MS / 1000} s`),
-        ),
-      ANSWER_MS,
-    );
+function answered<T>(promise: Promise<T>, what: string): Promise<T> {
+  return inTime(promise, {
+    ms: ANSWER_MS,
+    late: () => new Error(`no answer to ${what} within ${ANSWER_MS / 1000} s`),
   });
-  promise.catch(() => {});
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -6,6 +6,7 @@
  */
 import type { Broker } from "../config/broker.ts";
 import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
+import { fulfilledWithin } from "../deadline.ts";
 import { MqttConnection } from "./connection.ts";
 
 /** No one subscribes to this; see `Visit.deliveries()`. */
@@ -15,7 +16,7 @@ const NOWHERE = "ansible-worker/nowhere";
 const RECEIVE_MAXIMUM = 65_535;
 
 /** A short connection. */
-export class Visit {
+export class Visit implements AsyncDisposable {
   readonly #connection: MqttConnection;
   readonly #deliveries: Delivery[] = [];
   readonly #listeners = new Map<string, (message: Incoming) => void>();
@@ -54,7 +55,7 @@ export class Visit {
     try {
       await visit.#connection.connect();
     } catch (error) {
-      await visit.#connection.end();
+      await visit[Symbol.asyncDispose]();
       throw error;
     }
     return visit;
@@ -95,17 +96,14 @@ export class Visit {
       withinMs: number;
     },
   ): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#listeners.set(answer.topic, (message) => {
-      if (answer.fits(message)) resolve(true);
+      if (answer.fits(message)) resolve();
     });
     await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
-    const timer = setTimeout(() => resolve(false), answer.withinMs);
+    const answered = fulfilledWithin(answer.withinMs, promise);
     await this.#connection.publish(question);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      this.#listeners.delete(answer.topic);
-    });
+    return await answered.finally(() => this.#listeners.delete(answer.topic));
   }
 
   /** Ends a subscription of the session. */
@@ -123,7 +121,7 @@ export class Visit {
   }
 
   /** Closes it. */
-  end(options: { endSession?: boolean } = {}): Promise<void> {
-    return this.#connection.end(options);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#connection[Symbol.asyncDispose]();
   }
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { pause } from "../deadline.ts";
 import type { Log } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
 import { ActiveTask, type StartOptions } from "./start.ts";
@@ -107,7 +108,7 @@ export class Dispatcher {
           task_id: task.id,
           error,
         });
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS);
         queue.reserve(Infinity);
         this.put(task);
       }).finally(() => {

@@ -14,7 +14,7 @@ const MOST_LINES = 50;
 const WINDOW_MS = 1000;
 
 /** A log of bounded speed. */
-export class LogRation {
+export class LogRation implements Disposable {
   readonly #log: Pick<Log, "info" | "warn">;
   readonly #most: number;
   readonly #windowMs: number;
@@ -51,8 +51,12 @@ export class LogRation {
     if (this.#mayTell()) this.#log.warn(message, fields);
   }
 
-  /** Ends the window, and says what was left out in it. */
-  close(): void {
+  /** Says what was left out since the window began. */
+  [Symbol.dispose](): void {
+    this.#endWindow();
+  }
+
+  #endWindow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#leftOut > 0) {
@@ -64,7 +68,7 @@ export class LogRation {
   }
 
   #mayTell(): boolean {
-    this.#timer ??= setTimeout(() => this.close(), this.#windowMs);
+    this.#timer ??= setTimeout(() => this.#endWindow(), this.#windowMs);
     if (this.#told < this.#most) {
       this.#told++;
       return true;

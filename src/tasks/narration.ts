@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import { encodeEvent, type UnnumberedEvent } from "../messages/event.ts";
 import { encodeOutput, piecesOf } from "../messages/output.ts";
 import type { Printed } from "../messages/output.ts";
@@ -67,17 +68,10 @@ export class Narration {
   async finish(): Promise<void> {
     const tellings = [this.#events, this.#output];
     const settled = Promise.all(tellings.map((one) => one.settled()));
-    let over = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = this.#narrator.connected().then(() =>
-      new Promise<void>((resolve) => {
-        if (over) resolve();
-        else timer = setTimeout(resolve, LAST_WORDS_MS);
-      })
+      fulfilledWithin(LAST_WORDS_MS, settled)
     );
     await Promise.race([settled, late]);
-    over = true;
-    clearTimeout(timer);
     for (const telling of tellings) telling.hurry();
   }
 

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import type { Claims } from "./claims.ts";
 import type { Narration, Tell } from "./narration.ts";
 import type { TaskObserver } from "./observer.ts";
@@ -194,15 +195,14 @@ export class ActiveTask {
     });
     this.#run = run;
     onStep?.("started");
-    const limit = setTimeout(() => {
+    if (!await fulfilledWithin(seconds * 1000, run.finished)) {
       this.end({
         state: "timeout",
         error: `the time limit of ${seconds} s was reached`,
       });
-    }, seconds * 1000);
+    }
     const outcome = await run.finished;
-    clearTimeout(limit);
-    updates.stop();
+    updates[Symbol.dispose]();
     const at = task.progress.current_task;
     task.progress = outcome.progress;
     const returnCode = outcome.return_code;
@@ -227,7 +227,7 @@ export class ActiveTask {
 }
 
 /** Calls a function at once, and then at most once in an interval. */
-class Throttle {
+class Throttle implements Disposable {
   readonly #call: () => void;
   readonly #interval: number;
   #last = Date.now();
@@ -246,7 +246,7 @@ class Throttle {
     }, Math.max(0, this.#last + this.#interval - Date.now()));
   }
 
-  stop(): void {
+  [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
 }

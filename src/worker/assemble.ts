@@ -100,8 +100,7 @@ export function assemble(
     },
   };
 
-  const rationed = new LogRation(log);
-  stack.defer(() => rationed.close());
+  const rationed = stack.use(new LogRation(log));
   const lifecycle = new Lifecycle({ log, onConnected: back.connected });
   const linked = () => lifecycle.untilLinked();
   const membership: Membership = new Membership({
@@ -243,17 +242,18 @@ export function assemble(
       };
     },
   });
-  const adoption = new Adoption({
-    ...common,
-    peers,
-    timing,
-    connected: () => lifecycle.isConnected,
-    taskIdOf: (payload) => opener.taskIdOf(payload),
-    openIntake: (id) => link.openIntakeOf(id),
-    endControl: (id) => link.endControlOf(id),
-    ...steps,
-  });
-  stack.defer(() => adoption.stop());
+  const adoption = stack.use(
+    new Adoption({
+      ...common,
+      peers,
+      timing,
+      connected: () => lifecycle.isConnected,
+      taskIdOf: (payload) => opener.taskIdOf(payload),
+      openIntake: (id) => link.openIntakeOf(id),
+      endControlSession: (id) => link.endControlSessionOf(id),
+      ...steps,
+    }),
+  );
   const recovery = new Recovery({
     ...common,
     membership,

@@ -182,17 +182,19 @@ export class Link implements Channel, AsyncDisposable {
   }
 
   /** Ends the control session of a worker that is gone. */
-  async endControlOf(workerId: string): Promise<void> {
-    const visit = await Visit.open(this.#options.broker, {
+  async endControlSessionOf(workerId: string): Promise<void> {
+    await using _visit = await Visit.open(this.#options.broker, {
       clientId: this.#clientIds(workerId).control,
       sessionExpiry: 0,
     });
-    await visit.end();
   }
 
   /** Says goodbye to the broker; the sessions stay for as long as they may. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#control.end(), this.#intake.end()]);
+    await Promise.all([
+      this.#control[Symbol.asyncDispose](),
+      this.#intake[Symbol.asyncDispose](),
+    ]);
   }
 
   #clientIds(workerId: string): Record<Connection, string> {

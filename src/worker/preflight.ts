@@ -109,15 +109,11 @@ async function whoHadTheId(
 ): Promise<Predecessor | null> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
-      const visit = await Visit.open(broker, {
+      await using visit = await Visit.open(broker, {
         clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
         sessionExpiry: 0,
       });
-      try {
-        return await enquire(visit, { topics, workerId });
-      } finally {
-        await visit.end();
-      }
+      return await enquire(visit, { topics, workerId });
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       log.warn(

@@ -61,7 +61,7 @@ export async function shutDown(
   const { membership, peers, queue } = parts;
   log.info("stopping: no further task is started");
   lifecycle.move(lifecycle.phase === "starting" ? "stopped" : "draining");
-  parts.adoption.stop();
+  parts.adoption[Symbol.dispose]();
   parts.load.update();
 
   const enough = new AbortController();

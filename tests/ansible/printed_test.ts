@@ -103,7 +103,7 @@ async function printed(
       stderr: plain(exit.stderr_tail),
     };
   } finally {
-    await launcher.close();
+    await launcher[Symbol.asyncDispose]();
   }
 }
 

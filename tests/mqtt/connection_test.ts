@@ -60,7 +60,7 @@ Deno.test({
     // In any order.
     await within(5, "PUBREL", deliveries[1]!.release());
     assert.equal(connection.held, 2);
-    await connection.end();
+    await connection[Symbol.asyncDispose]();
 
     const again = await intake(broker.port);
     await until(5, "the redelivery", () => again.deliveries.length === 2);
@@ -68,7 +68,7 @@ Deno.test({
     assert.ok(again.deliveries.every(({ redelivered }) => redelivered));
     await Promise.all(again.deliveries.map((one) => one.release()));
     assert.equal(again.connection.held, 0);
-    await again.connection.end({ endSession: true });
+    await again.connection[Symbol.asyncDispose]();
   },
 });
 
@@ -89,7 +89,7 @@ Deno.test({
     assert.ok(lost() > 0);
     assert.equal(deliveries.length, 2, "nothing was delivered twice");
     await within(5, "PUBREL", deliveries[1]!.release());
-    await connection.end({ endSession: true });
+    await connection[Symbol.asyncDispose]();
   },
 });
 
@@ -105,7 +105,7 @@ Deno.test({
     await broker.kill();
     await broker.start();
     await within(10, "the end of waiting", released.call(deliveries[0]!));
-    await connection.end();
+    await connection[Symbol.asyncDispose]();
   },
 });
 
@@ -125,7 +125,7 @@ Deno.test({
       const found = await visit.lookUp("there");
       assert.equal(new TextDecoder().decode(found!.payload), "yes");
     }
-    await visit.end();
+    await visit[Symbol.asyncDispose]();
     await writer.endAsync(true);
   },
 });

@@ -22,11 +22,11 @@ Deno.test("LogRation leaves out what is more, and says how much at the end", () 
   const { lines, log } = ration();
   for (const line of ["a", "b", "c", "d", "e"]) log.warn(line);
   assert.deepEqual(lines, ["a", "b", "c"]);
-  log.close();
+  log[Symbol.dispose]();
   assert.deepEqual(lines, ["a", "b", "c", SUMMARY]);
   log.info("f");
-  log.close();
-  log.close();
+  log[Symbol.dispose]();
+  log[Symbol.dispose]();
   assert.deepEqual(lines.slice(4), ["f"]);
 });
 
