@@ -42,6 +42,11 @@ export interface Delivery {
   answer(): void;
 }
 
+/** The connection was lost before the broker answered. */
+export class ConnectionLostError extends Error {
+  override name = "ConnectionLostError";
+}
+
 /** A message to be published. */
 export interface Outgoing {
   topic: string;
@@ -60,6 +65,11 @@ export interface Outgoing {
    * is published on the topic is.
    */
   lane?: string;
+  /**
+   * The payload in so many bytes at most, for a broker that takes no larger
+   * packet (3.2.2.3.6); null if it cannot be shortened so far.
+   */
+  shorten?(bytes: number): string | null;
   /**
    * Called when the broker says that nobody is subscribed to its topic (reason
    * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only

@@ -14,7 +14,12 @@
  *
  * @module
  */
-import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  type Delivery,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
@@ -64,12 +69,6 @@ const GOODBYE_MS = 1000;
 export class BrokerUnsuitableError extends Error {
   /** The kind of error. */
   override name = "BrokerUnsuitableError";
-}
-
-/** The connection was lost before the broker answered. */
-export class ConnectionLostError extends Error {
-  /** The kind of error. */
-  override name = "ConnectionLostError";
 }
 
 /** What the connection tells its owner. */
@@ -443,18 +442,23 @@ export class MqttConnection implements AsyncDisposable {
   }
 
   #send(message: Outgoing): Promise<void> {
-    if (sizeOf(message) > this.#maximumPacketSize) {
-      return Promise.reject(
-        new PublishError(message.topic, 0x95, reasonText(0x95)),
-      );
+    const size = sizeOf(message);
+    let { payload } = message;
+    if (size > this.#maximumPacketSize) {
+      const room = Buffer.byteLength(payload) - size + this.#maximumPacketSize;
+      const shortened = message.shorten?.(room) ?? null;
+      if (shortened === null) {
+        return Promise.reject(
+          new PublishError(message.topic, 0x95, reasonText(0x95)),
+        );
+      }
+      payload = shortened;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
     this.#client!.publish(
       message.topic,
-      typeof message.payload === "string"
-        ? message.payload
-        : Buffer.from(message.payload),
+      typeof payload === "string" ? payload : Buffer.from(payload),
       {
         qos: message.qos,
         retain: message.retain ?? false,

@@ -6,7 +6,6 @@
 export type { Broker } from "../config/broker.ts";
 export {
   BrokerUnsuitableError,
-  ConnectionLostError,
   MqttConnection,
 } from "./connection.ts";
 export {

@@ -9,6 +9,7 @@
 import { pause } from "../deadline.ts";
 import type { Log } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
+import type { Records } from "./records.ts";
 import { ActiveTask, type StartOptions } from "./start.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -24,6 +25,8 @@ export interface DispatcherOptions {
   queue: TaskQueue;
   /** The statuses of this worker's tasks. */
   board: StatusBoard;
+  /** The records of this worker's tasks. */
+  records: Records;
   /** What a start needs. */
   start: StartOptions;
   /** Where to write what happens. */
@@ -78,6 +81,16 @@ export class Dispatcher {
   /** Takes an accepted task, for which a place in the queue is reserved. */
   put(task: Task): void {
     this.#options.queue.put(task);
+    this.#added(task);
+  }
+
+  /** Takes a task that the group has accepted before, whether it fits or not. */
+  putBack(task: Task): void {
+    this.#options.queue.putBack(task);
+    this.#added(task);
+  }
+
+  #added(task: Task): void {
     if (task.expiresAt) {
       this.#expiries.set(
         task.id,
@@ -109,8 +122,7 @@ export class Dispatcher {
           error,
         });
         await pause(RETRY_MS);
-        queue.reserve(Infinity);
-        this.put(task);
+        this.putBack(task);
       }).finally(() => {
         this.#active.delete(task.id);
         this.#leaving.delete(task.id);
@@ -151,7 +163,7 @@ export class Dispatcher {
   /**
    * Gives a waiting task its final status.
    *
-   * @returns settles when its message is released
+   * @returns settles when nothing of it is left here
    */
   endWaiting(task: Task, ending: Ending): Promise<void> {
     const left = this.#endWaiting(task, ending).finally(() =>
@@ -171,23 +183,17 @@ export class Dispatcher {
       task_id: task.id,
       error_message: ending.error,
     });
-    // The status first: a message released before has nobody to answer for it.
-    await board.publish(task).catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
-    await task.delivery.release();
-    board.forget(task.id);
+    // The status first: without its record nobody would answer for the task.
+    await board.end(task);
+    this.#options.records.remove(task.id);
   }
 
   /** A peer has the task now. */
   drop(task: Task): void {
-    const { board, log } = this.#options;
     this.#leaveQueue(task);
     this.#options.onChange();
-    board.forget(task.id);
-    task.delivery.release().catch((error) =>
-      log.warn("cannot release a message", { task_id: task.id, error })
-    );
+    this.#options.board.forget(task.id);
+    this.#options.records.remove(task.id);
   }
 
   /** The peer to which a task was offered did not take it: it waits again. */

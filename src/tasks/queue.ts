@@ -66,6 +66,11 @@ export class TaskQueue {
     this.#tasks.set(task.id, task);
   }
 
+  /** Takes back what the group has accepted already, whether it fits or not. */
+  putBack(task: Task): void {
+    this.#tasks.set(task.id, task);
+  }
+
   /** The task of this id, if it waits here. */
   get(id: string): Task | undefined {
     return this.#tasks.get(id);

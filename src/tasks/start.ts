@@ -3,33 +3,27 @@
  * which a crash at any point loses nothing and runs nothing twice.
  *
  * Before the first step the task is this worker's by its status topic (see
- * `status_board.ts`), and its message still belongs to the broker.
+ * `status_board.ts`), and its record says so.
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
- * | nothing | its message is delivered again, and it waits again |
- * | 1 claim | the same; the claim of an id that is delivered again is void |
- * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session |
- * | 4 run | the same; the run dies with the worker |
- * | 5 final status | it has its final status, and the claim is void |
+ * | nothing | it waits again |
+ * | 1 `running` | `failed`, at the next start or by the worker that adopts this one; the run dies with the worker |
+ * | 2 run | the same |
+ * | 3 final status | it has its final status; the record is removed |
  *
  * @module
  */
 import { fulfilledWithin } from "../deadline.ts";
-import type { Claims } from "./claims.ts";
 import type { Narration, Tell } from "./narration.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
+import type { Records } from "./records.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
 
 /** Where a killing test may stop the process. */
-export type StartStep =
-  | "claimed"
-  | "released"
-  | "started"
-  | "ended"
-  | "published";
+export type StartStep = "running" | "started" | "ended" | "published";
 
 /** What the configuration says of runs. */
 export interface RunSettings {
@@ -45,16 +39,13 @@ export interface RunSettings {
 export interface StartOptions {
   /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** What this worker has claimed. */
-  claims: Claims;
+  records: Pick<Records, "remove">;
   /** What runs playbooks. */
   runner: Runner;
   /** Where to write what happens. */
   log: Log;
   /** Is told of its start. */
   observer?: TaskObserver;
-  /** Settles when both connections are there and our presence is known good. */
-  connected(): Promise<void>;
   /** What counts for a run that begins at this moment. */
   settings(): RunSettings;
   /** Begins to tell of a run. */
@@ -111,57 +102,40 @@ export class ActiveTask {
 
   async #start(): Promise<void> {
     const { task } = this;
-    const { board, claims, connected, log, onStep } = this.#options;
+    const { board, log, onStep, records } = this.#options;
 
-    // 1. The claim, acknowledged. From the next step on the broker may forget
-    // the message, so this list is what says that somebody had it.
-    await claims.add(task.id);
-    onStep?.("claimed");
-
-    // 2, 3. PUBREC, and the PUBREL that answers it: now the broker can never
-    // deliver the message again, to nobody.
-    await task.delivery.release();
-    onStep?.("released");
-
-    // The message also counts as released when the broker has lost our session.
-    // Then a peer may have adopted it while we were away, so ask whose it is.
-    await connected();
-    if (board.token(task.id) === null || this.#abandoned) {
+    // 1. `running`, which has come back before anything of anybody else's: from
+    // here on nobody takes the task for one that waits.
+    task.start();
+    if (!await board.begin(task) || this.#abandoned) {
       log.info("another worker has taken the task over", { task_id: task.id });
-      claims.remove(task.id);
+      records.remove(task.id);
       board.forget(task.id);
       return;
     }
+    onStep?.("running");
 
-    // 4. The run.
+    // 2. The run.
     if (this.#ending) task.end(this.#ending);
     else await this.#runToEnd();
     this.#ended.resolve();
     onStep?.("ended");
 
-    // 5. The final status, acknowledged: before that the claim must stand, so
+    // 3. The final status, acknowledged: before that the record must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
     if (!this.#abandoned) await this.#narration.finish();
     if (!this.#abandoned) {
-      await board.publish(task).catch((error) =>
-        log.error("cannot publish the final status", {
-          task_id: task.id,
-          error,
-        })
-      );
       log.info(`the task ended: ${task.state}`, {
         task_id: task.id,
-        ...(task.status("").error_message && {
-          error_message: task.status("").error_message,
-        }),
+        ...(task.error && { error_message: task.error }),
       });
-    }
+      await board.end(task);
+    } else board.forget(task.id);
     onStep?.("published");
 
-    // 6. Off the list.
-    claims.remove(task.id);
-    board.forget(task.id);
+    // 4. Nothing of it is left here.
+    records.remove(task.id);
   }
 
   async #runToEnd(): Promise<void> {
@@ -169,18 +143,12 @@ export class ActiveTask {
     const { board, log, runner, onStep } = this.#options;
     const settings = this.#options.settings();
     const seconds = task.request.timeout ?? settings.timeoutSeconds;
-    task.start();
     this.#options.observer?.started(task);
     log.info("the task starts", {
       task_id: task.id,
       playbook: task.request.playbook,
     });
-    const publish = () => {
-      board.publish(task).catch((error) =>
-        log.warn("cannot publish a status", { task_id: task.id, error })
-      );
-    };
-    publish();
+    const publish = () => board.update(task);
     const updates = new Throttle(
       publish,
       settings.statusIntervalSeconds * 1000,

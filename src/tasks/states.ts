@@ -34,6 +34,15 @@ export function isFinal(state: TaskState | "new"): boolean {
   return NEXT[state].length === 0;
 }
 
+/**
+ * Of two holders of one task, the one that is further has it (see
+ * `topic_lock.ts`): 0 for a task that waits, 1 for one that runs, 2 for one that
+ * has ended.
+ */
+export function rankOf(state: TaskState | "new"): number {
+  return isFinal(state) ? 2 : state === "running" ? 1 : 0;
+}
+
 /** Whether a task may move from the one state to the other. */
 export function mayMove(from: TaskState | "new", to: TaskState): boolean {
   return NEXT[from].includes(to);

@@ -1,66 +1,46 @@
 /**
  * The status topics of the tasks that this worker has, each of which is also
- * the task's lock: the group agrees by it on who has a task.
+ * the task's lock (see `topic_lock.ts`): the group agrees by it on who has a
+ * task.
  *
  * A retained status carries, as MQTT user properties, the `token` of its holder
- * (new each time that a worker takes a task) and a `seq` that rises with each
- * status. To take a task, a worker
+ * (new each time that a worker takes a task), a `seq` that rises with each
+ * status, `from`, the token of the holder that it was taken over from, and
+ * `held`, once a status of that rank has come back to its holder.
  *
- * 1. subscribes to its status topic, and so learns what stands there and sees
- *    everything that is published from then on;
- * 2. judges by it whether the task may be taken at all;
- * 3. publishes `queued` with a token of its own, and waits until it sees that
- *    message come back.
- *
- * The broker puts all publications on a topic into one order, and every
- * contender is subscribed before it publishes. So of two that take a task at
- * once, the later one sees the `queued` of the earlier one before its own, and
- * gives way; the earlier one sees its own first, and has the task. The one that
- * gave way puts back what it has overwritten, and the holder does the same when
- * it sees a stranger's status on a topic of its own.
- *
- * A holder that is alive lets a task go only to the peer that it has offered it
- * to, and a dead one to whoever finds the task in its session: either publishes
- * the last holder's token as `from`. A holder that sees its own token there no
- * longer has the task. Of two that take a task over from one holder, the same
- * order decides; a stranger that comes in between gives way to the holder, and
- * so to whoever takes over from it.
- *
- * A watch is **looking** (1), **judged** (2), **taking** (3), **held**, or
- * **gone**: somebody has taken the task over from us.
+ * What has ended here is remembered for a while: a broker that has forgotten its
+ * latest minutes, or delivers again what was answered, is put right.
  *
  * @module
  */
-import type { Incoming, Outgoing } from "../messages/packets.ts";
-import { encodeTaskStatus } from "../messages/task_status.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
+import type {
+  Incoming,
+  MessageProperties,
+  Outgoing,
+} from "../messages/packets.ts";
+import { readAs } from "../messages/presence.ts";
+import {
+  encodeTaskStatus,
+  shortenTaskStatus,
+  type TaskStatus,
+  taskStatusSchema,
+} from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
-import { isFinal } from "./states.ts";
 import type { TaskObserver } from "./observer.ts";
-import { type PublishedStatus, readStatus } from "./published_status.ts";
 import type { Channel, Log } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
+import { rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
+import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
 
-interface Watch {
-  state: "looking" | "judged" | "taking" | "held" | "gone";
-  /** What was last seen on the topic from somebody else. */
-  last: (PublishedStatus & { publication: Outgoing }) | null;
-  token: string;
-  /** The token that we take the task over from. */
-  from: string | null;
-  /** Whether the status of that holder stood there. */
-  stood: boolean;
-  /** Whether somebody else was seen after it was judged. */
-  beaten: boolean;
-  echo: PromiseWithResolvers<void> | null;
-  /** The newest seq of ours that was published, and that was seen. */
-  seq: number;
-  seenSeq: number;
-  /** What we published last. */
-  newest: Outgoing | null;
-  onGone: ((to: string) => void) | null;
-}
+/** How long it is remembered what has ended here, in milliseconds. */
+const REMEMBERED_MS = 10 * 60_000;
+
+/** How many of them at most; the oldest is forgotten first. */
+const MAX_REMEMBERED = 1000;
 
 /** What came of looking at a task's topic. */
 export interface Look {
@@ -70,186 +50,137 @@ export interface Look {
   seen: PublishedStatus | null;
 }
 
+interface Ended {
+  readonly lock: TopicLock<PublishedStatus>;
+  readonly seen: PublishedStatus;
+  readonly until: number;
+}
+
 /** The statuses of this worker's tasks. */
 export class StatusBoard {
-  readonly #channel: Channel;
-  readonly #topics: Topics;
-  readonly #workerId: string;
-  readonly #log: Log;
-  readonly #retentionSeconds: number;
-  readonly #windowSeconds: number;
-  readonly #connected: () => Promise<void>;
-  readonly #onGone: (taskId: string) => void;
-  readonly #responses: Pick<Responses, "send">;
-  readonly #observer: TaskObserver | undefined;
-  readonly #watches = new Map<string, Watch>();
-  #instance: string;
+  readonly #options: StatusBoardOptions;
+  readonly #locks = new Map<string, TopicLock<PublishedStatus>>();
+  readonly #ended = new Map<string, Ended>();
+  /** Who waits for a peer to take a task that was offered to it. */
+  readonly #waiting = new Map<string, (worker: string) => void>();
   #takes = 0;
 
-  /**
-   * Holding no task.
-   *
-   * @param options.connected settles when the channel is connected
-   * @param options.instance begins every token of this process
-   * @param options.responses sends each status also where its requester wants
-   * @param options.onGone somebody has taken a task over that we did not offer
-   */
-  constructor(options: {
-    channel: Channel;
-    connected: () => Promise<void>;
-    topics: Topics;
-    workerId: string;
-    instance: string;
-    retentionSeconds: number;
-    windowSeconds: number;
-    responses: Pick<Responses, "send">;
-    log: Log;
-    observer?: TaskObserver;
-    onGone(taskId: string): void;
-  }) {
-    this.#channel = options.channel;
-    this.#connected = options.connected;
-    this.#topics = options.topics;
-    this.#workerId = options.workerId;
-    this.#instance = options.instance;
-    this.#retentionSeconds = options.retentionSeconds;
-    this.#windowSeconds = options.windowSeconds;
-    this.#log = options.log;
-    this.#responses = options.responses;
-    this.#onGone = options.onGone;
-    this.#observer = options.observer;
+  /** Holding no task. */
+  constructor(options: StatusBoardOptions) {
+    this.#options = options;
   }
 
   /** The token under which this worker holds a task; null if it does not. */
   token(taskId: string): string | null {
-    const watch = this.#watches.get(taskId);
-    return watch?.state === "held" ? watch.token : null;
+    return this.#locks.get(taskId)?.token ?? null;
   }
 
   /**
    * Subscribes to the status topic of a task, and judges by what stands there.
    * Unless the judgement is to take it, nothing is left subscribed.
+   *
+   * @param options.holder whose tasks are taken over: what is queued there may
+   * be taken
    */
-  async look(taskId: string, arrival: Arrival): Promise<Look> {
-    const watch: Watch = {
-      state: "looking",
-      last: null,
-      token: "",
-      from: arrival.from,
-      stood: false,
-      beaten: false,
-      echo: null,
-      seq: 0,
-      seenSeq: -1,
-      newest: null,
-      onGone: null,
-    };
-    this.#watches.set(taskId, watch);
-    return await this.#judge(taskId, watch, arrival);
+  async look(
+    taskId: string,
+    arrival: Arrival,
+    { holder = this.#options.workerId }: { holder?: string } = {},
+  ): Promise<Look> {
+    const judgeIt = (seen: PublishedStatus | null) =>
+      judge(seen, arrival, {
+        workerId: holder,
+        windowSeconds: this.#options.windowSeconds,
+      });
+    const lock = this.#lockOf(taskId, (seen) => judgeIt(seen) === "take");
+    this.#locks.set(taskId, lock);
+    const there = (await lock.look())?.value ?? null;
+    const seen = this.#newer(taskId, there);
+    const judgement = judgeIt(seen);
+    if (judgement !== "take") this.forget(taskId);
+    return { judgement, seen };
   }
 
   /**
    * Takes a task that was looked at: publishes its `queued` status, and waits
    * to see whose it is.
    *
+   * @param from the token of the holder that it is taken over from, if any
    * @returns false if somebody else has it; nothing is left subscribed then
-   * @throws the broker refused the status
    */
-  async take(task: Task): Promise<boolean> {
-    const watch = this.#watches.get(task.id)!;
-    watch.state = "taking";
-    watch.token = `${this.#instance}.${++this.#takes}`;
-    watch.seq = 0;
-    watch.seenSeq = -1;
-    watch.echo = Promise.withResolvers<void>();
+  async take(task: Task, from: string | null): Promise<boolean> {
+    const lock = this.#locks.get(task.id)!;
     const queued = this.#statusOf(task);
-    this.#channel.publish(queued).catch((error) => watch.echo?.reject(error));
-    await watch.echo.promise;
-    watch.echo = null;
-    if (!watch.beaten) {
-      this.#respond(task, queued);
-      return true;
-    }
-    if (watch.last) {
-      this.#channel.publish(watch.last.publication).catch((error) =>
-        this.#refused(task.id, error)
-      );
-    }
-    this.forget(task.id);
-    return false;
+    const won = await lock.take(queued, {
+      token: `${this.#options.instance}.${++this.#takes}`,
+      since: task.createdAt.toISOString(),
+      from,
+    });
+    if (won) this.#respond(task, queued.message);
+    else this.forget(task.id);
+    return won;
   }
 
   /**
-   * Takes a task again that this worker already has, under a new token, so that
-   * nobody can take it over by the old one any more.
+   * Takes a task again that this worker has, under a new token: whoever it was
+   * offered to is late by it.
    *
    * @returns false if somebody else has it; nothing is left subscribed then
    */
   async retake(task: Task): Promise<boolean> {
-    const watch = this.#watches.get(task.id);
-    if (!watch) return false;
-    watch.state = "looking";
-    watch.from = watch.token;
-    watch.seenSeq = -1;
-    const { judgement } = await this.#judge(task.id, watch, {
-      redelivered: true,
-      from: null,
-    });
-    return judgement === "take" && await this.take(task);
+    const lock = this.#locks.get(task.id);
+    return lock !== undefined && !lock.isLost && await this.take(task, null);
   }
 
   /**
-   * Publishes a task's status as it is now. A `running` one may be replaced by
-   * a newer one while it waits.
+   * Publishes that a task runs, and waits to see that it is still this worker's.
    *
-   * @returns settles when the broker has acknowledged it
+   * @returns false if somebody else has it
    */
-  publish(task: Task): Promise<void> {
-    const publication = this.#statusOf(task);
-    if (task.final) this.#observer?.ended(task);
-    const acknowledged = this.#channel.publish(publication);
-    this.#respond(task, publication);
-    return acknowledged;
+  async begin(task: Task): Promise<boolean> {
+    const lock = this.#locks.get(task.id);
+    if (!lock) return false;
+    const running = this.#statusOf(task);
+    if (!await lock.enter(running)) return false;
+    this.#respond(task, running.message);
+    return true;
   }
 
-  /** A task's status as it is now. */
-  #statusOf(task: Task): Outgoing {
-    const watch = this.#watches.get(task.id);
-    const user: Record<string, string> = {};
-    if (watch) {
-      user.token = watch.token;
-      user.seq = String(++watch.seq);
-      if (watch.from) user.from = watch.from;
-    }
-    const publication: Outgoing = {
-      topic: this.#topics.status(task.id),
-      payload: encodeTaskStatus(task.status(this.#workerId)),
-      qos: 1,
-      retain: true,
-      replaceable: task.state === "running",
-      // Whoever ends the task after our death knows by it where else to say so.
-      properties: { user, ...responseProperties(task.response) },
-    };
-    if (task.final && this.#retentionSeconds > 0) {
-      // As long as its signature is good, this is what tells a replay.
-      const signed = task.signature
-        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
-        : 0;
-      publication.properties!.expirySeconds = Math.max(
-        this.#retentionSeconds,
-        signed,
-      );
-    }
-    if (watch) watch.newest = publication;
-    return publication;
+  /** Publishes how a task that runs stands now; a newer one may replace it. */
+  update(task: Task): void {
+    this.#publish(task).catch((error) =>
+      this.#options.log.warn("cannot publish a status", {
+        task_id: task.id,
+        error,
+      })
+    );
   }
 
-  #respond(task: Task, { payload, replaceable = false }: Outgoing): void {
-    if (!task.response) return;
-    this.#responses.send(task.response, {
-      payload,
-      about: task.id,
-      replaceable,
+  /**
+   * Publishes a task's final status.
+   *
+   * @returns settles when the broker has acknowledged it; never rejects
+   */
+  async end(task: Task): Promise<void> {
+    this.#options.observer?.ended(task);
+    await this.#publish(task).catch((error) =>
+      this.#options.log.error("cannot publish the final status", {
+        task_id: task.id,
+        error,
+      })
+    );
+    const lock = this.#locks.get(task.id);
+    if (!lock) return;
+    this.#locks.delete(task.id);
+    lock.rest();
+    this.#remember(task.id, {
+      lock,
+      seen: {
+        status: task.status(this.#options.workerId),
+        token: null,
+        from: null,
+      },
+      until: performance.now() + REMEMBERED_MS,
     });
   }
 
@@ -259,176 +190,185 @@ export class StatusBoard {
    * @returns who has it; null when `signal` aborts before
    */
   gone(taskId: string, signal: AbortSignal): Promise<string | null> {
-    const watch = this.#watches.get(taskId);
-    if (!watch || signal.aborted) return Promise.resolve(null);
+    if (!this.#locks.has(taskId) || signal.aborted) {
+      return Promise.resolve(null);
+    }
     const { promise, resolve } = Promise.withResolvers<string | null>();
     const given = () => resolve(null);
     signal.addEventListener("abort", given, { once: true });
-    watch.onGone = resolve;
+    this.#waiting.set(taskId, resolve);
     return promise.finally(() => {
       signal.removeEventListener("abort", given);
-      watch.onGone = null;
+      this.#waiting.delete(taskId);
     });
-  }
-
-  /**
-   * Whether somebody else has published a final status for a task that this
-   * worker runs.
-   */
-  async endedElsewhere(taskId: string): Promise<boolean> {
-    const watch = this.#watches.get(taskId);
-    if (!watch) return false;
-    const before = watch.state;
-    watch.state = "looking";
-    await this.#subscribe(taskId);
-    watch.state = before;
-    return watch.last !== null && isFinal(watch.last.status.state);
   }
 
   /** Stops watching a task's topic. */
   forget(taskId: string): void {
-    if (!this.#watches.delete(taskId)) return;
-    // Without a connection the subscription stays in the session; what it
-    // brings is of a task that we no longer know, and is passed over.
-    this.#channel.unsubscribe(this.#topics.status(taskId)).catch(() => {});
+    this.#locks.get(taskId)?.close();
+    this.#locks.delete(taskId);
   }
 
   /** A message on the status topic of a task. */
   receive(taskId: string, message: Incoming): void {
-    const watch = this.#watches.get(taskId);
-    if (!watch) return;
-    const sighting = readStatus(message);
-    if (!sighting) return;
-    const { status, token } = sighting;
-    if (token !== null && token === watch.token) {
-      this.#seenOurs(taskId, watch, Number(message.properties.user?.seq));
-      return;
-    }
-    const taking = watch.state === "judged" || watch.state === "taking";
-    if (taking && token !== null && token === watch.from) {
-      // The holder that we take it over from: it waits for our answer, and has
-      // not taken the task back, for which it would use a new token.
-      return;
-    }
-    if (
-      taking && watch.stood && !watch.beaten && sighting.from !== watch.from
-    ) {
-      // A stranger: it sees that holder's status before its own, gives way, and
-      // puts right what it has overwritten.
-      return;
-    }
-    watch.last = {
-      ...sighting,
-      publication: {
-        topic: this.#topics.status(taskId),
-        payload: message.payload,
-        qos: 1,
-        retain: true,
-        properties: message.properties,
-      },
-    };
-    if (taking) watch.beaten = true;
-    if (watch.state !== "held") return;
-    if (sighting.from === watch.token) {
-      watch.state = "gone";
-      if (watch.onGone) watch.onGone(status.worker_id);
-      else this.#onGone(taskId);
-    } else {
-      this.#log.debug("another worker's status on a task of this one", {
-        task_id: taskId,
-        worker_id: status.worker_id,
-        state: status.state,
-      });
-      this.#assert(taskId, watch);
-    }
+    this.#locks.get(taskId)?.receive(message);
+    this.#ended.get(taskId)?.lock.receive(message);
   }
 
   /**
-   * After a reconnect: where the broker has lost the session, subscribes again
-   * and publishes again what stood there.
+   * With a new connection, or when the group has given up on this worker: looks
+   * at everything again, and says again what the broker does not have.
    */
   async reconnected(session: { present: boolean }): Promise<void> {
-    if (session.present) return;
-    for (const [taskId, watch] of this.#watches) {
-      if (watch.state === "looking") continue;
-      await this.#channel.subscribe(this.#topics.status(taskId), { qos: 1 });
-      this.#assert(taskId, watch);
+    const now = performance.now();
+    for (const [id, { until }] of this.#ended) {
+      if (until < now) this.#ended.delete(id);
     }
+    await Promise.all([
+      ...[...this.#locks.values()],
+      ...[...this.#ended.values()].map(({ lock }) => lock),
+    ].map((lock) => lock.reconnected(session)));
   }
 
-  /** From now on this process takes tasks under another name. */
-  renew(instance: string): void {
-    this.#instance = instance;
+  /** Of what stands there and what ended here, the later. */
+  #newer(taskId: string, there: PublishedStatus | null): PublishedStatus | null {
+    const ended = this.#ended.get(taskId);
+    if (!ended) return there;
+    return there === null || rankOf(there.status.state) < 2 ||
+        there.status.created_at === ended.seen.status.created_at
+      ? ended.seen
+      : there;
   }
 
-  async #judge(
-    taskId: string,
-    watch: Watch,
-    arrival: Arrival,
-  ): Promise<Look> {
-    await this.#subscribe(taskId);
-    const seen = watch.last;
-    watch.state = "judged";
-    watch.beaten = false;
-    const judgement = judge(seen, arrival, {
-      workerId: this.#workerId,
-      windowSeconds: this.#windowSeconds,
+  #remember(taskId: string, ended: Ended): void {
+    this.#ended.delete(taskId);
+    this.#ended.set(taskId, ended);
+    if (this.#ended.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.#ended.keys();
+    this.#ended.delete(oldest!);
+  }
+
+  #publish(task: Task): Promise<void> {
+    const own = this.#statusOf(task);
+    const lock = this.#locks.get(task.id);
+    const acknowledged = lock
+      ? lock.publish(own)
+      : this.#options.channel.publish(own.message);
+    this.#respond(task, own.message);
+    return acknowledged;
+  }
+
+  /** A task's status as it is now. */
+  #statusOf(task: Task): OwnMessage {
+    const { retentionSeconds, topics, workerId } = this.#options;
+    const status = task.status(workerId);
+    const properties: MessageProperties = {
+      // Whoever ends the task after our death knows by it where else to say so.
+      ...responseProperties(task.response),
+    };
+    if (task.final && retentionSeconds > 0) {
+      // As long as its signature is good, this is what tells a replay.
+      const signed = task.signature
+        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
+        : 0;
+      properties.expirySeconds = Math.max(retentionSeconds, signed);
+    }
+    return {
+      rank: rankOf(status.state),
+      message: {
+        topic: topics.status(task.id),
+        payload: encodeTaskStatus(status),
+        qos: 1,
+        retain: true,
+        replaceable: task.state === "running",
+        properties,
+        shorten: (bytes) => shortenTaskStatus(status, bytes),
+      },
+    };
+  }
+
+  #respond(task: Task, { payload, replaceable = false }: Outgoing): void {
+    if (!task.response) return;
+    this.#options.responses.send(task.response, {
+      payload,
+      about: task.id,
+      replaceable,
     });
-    if (judgement !== "take") this.forget(taskId);
-    else if (seen?.status.state === "queued") {
-      // Its last holder is dead, or has offered it to us.
-      watch.from = seen.token;
-      watch.stood = seen.token !== null;
-    } else watch.stood = watch.seenSeq >= 0;
-    return { judgement, seen };
   }
 
-  #seenOurs(taskId: string, watch: Watch, seq: number): void {
-    if (watch.state === "taking") {
-      // Decided here and not where the echo is awaited: the next message may
-      // be handled before that goes on.
-      watch.state = watch.beaten ? "gone" : "held";
-      watch.echo?.resolve();
-    } else if (watch.state === "held" && seq < watch.seenSeq) {
-      // Somebody has put back an older one of ours.
-      this.#assert(taskId, watch);
-      return;
-    }
-    watch.seenSeq = seq;
+  #lockOf(
+    taskId: string,
+    isOver: (seen: PublishedStatus) => boolean,
+  ): TopicLock<PublishedStatus> {
+    const { channel, connected, log, onGone, topics } = this.#options;
+    const topic = topics.status(taskId);
+    return new TopicLock<PublishedStatus>({
+      async lookUp() {
+        for (;;) {
+          await connected();
+          try {
+            return await channel.lookUp(topic);
+          } catch (error) {
+            if (!(error instanceof ConnectionLostError)) throw error;
+          }
+        }
+      },
+      // Without a connection the subscription stays in the session; what it
+      // brings is of a task that we no longer know, and is passed over.
+      unsubscribe: () => void channel.unsubscribe(topic).catch(() => {}),
+      publish: (message) => channel.publish(message),
+      read: readStatus,
+      isOver,
+      onLost: ({ value }) => {
+        const waiting = this.#waiting.get(taskId);
+        if (waiting) waiting(value.status.worker_id);
+        else onGone(taskId);
+      },
+      onRefused: (error) =>
+        log.error("cannot publish a status", { task_id: taskId, error }),
+    });
   }
+}
 
-  /** Publishes our newest status once more. */
-  #assert(taskId: string, watch: Watch): void {
-    if (!watch.newest) return;
-    this.#channel.publish({ ...watch.newest, replaceable: true }).catch((
-      error,
-    ) => this.#refused(taskId, error));
-  }
+/** What the board needs. */
+export interface StatusBoardOptions {
+  channel: Channel;
+  /** Settles when the channel is connected. */
+  connected(): Promise<void>;
+  topics: Topics;
+  workerId: string;
+  /** Begins every token of this process. */
+  instance: string;
+  /** How long the broker keeps a final status; 0: for ever. */
+  retentionSeconds: number;
+  /** How long an id counts as the same request. */
+  windowSeconds: number;
+  /** Sends each status also where its requester wants. */
+  responses: Pick<Responses, "send">;
+  log: Log;
+  observer?: TaskObserver;
+  /** Somebody has taken a task over that was not offered. */
+  onGone(taskId: string): void;
+}
 
-  #refused(taskId: string, error: unknown): void {
-    this.#log.error("cannot publish a status", { task_id: taskId, error });
-  }
-
-  /**
-   * Subscribes, and returns when the retained message, if there is one, has
-   * come. The broker sends it after its SUBACK; the answer to a second
-   * subscription, which asks for no retained message, comes after it.
-   */
-  async #subscribe(taskId: string): Promise<void> {
-    const topic = this.#topics.status(taskId);
-    for (;;) {
-      await this.#connected();
-      const watch = this.#watches.get(taskId)!;
-      watch.last = null;
-      try {
-        // One after the other: two answers in a row make a broker that uses
-        // Nagle's algorithm wait 40 ms for our TCP acknowledgement.
-        await this.#channel.subscribe(topic, { qos: 1 });
-        await this.#channel.subscribe(topic, { qos: 1, retained: false });
-        return;
-      } catch (error) {
-        if ((error as Error).name !== "ConnectionLostError") throw error;
-      }
-    }
-  }
+/** Reads a status with what it says of its holder; null if it is none. */
+export function readStatus(
+  message: Incoming,
+): { value: PublishedStatus; bid: Bid } | null {
+  const status: TaskStatus | null = readAs(taskStatusSchema, message.payload);
+  if (!status) return null;
+  const user = message.properties.user ?? {};
+  const token = user.token ?? null;
+  const from = user.from ?? null;
+  return {
+    value: { status, token, from, properties: message.properties },
+    bid: {
+      token,
+      from,
+      seq: Number(user.seq ?? 0),
+      rank: rankOf(status.state),
+      since: status.created_at,
+      held: user.held === "1",
+    },
+  };
 }

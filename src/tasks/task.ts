@@ -33,10 +33,12 @@ export class Task {
   readonly request: TaskRequest;
   /** Its extra variables as JSON; null if it has none. */
   readonly extraVars: string | null;
-  /** The message that brought it; its bytes travel along if it moves on. */
-  readonly delivery: Delivery;
+  /** The message that brought it, which travels along if it moves on. */
+  readonly message: Pick<Delivery, "payload" | "properties">;
   /** When the first worker accepted it. */
   readonly createdAt: Date;
+  /** When its message expires. */
+  readonly messageExpiresAt: Date | null;
   /** When its message or its signature expires: it must have started before. */
   readonly expiresAt: Date | null;
   /** What of it expires first. */
@@ -60,9 +62,10 @@ export class Task {
   /** A new task, in no state yet. */
   constructor(
     { request, extraVars }: { request: TaskRequest; extraVars: string | null },
-    delivery: Delivery,
+    message: Pick<Delivery, "payload" | "properties">,
     options: {
       createdAt?: Date | null;
+      expiresAt?: Date | null;
       hops?: number;
       signature?: Signature | null;
       response?: Response | null;
@@ -70,7 +73,7 @@ export class Task {
   ) {
     this.request = request;
     this.extraVars = extraVars;
-    this.delivery = delivery;
+    this.message = message;
     this.signature = options.signature ?? null;
     this.response = options.response ?? null;
     // Anybody can write such a property: it is neither to come, nor older than
@@ -83,10 +86,8 @@ export class Task {
       ),
     );
     this.hops = options.hops ?? 0;
-    const expiry = delivery.properties.expirySeconds;
-    const byMessage = expiry === undefined
-      ? null
-      : new Date(Date.now() + expiry * 1000);
+    const byMessage = options.expiresAt ?? null;
+    this.messageExpiresAt = byMessage;
     const bySignature = this.signature?.expiresAt ?? null;
     this.expires = bySignature && (!byMessage || bySignature < byMessage)
       ? "signature"
@@ -112,6 +113,11 @@ export class Task {
   /** When it ended; null before. */
   get completedAt(): Date | null {
     return this.#completedAt;
+  }
+
+  /** Why it failed, if it did. */
+  get error(): string | null {
+    return this.#error;
   }
 
   /** Whether it has its final state. */

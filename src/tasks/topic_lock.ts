@@ -31,6 +31,8 @@
  * - **held**: it is ours, as far as anybody knows;
  * - **entering**: still ours; our bid of a higher rank has not come back;
  * - **lost**: somebody else has it;
+ * - **resting**: it was ours to the end, and is watched no more; with a new
+ *   connection it is looked at once, whether the broker still knows the end;
  * - **closed**: nothing is watched any more.
  *
  * The broker is asked for what the standard promises, that all who are
@@ -73,6 +75,7 @@ type State =
   | "held"
   | "entering"
   | "lost"
+  | "resting"
   | "closed";
 
 const MOVES: Record<State, readonly State[]> = {
@@ -80,9 +83,10 @@ const MOVES: Record<State, readonly State[]> = {
   looking: ["looked", "closed"],
   looked: ["taking", "lost", "closed"],
   taking: ["held", "lost", "closed"],
-  held: ["taking", "entering", "lost", "closed"],
+  held: ["taking", "entering", "lost", "resting", "closed"],
   entering: ["held", "lost", "closed"],
   lost: ["closed"],
+  resting: ["closed"],
   closed: [],
 };
 
@@ -214,6 +218,16 @@ export class TopicLock<T> {
   async reconnected(session: { present: boolean }): Promise<void> {
     if (!this.#own || this.#state === "lost" || this.#state === "closed") return;
     this.#seen = 0;
+    this.#theirs = null;
+    if (this.#state === "resting") {
+      await this.#options.lookUp();
+      this.#options.unsubscribe();
+      // Another task may have the same id by now.
+      const theirs = this.#theirs as Sighting<T> | null;
+      const isNewer = theirs !== null && theirs.bid.since > this.#since;
+      if (this.#seen < this.#acknowledged && !isNewer) this.#assert();
+      return;
+    }
     if (this.#awaited && !session.present) {
       // What came between ours and now was missed: only a new one can tell.
       this.#awaited.seq = this.#seq + 1;
@@ -237,7 +251,9 @@ export class TopicLock<T> {
     }
     const sighting = { ...read, message };
     this.#theirs = sighting;
-    if (!this.#own || this.#state === "lost") return;
+    if (!this.#own || this.#state === "lost" || this.#state === "resting") {
+      return;
+    }
     if (bid.from !== null && bid.from === this.#token) {
       // Offered to it, or it takes us for dead.
       if (bid.rank >= this.#own.rank) this.#lose(sighting);
@@ -249,10 +265,16 @@ export class TopicLock<T> {
     else this.#assert();
   }
 
+  /** It has come to its end here. */
+  rest(): void {
+    this.#move("resting");
+    this.#options.unsubscribe();
+  }
+
   /** Watches it no more. */
   close(): void {
     if (this.#state === "closed") return;
-    const subscribed = this.#state !== "open";
+    const subscribed = this.#state !== "open" && this.#state !== "resting";
     this.#move("closed");
     this.#awaited?.won.resolve(false);
     if (subscribed) this.#options.unsubscribe();
@@ -293,7 +315,7 @@ export class TopicLock<T> {
       this.#move("held");
       this.#awaited.won.resolve(true);
       this.#awaited = null;
-    } else if (seq < before) {
+    } else if (seq < before && this.#state === "held") {
       // Somebody has put back an older one of ours.
       this.#assert();
     }

@@ -1,49 +1,35 @@
 /**
- * Tasks that were claimed by a worker which is no more: whoever finds them, the
- * worker's next process or the one that adopts its session, ends them.
+ * Tasks that were running when their worker stopped: whoever finds them, its next
+ * process or the worker that adopts it, ends them.
  *
  * @module
  */
 import type { Outgoing } from "../messages/packets.ts";
 import { encodeTaskStatus, type TaskStatus } from "../messages/task_status.ts";
-import type { PublishedStatus } from "../tasks/published_status.ts";
-import { isFinal } from "../tasks/states.ts";
+import type { PublishedStatus } from "./published_status.ts";
 
 /**
- * The final status of a task that a worker had claimed and did not end; null
- * if it needs none, because it has one or is another worker's.
- *
- * @param options.started counts a task that shows no start as started, since
- * its worker may have been about to
+ * The final status of a task that was running; null if it was not, or not at the
+ * worker that is gone.
  */
 export function endOfLeftBehind(
-  found: PublishedStatus | null,
-  options: {
-    workerId: string;
-    topic: string;
-    retentionSeconds: number;
-    started: boolean;
-  },
+  found: PublishedStatus,
+  options: { workerId: string; topic: string; retentionSeconds: number },
 ): Outgoing | null {
-  if (!found) return null;
   const { status } = found;
-  if (isFinal(status.state) || status.worker_id !== options.workerId) {
+  if (status.state !== "running" || status.worker_id !== options.workerId) {
     return null;
   }
   const now = new Date();
-  const startedAt = status.started_at ??
-    (options.started ? now.toISOString() : null);
+  const { started_at: startedAt } = status;
   const ended: TaskStatus = {
     ...status,
     state: "failed",
-    started_at: startedAt,
     completed_at: now.toISOString(),
     duration_seconds: startedAt === null
       ? null
       : Math.max(0, now.getTime() - new Date(startedAt).getTime()) / 1000,
-    error_message: status.state === "running"
-      ? "the worker stopped while this task was running"
-      : "the worker stopped while this task was starting",
+    error_message: "the worker stopped while this task was running",
     current_task: null,
   };
   const { responseTopic, correlationData } = found.properties;
