@@ -125,7 +125,7 @@ export const retained = defineCheck({
   async run({ examination, topics, nobody }) {
     // Of all topics that are retained, this one is watched by nobody, and it is
     // that of no worker. Should we be killed in between, it expires.
-    const topic = topics.running(nobody);
+    const topic = topics.record(nobody, nobody);
     const payload = JSON.stringify({ ansible_worker_check: nobody });
     const keep = (text: string) =>
       examination.publish({

@@ -17,13 +17,13 @@
  */
 import { fulfilledWithin } from "../deadline.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { RememberedCancels } from "../tasks/cancels.ts";
+import type { Cancelling } from "../tasks/cancelling.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
+import { movedProperties } from "../tasks/origin.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { Task } from "../tasks/task.ts";
-import { movedProperties } from "./moved_task.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
@@ -65,8 +65,8 @@ export interface HandOverOptions {
   dispatcher: Dispatcher;
   /** The statuses of this worker's tasks. */
   board: StatusBoard;
-  /** Cancels that came before their tasks. */
-  cancels: RememberedCancels;
+  /** Has cancels that came while their tasks were on their way. */
+  cancelling: Pick<Cancelling, "applyRemembered">;
   /** Where to write what happens. */
   log: Log;
   /** Is told of tasks that peers have taken. */
@@ -126,9 +126,7 @@ export class HandOver {
   /** After a reconnect that found no session: the subscription is gone. */
   async reconnected(session: { present: boolean }): Promise<void> {
     if (this.#watching && !session.present) {
-      await this.#options.channel.subscribe(this.#options.topics.allLoads, {
-        qos: 1,
-      });
+      await this.#options.channel.lookUp(this.#options.topics.allLoads);
     }
   }
 
@@ -179,13 +177,13 @@ export class HandOver {
     void fulfilledWithin(OFFER_MS, gone).then(() => given.abort());
     channel.publish({
       topic: topics.inbox(peer),
-      payload: task.delivery.payload,
+      payload: task.message.payload,
       qos: 2,
-      properties: movedProperties(task.delivery.properties, {
+      properties: movedProperties(task.message.properties, {
         from: token,
-        createdAt: task.createdAt.toISOString(),
+        createdAt: task.createdAt,
         hops: task.hops + 1,
-        expiresAt: task.expires === "message" ? task.expiresAt : null,
+        expiresAt: task.messageExpiresAt,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {
       log.warn(`cannot hand a task over to ${peer}`, {
@@ -269,14 +267,13 @@ export class HandOver {
   }
 
   async #handOver(task: Task, peer: string): Promise<void> {
-    const { cancels, dispatcher } = this.#options;
+    const { cancelling, dispatcher } = this.#options;
     if (await this.offer(task, peer)) {
       dispatcher.drop(task);
       return;
     }
     dispatcher.stay(task);
-    const reason = cancels.take(task.id);
-    if (reason !== null) dispatcher.cancel(task.id, reason);
+    cancelling.applyRemembered(task.id);
   }
 
   #watch(needed: boolean): void {
@@ -286,11 +283,7 @@ export class HandOver {
       this.#stopWatching = undefined;
       if (this.#watching) return;
       this.#watching = true;
-      this.#watched = (async () => {
-        await channel.subscribe(topics.allLoads, { qos: 1 });
-        // Answered after the retained loads have come.
-        await channel.subscribe(topics.allLoads, { qos: 1, retained: false });
-      })().catch((error) => {
+      this.#watched = channel.lookUp(topics.allLoads).catch((error) => {
         this.#watching = false;
         log.debug("cannot watch the loads of the group", { error });
       });

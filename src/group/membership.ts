@@ -4,13 +4,7 @@
  * @module
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
-import {
-  type ClaimList,
-  claimListSchema,
-  type Presence,
-  presenceSchema,
-  readAs,
-} from "../messages/presence.ts";
+import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";
 
@@ -34,7 +28,10 @@ export class IdInUseError extends Error {
 /** A connection under a client id of its own, to ask before one connects. */
 export interface Enquiry {
   /** The retained message on a topic; null if there is none. */
-  lookUp(topic: string): Promise<Incoming | null>;
+  lookUp(
+    topic: string,
+    options: { sentinel: string },
+  ): Promise<Incoming | null>;
   /** Publishes a question, and waits for an answer in time. */
   ask(
     question: Outgoing,
@@ -46,25 +43,20 @@ export interface Enquiry {
   ): Promise<boolean>;
 }
 
-/** What the last owner of an id has left on its topics. */
-export interface Predecessor {
-  /** Its presence, which nobody answers for any more. */
-  presence: Presence | null;
-  /** What it had claimed. */
-  claims: ClaimList | null;
-}
-
 /**
- * Asks whether an id is free, and who had it before.
+ * Asks whether an id is free.
  *
+ * @returns the presence of the last owner, which nobody answers for any more
  * @throws {IdInUseError} a live worker has it
  */
 export async function enquire(
   enquiry: Enquiry,
   options: { topics: Topics; workerId: string },
-): Promise<Predecessor> {
+): Promise<Presence | null> {
   const { topics, workerId } = options;
-  const seen = await enquiry.lookUp(topics.presence(workerId));
+  const seen = await enquiry.lookUp(topics.presence(workerId), {
+    sentinel: topics.sentinel(workerId),
+  });
   const presence = seen && readAs(presenceSchema, seen.payload);
   if (presence?.state === "online" || presence?.state === "draining") {
     const answered = await enquiry.ask({
@@ -82,11 +74,7 @@ export async function enquire(
     });
     if (answered) throw new IdInUseError(workerId);
   }
-  const list = await enquiry.lookUp(topics.running(workerId));
-  return {
-    presence: presence ?? null,
-    claims: list && readAs(claimListSchema, list.payload),
-  };
+  return presence ?? null;
 }
 
 /** What a presence says beside the state. */

@@ -17,6 +17,11 @@ export interface MessageProperties {
   correlationData?: Uint8Array;
 }
 
+/** The connection was lost before the broker answered. */
+export class ConnectionLostError extends Error {
+  override name = "ConnectionLostError";
+}
+
 /** A message that has come in. */
 export interface Incoming {
   topic: string;
@@ -40,11 +45,6 @@ export interface Delivery {
    * came before is answered. Calling it twice is the same as once.
    */
   answer(): void;
-}
-
-/** The connection was lost before the broker answered. */
-export class ConnectionLostError extends Error {
-  override name = "ConnectionLostError";
 }
 
 /** A message to be published. */

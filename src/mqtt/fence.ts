@@ -13,6 +13,8 @@
  * @module
  */
 
+import type { Incoming } from "../messages/packets.ts";
+
 /** What a fence is made with. */
 export interface FenceOptions {
   /** Subscribes at QoS 0, retained messages included. */
@@ -52,9 +54,9 @@ export class Fence {
   }
 
   /** A message has come; returns whether it was for nobody but the fence. */
-  receive(topic: string): boolean {
+  receive({ topic, retained }: Incoming): boolean {
     if (topic !== this.#options.sentinel) return false;
-    this.#seen?.resolve();
+    if (retained) this.#seen?.resolve();
     return true;
   }
 

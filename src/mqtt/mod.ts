@@ -4,16 +4,15 @@
  * @module
  */
 export type { Broker } from "../config/broker.ts";
-export {
-  BrokerUnsuitableError,
-  MqttConnection,
-} from "./connection.ts";
+export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
 export {
   answersMqtt,
   AttemptError,
   Examination,
   type Offer,
 } from "./examination.ts";
+export { Fence } from "./fence.ts";
+export { Lateness } from "./lateness.ts";
 export { CHECK_PROPERTY } from "./message.ts";
 export { PublishError, type Source } from "./outbox.ts";
 export { reasonText } from "./refused.ts";

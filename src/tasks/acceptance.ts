@@ -2,44 +2,38 @@
  * From a delivery to the queue: opening it, reading it, looking whether the
  * group has had it, refusing what cannot be run, and taking the task.
  *
- * Whatever becomes of a delivery, it is released only after what it became is
- * acknowledged by the broker.
+ * Whatever becomes of a delivery, it is answered only after the broker has
+ * acknowledged what it became: a task is its record, its `queued` status, and
+ * then the answer.
+ *
+ * | killed after | what becomes of the request |
+ * | --- | --- |
+ * | nothing | it is delivered again, and accepted |
+ * | the record | the record is judged as a request that has just come; what is delivered again is the same task |
+ * | `queued` | it waits again; what is delivered again is known, and dropped |
+ * | the answer | it waits again |
  *
  * @module
  */
 import type { Delivery } from "../messages/packets.ts";
-import type { Rejected } from "../messages/rejected.ts";
-import { excerpt } from "../messages/rejected.ts";
-import type { RememberedCancels } from "./cancels.ts";
+import { ArrivalOrder, type Place } from "./arrival_order.ts";
+import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
-import type { Arrival } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Channel, Log, Runner } from "./ports.ts";
+import type { Origin } from "./origin.ts";
+import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
+import type { Records } from "./records.ts";
+import type { Problem, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
 
-/**
- * The most that may wait for its report to be acknowledged, in bytes of the
- * messages. Brokers send more at once than they were asked to when much comes,
- * and who floods a group with bad messages is not owed a report of each.
- */
-const MOST_REPORTED_BYTES = 16 * 1024 * 1024;
-
-/** What a message takes beside its bytes, and its report. */
-const REPORT_BYTES = 8192;
-
-/** How a delivery came here, and what it brings along. */
-export interface Origin extends Arrival {
-  /** When the first worker accepted it. */
-  createdAt: Date | null;
-  /** How often it has been handed over. */
-  hops: number;
-}
+/** Where a killing test may stop the process. */
+export type AcceptanceStep = "recorded" | "queued" | "answered";
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
@@ -57,16 +51,15 @@ export interface AcceptanceOptions {
   board: StatusBoard;
   /** What runs playbooks. */
   runner: Runner;
-  /** Cancels that came before their tasks. */
-  cancels: RememberedCancels;
-  /** The control connection. */
-  channel: Channel;
+  /** Has cancels that came before their tasks. */
+  cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
+  records: Records;
   /** Opens requests. */
   opener: RequestOpener;
   /** Answers where requesters want them. */
   responses: Responses;
-  /** Where discarded messages are reported. */
-  rejectedTopic: string;
+  /** Reports what is discarded. */
+  rejections: Pick<Rejections, "report">;
   /** Where to write what happens. */
   log: Log;
   /** Is told what is refused or rejected. */
@@ -80,33 +73,25 @@ export interface AcceptanceOptions {
   workerWithRoom(task: Task, reserve: () => boolean): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
+  /** Called after each step. */
+  onStep?(step: AcceptanceStep): void;
 }
-
-/** What is wrong with a message. */
-type Problem = Pick<Rejected, "task_id" | "reason" | "errors">;
 
 /** The way in. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
-  /** Deliveries that are neither accepted nor released yet. */
+  /** Deliveries that are not answered yet. */
   readonly #current = new Set<Promise<void>>();
-  /** The last delivery of each id that is being accepted. */
-  readonly #inHand = new Map<string, Promise<void>>();
+  readonly #order = new ArrivalOrder();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
-  /** Bytes of messages whose reports are under way. */
-  #reportedBytes = 0;
-  /** Settles when everything that has come so far is opened. */
-  #opened: Promise<unknown> = Promise.resolve();
-  /** Settles when everything that has come so far has its place. */
-  #placed: Promise<unknown> = Promise.resolve();
 
   /** Accepts nothing by itself. */
   constructor(options: AcceptanceOptions) {
     this.#options = options;
   }
 
-  /** Settles when everything that has come so far is accepted or released. */
+  /** Settles when everything that has come so far is answered. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#current);
   }
@@ -114,7 +99,7 @@ export class Acceptance {
   /**
    * Takes care of a delivery.
    *
-   * @returns settles when it is accepted, or released; never rejects
+   * @returns settles when it is answered; never rejects
    */
   accept(delivery: Delivery, origin: Origin): Promise<void> {
     const now = this.#receive(delivery, origin).catch((error) =>
@@ -140,18 +125,16 @@ export class Acceptance {
       }, opener.wantsSignatures ? null : responses.to(delivery.properties));
       return;
     }
-    // Opened side by side, and taken on as they came.
-    const opening = opener.open(delivery.payload, origin);
-    const opened = this.#opened.then(() => opening);
-    this.#opened = opened.catch(() => {});
-    const message = await opened;
+    const message = await this.#order.opened(
+      opener.open(delivery.payload, origin),
+    );
     if (!message.ok) {
       const { report, trusted } = message;
       if (report) {
         // A stranger gets no answer: it could be one to somebody else.
         const response = trusted ? responses.to(delivery.properties) : null;
         await this.#reject(delivery, report, response);
-      } else await delivery.release();
+      } else delivery.answer();
       return;
     }
     if (this.#options.waitForRoom) await this.#room();
@@ -162,20 +145,10 @@ export class Acceptance {
         task_id: message.request.request.task_id,
       }),
     });
-    // Two deliveries of one id at once take their turns.
-    const before = this.#inHand.get(task.id);
-    // All are looked at side by side, and get their places as they came.
-    const place = Promise.withResolvers<void>();
-    const turn = { earlier: this.#placed, taken: place.resolve };
-    this.#placed = Promise.all([turn.earlier, place.promise]);
-    const now = (async () => {
-      await before?.catch(() => {});
-      await this.#accept(task, { origin, turn });
-    })().finally(turn.taken);
-    this.#inHand.set(task.id, now);
-    await now.finally(() => {
-      if (this.#inHand.get(task.id) === now) this.#inHand.delete(task.id);
-    });
+    await this.#order.enter(
+      task.id,
+      (place) => this.#accept(task, { delivery, origin, place }),
+    );
   }
 
   /** Somebody may fit in who has waited for it; call it on every change. */
@@ -196,13 +169,18 @@ export class Acceptance {
 
   async #accept(
     task: Task,
-    { origin, turn }: {
+    { delivery, origin, place }: {
+      delivery: Delivery;
       origin: Origin;
-      turn: { earlier: Promise<unknown>; taken(): void };
+      place: Place;
     },
   ): Promise<void> {
-    const { board, dispatcher, log, queue, runner, waitForRoom } =
+    const { board, cancelling, dispatcher, log, onStep, queue, records } =
       this.#options;
+    const { runner, waitForRoom } = this.#options;
+    const duplicate = (
+      present: { state: string; worker_id: string } | null,
+    ) => this.#duplicate(task, { delivery, origin, present });
     let reserved = waitForRoom;
     try {
       let here = dispatcher.find(task.id);
@@ -212,7 +190,7 @@ export class Acceptance {
         here = dispatcher.find(task.id);
       }
       if (here) {
-        await this.#duplicate(task, origin, {
+        await duplicate({
           state: here.state,
           worker_id: this.#options.workerId,
         });
@@ -223,15 +201,16 @@ export class Acceptance {
         signedAt: task.signature?.issuedAt ?? null,
       });
       if (judgement !== "take") {
-        await this.#duplicate(task, origin, seen!.status);
+        await duplicate(seen!.status);
         return;
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
         await this.#refuse(task, refusal);
+        delivery.answer();
         return;
       }
-      await turn.earlier;
+      await place.earlier;
       const reserve = () => queue.reserve(dispatcher.emptySlots);
       reserved ||= reserve();
       const peer = reserved
@@ -239,34 +218,46 @@ export class Acceptance {
         : await this.#options.workerWithRoom(task, reserve);
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
-        turn.taken();
+        place.taken();
         await this.#refuse(task, this.#full());
+        delivery.answer();
         return;
       }
       task.queue();
-      const taking = board.take(task);
-      turn.taken();
+      const stored = records.store(task);
+      // A holder that sees the task taken over removes its own record.
+      if (origin.from !== null) await stored;
+      const taking = board.take(task, holderOf(seen, origin));
+      place.taken();
+      await stored;
+      onStep?.("recorded");
       if (!await taking) {
         log.info("another worker was quicker to take the task", {
           task_id: task.id,
         });
-        await this.#duplicate(task, origin, null);
+        records.remove(task.id);
+        await duplicate(null);
         return;
       }
+      onStep?.("queued");
       if (!reserved) {
-        if (await this.#options.offer(task, peer)) {
-          board.forget(task.id);
-          await task.delivery.release();
-        } else await this.#refuse(task, this.#full());
+        if (await this.#options.offer(task, peer)) board.forget(task.id);
+        else await this.#refuse(task, this.#full());
+        records.remove(task.id);
+        delivery.answer();
         return;
       }
+      delivery.answer();
+      onStep?.("answered");
       log.info("the task is queued", {
         task_id: task.id,
         playbook: task.request.playbook,
       });
       dispatcher.put(task);
       reserved = false;
-      this.#cancelIfAsked(task, seen);
+      // A final status that stood there was the answer to the cancel.
+      if (seen?.status.completed_at) cancelling.forget(task.id);
+      else cancelling.applyRemembered(task.id);
     } finally {
       if (reserved) {
         queue.giveBack();
@@ -275,43 +266,34 @@ export class Acceptance {
     }
   }
 
-  /** Applies a cancel that came before the task did. */
-  #cancelIfAsked(task: Task, seen: PublishedStatus | null): void {
-    const reason = this.#options.cancels.take(task.id);
-    // A final status that stood there was the answer to the cancel.
-    if (reason === null || seen?.status.completed_at) return;
-    this.#options.dispatcher.cancel(task.id, reason);
-  }
-
   #full(): string {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
   async #refuse(task: Task, error: string): Promise<void> {
-    const { board, log, rationed } = this.#options;
+    const { board, observer, rationed } = this.#options;
     task.end({ state: "failed", error });
-    this.#options.observer?.refused();
+    observer?.refused();
     rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
-    await board.publish(task).catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
-    await task.delivery.release();
-    board.forget(task.id);
+    await board.end(task);
   }
 
   async #duplicate(
     task: Task,
-    origin: Origin,
-    present: { state: string; worker_id: string } | null,
+    { delivery, origin, present }: {
+      delivery: Delivery;
+      origin: Origin;
+      present: { state: string; worker_id: string } | null;
+    },
   ): Promise<void> {
     if (origin.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });
-      await task.delivery.release();
+      delivery.answer();
       return;
     }
-    await this.#reject(task.delivery, {
+    await this.#reject(delivery, {
       task_id: task.id,
       reason: "duplicate",
       errors: [{
@@ -328,51 +310,13 @@ export class Acceptance {
     problem: Problem,
     response: Response | null,
   ): Promise<void> {
-    await this.report(delivery.payload, problem, response);
-    await delivery.release();
+    await this.#options.rejections.report(delivery.payload, problem, response);
+    delivery.answer();
   }
+}
 
-  /**
-   * Tells the group of a message that was discarded, and why; in a flood, only
-   * the log does.
-   *
-   * @param response where to tell it too
-   */
-  async report(
-    payload: Uint8Array,
-    problem: Problem,
-    response: Response | null = null,
-  ): Promise<void> {
-    const { channel, log, observer, rationed, rejectedTopic, responses } =
-      this.#options;
-    const { workerId } = this.#options;
-    observer?.rejected(problem.reason);
-    const bytes = payload.length + REPORT_BYTES;
-    const isFlood = this.#reportedBytes + bytes > MOST_REPORTED_BYTES;
-    rationed.warn(`a message is rejected: ${problem.reason}`, {
-      ...(problem.task_id && { task_id: problem.task_id }),
-      ...(isFlood && { reported: false }),
-      errors: problem.errors.map(({ path, message }) =>
-        path ? `${path}: ${message}` : message
-      ).join("; "),
-    });
-    if (isFlood) return;
-    const rejected: Rejected = {
-      received_at: new Date().toISOString(),
-      worker_id: workerId,
-      ...problem,
-      payload_excerpt: excerpt(payload),
-    };
-    this.#reportedBytes += bytes;
-    const text = JSON.stringify(rejected);
-    if (response) {
-      responses.send(response, { payload: text, about: "rejected" });
-    }
-    await channel.publish({
-      topic: rejectedTopic,
-      payload: text,
-      qos: 1,
-    }).catch((error) => log.error("cannot publish a rejection", { error }))
-      .finally(() => this.#reportedBytes -= bytes);
-  }
+/** The token of the holder that a task is taken over from; null for nobody. */
+function holderOf(seen: PublishedStatus | null, origin: Origin): string | null {
+  if (seen?.status.state === "queued") return seen.token;
+  return origin.from === "" ? null : origin.from;
 }

@@ -1,42 +1,43 @@
 /**
- * What becomes of a cancel: the task of its id is ended if it is here, and
- * otherwise the cancel is remembered, since the task may be on its way.
+ * Cancels: what a controller publishes to have a task ended. Every worker of
+ * the group gets each of them.
  *
  * @module
  */
 import { cancelReason } from "../messages/cancel.ts";
 import type { Incoming } from "../messages/packets.ts";
 import { taskIdSchema } from "../messages/task_request.ts";
-import type { Acceptance } from "./acceptance.ts";
-import type { RememberedCancels } from "./cancels.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
+import type { Rejections } from "./rejections.ts";
+import { RememberedCancels } from "./remembered_cancels.ts";
 import type { RequestOpener } from "./request_opener.ts";
 
-/** Takes care of cancels. */
-export class Cancelling {
-  readonly #options: {
-    opener: RequestOpener;
-    dispatcher: Dispatcher;
-    remembered: RememberedCancels;
-    rationed: LogRation;
-    report: Acceptance["report"];
-  };
+/** What cancelling needs. */
+export interface CancellingOptions {
+  opener: Pick<RequestOpener, "openCancel">;
+  dispatcher: Pick<Dispatcher, "cancel" | "find">;
+  rejections: Pick<Rejections, "report">;
+  /** Where to write what strangers have caused. */
+  rationed: Pick<LogRation, "info" | "warn">;
+}
 
-  /** With `remembered` for the tasks that are not here. */
-  constructor(options: {
-    opener: RequestOpener;
-    dispatcher: Dispatcher;
-    remembered: RememberedCancels;
-    rationed: LogRation;
-    report: Acceptance["report"];
-  }) {
+/** Ends tasks that controllers want to have ended. */
+export class Cancelling {
+  readonly #options: CancellingOptions;
+  readonly #remembered = new RememberedCancels();
+
+  /** With nothing to be cancelled. */
+  constructor(options: CancellingOptions) {
     this.#options = options;
   }
 
-  /** A message on the cancel topic of a task. */
+  /**
+   * Takes a message on the cancel topic of a task: ends the task if it is here,
+   * and remembers the cancel if it is not.
+   */
   async receive(taskId: string, message: Incoming): Promise<void> {
-    const { dispatcher, opener, rationed, remembered, report } = this.#options;
+    const { dispatcher, opener, rationed, rejections } = this.#options;
     if (message.retained) {
       rationed.warn("a retained cancel is ignored", { task_id: taskId });
       return;
@@ -44,9 +45,9 @@ export class Cancelling {
     if (!taskIdSchema.safeParse(taskId).success) return;
     const opened = await opener.openCancel(message.payload, taskId);
     if (!opened.ok) {
-      // Every worker gets it; the one that it is about reports it.
+      // Every worker gets it; the one that has the task reports it.
       if (dispatcher.find(taskId)) {
-        await report(message.payload, {
+        await rejections.report(message.payload, {
           task_id: taskId,
           reason: opened.reason,
           errors: [{ path: "cancel", message: opened.message }],
@@ -56,6 +57,19 @@ export class Cancelling {
     }
     const reason = cancelReason(opened.payload);
     rationed.info("cancel received", { task_id: taskId, reason });
-    if (!dispatcher.cancel(taskId, reason)) remembered.add(taskId, reason);
+    if (!dispatcher.cancel(taskId, reason)) {
+      this.#remembered.add(taskId, reason);
+    }
+  }
+
+  /** A task is here: applies a cancel that came before it did. */
+  applyRemembered(taskId: string): void {
+    const reason = this.#remembered.take(taskId);
+    if (reason !== null) this.#options.dispatcher.cancel(taskId, reason);
+  }
+
+  /** A cancel of this id has had its effect elsewhere. */
+  forget(taskId: string): void {
+    this.#remembered.take(taskId);
   }
 }

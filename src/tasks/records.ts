@@ -12,19 +12,13 @@ import type { Incoming, Outgoing } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
 import { pause } from "../deadline.ts";
 import { movedProperties } from "./origin.ts";
-import type { Log } from "./ports.ts";
+import type { Channel, Log } from "./ports.ts";
 import type { Task } from "./task.ts";
 
 /** The control connection, as far as records are concerned. */
-export interface RecordChannel {
+export interface RecordChannel extends Channel {
   /** How long what is retained may be late, in milliseconds. */
   readonly patienceMs: number;
-  /** Subscribes at QoS 0; settles when what stands there has come. */
-  lookUp(topic: string): Promise<void>;
-  /** Rejects if there is no connection, or it is lost. */
-  unsubscribe(topic: string): Promise<void>;
-  /** Settles with the broker's acknowledgement, however late. */
-  publish(message: Outgoing): Promise<void>;
 }
 
 /** A record that stood on its topic. */
@@ -123,7 +117,7 @@ export class Records {
     const filter = this.#topics.records(workerId);
     this.#reading.set(workerId, found);
     try {
-      await this.#channel.lookUp(filter);
+      await this.#channel.lookUp(filter, { qos: 0 });
       // Of many, some may be later than one would be.
       for (let before = -1; before < found.size;) {
         before = found.size;

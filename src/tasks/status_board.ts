@@ -13,24 +13,21 @@
  *
  * @module
  */
-import { ConnectionLostError } from "../messages/packets.ts";
-import type {
-  Incoming,
-  MessageProperties,
-  Outgoing,
+import {
+  ConnectionLostError,
+  type Incoming,
+  type MessageProperties,
+  type Outgoing,
 } from "../messages/packets.ts";
-import { readAs } from "../messages/presence.ts";
 import {
   encodeTaskStatus,
   shortenTaskStatus,
-  type TaskStatus,
-  taskStatusSchema,
 } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
-import type { PublishedStatus } from "./published_status.ts";
+import { type PublishedStatus, readStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
 import { rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
@@ -170,7 +167,10 @@ export class StatusBoard {
       })
     );
     const lock = this.#locks.get(task.id);
-    if (!lock) return;
+    if (!lock?.token) {
+      this.forget(task.id);
+      return;
+    }
     this.#locks.delete(task.id);
     lock.rest();
     this.#remember(task.id, {
@@ -179,6 +179,7 @@ export class StatusBoard {
         status: task.status(this.#options.workerId),
         token: null,
         from: null,
+        properties: {},
       },
       until: performance.now() + REMEMBERED_MS,
     });
@@ -231,7 +232,10 @@ export class StatusBoard {
   }
 
   /** Of what stands there and what ended here, the later. */
-  #newer(taskId: string, there: PublishedStatus | null): PublishedStatus | null {
+  #newer(
+    taskId: string,
+    there: PublishedStatus | null,
+  ): PublishedStatus | null {
     const ended = this.#ended.get(taskId);
     if (!ended) return there;
     return there === null || rankOf(there.status.state) < 2 ||
@@ -251,7 +255,7 @@ export class StatusBoard {
   #publish(task: Task): Promise<void> {
     const own = this.#statusOf(task);
     const lock = this.#locks.get(task.id);
-    const acknowledged = lock
+    const acknowledged = lock?.token
       ? lock.publish(own)
       : this.#options.channel.publish(own.message);
     this.#respond(task, own.message);
@@ -317,7 +321,7 @@ export class StatusBoard {
       // brings is of a task that we no longer know, and is passed over.
       unsubscribe: () => void channel.unsubscribe(topic).catch(() => {}),
       publish: (message) => channel.publish(message),
-      read: readStatus,
+      read: readBid,
       isOver,
       onLost: ({ value }) => {
         const waiting = this.#waiting.get(taskId);
@@ -351,24 +355,21 @@ export interface StatusBoardOptions {
   onGone(taskId: string): void;
 }
 
-/** Reads a status with what it says of its holder; null if it is none. */
-export function readStatus(
+function readBid(
   message: Incoming,
 ): { value: PublishedStatus; bid: Bid } | null {
-  const status: TaskStatus | null = readAs(taskStatusSchema, message.payload);
-  if (!status) return null;
-  const user = message.properties.user ?? {};
-  const token = user.token ?? null;
-  const from = user.from ?? null;
+  const value = readStatus(message);
+  if (!value) return null;
+  const { seq = "0", held } = message.properties.user ?? {};
   return {
-    value: { status, token, from, properties: message.properties },
+    value,
     bid: {
-      token,
-      from,
-      seq: Number(user.seq ?? 0),
-      rank: rankOf(status.state),
-      since: status.created_at,
-      held: user.held === "1",
+      token: value.token,
+      from: value.from,
+      seq: Number(seq),
+      rank: rankOf(value.status.state),
+      since: value.status.created_at,
+      held: held === "1",
     },
   };
 }

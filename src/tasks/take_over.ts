@@ -25,6 +25,9 @@ import type { Responses } from "./responses.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 
+/** How many are taken over side by side. */
+const AT_ONCE = 100;
+
 /** What taking over needs. */
 export interface TakeOverOptions {
   workerId: string;
@@ -53,20 +56,36 @@ export class TakeOver {
   }
 
   /**
-   * Takes a record over; afterwards its holder has it no more.
+   * Takes records over, oldest first; afterwards their holder has them no more.
    *
    * @param holder this worker, or one that is gone
-   * @throws {PublishError} the broker refused the status of the task
    */
-  async record(
-    { taskId, message }: FoundRecord,
+  async records(
+    found: readonly FoundRecord[],
     holder: string,
   ): Promise<void> {
+    for (let i = 0; i < found.length; i += AT_ONCE) {
+      const tasks = await Promise.all(
+        found.slice(i, i + AT_ONCE).map((record) =>
+          this.#record(record, holder)
+        ),
+      );
+      for (const task of tasks) {
+        if (task) this.#options.dispatcher.putBack(task);
+      }
+    }
+  }
+
+  /** @returns the task, if it waits here now */
+  async #record(
+    { taskId, message }: FoundRecord,
+    holder: string,
+  ): Promise<Task | null> {
     const { dispatcher, log, records, workerId } = this.#options;
     if (dispatcher.find(taskId)) {
       // Taken over before, by an adoption that was not finished.
       if (holder !== workerId) records.remove(taskId, holder);
-      return;
+      return null;
     }
     const task = await this.#open(taskId, message);
     const waits = task !== null && await this.#take(task, holder);
@@ -81,7 +100,7 @@ export class TakeOver {
       );
     }
     if (holder !== workerId) records.remove(taskId, holder);
-    if (waits) dispatcher.putBack(task);
+    return waits ? task : null;
   }
 
   async #open(

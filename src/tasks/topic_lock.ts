@@ -216,7 +216,9 @@ export class TopicLock<T> {
    * something older, or nothing.
    */
   async reconnected(session: { present: boolean }): Promise<void> {
-    if (!this.#own || this.#state === "lost" || this.#state === "closed") return;
+    if (!this.#own || this.#state === "lost" || this.#state === "closed") {
+      return;
+    }
     this.#seen = 0;
     this.#theirs = null;
     if (this.#state === "resting") {

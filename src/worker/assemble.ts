@@ -7,24 +7,25 @@ import { Adoption, type AdoptionStep } from "../group/adoption.ts";
 import { HandOver, type HandOverStep } from "../group/hand_over.ts";
 import { LoadReport } from "../group/load.ts";
 import { Membership } from "../group/membership.ts";
-import { originOf } from "../group/moved_task.ts";
 import { Peers } from "../group/peers.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
-import { Acceptance } from "../tasks/acceptance.ts";
+import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
-import { RememberedCancels } from "../tasks/cancels.ts";
-import { Claims } from "../tasks/claims.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { Narration } from "../tasks/narration.ts";
 import { Narrator } from "../tasks/narrator.ts";
+import { originOf } from "../tasks/origin.ts";
 import { TaskQueue } from "../tasks/queue.ts";
+import { Records } from "../tasks/records.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
+import { Rejections } from "../tasks/rejections.ts";
 import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
+import { TakeOver } from "../tasks/take_over.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
@@ -35,14 +36,8 @@ import { Router } from "./router.ts";
 import type { Stopping } from "./shutdown.ts";
 import type { Timing } from "./timing.ts";
 
-/** Deliveries beyond what fits, so that a full queue can still refuse. */
-const REFUSAL_MARGIN = 32;
-
-/** The most that MQTT can announce (3.1.2.11.3). */
-const MAX_RECEIVE_MAXIMUM = 65_535;
-
 /** A step at which a killing test may stop the process. */
-export type Step = StartStep | HandOverStep | AdoptionStep;
+export type Step = AcceptanceStep | StartStep | HandOverStep | AdoptionStep;
 
 /** A worker that has not begun. */
 export interface Parts extends Stopping {
@@ -107,7 +102,7 @@ export function assemble(
     publish: back.publish,
     topics,
     workerId,
-    before: predecessor?.presence ?? null,
+    before: predecessor,
     description: {
       slots,
       version,
@@ -117,19 +112,13 @@ export function assemble(
   });
   const { instance } = membership;
   const narrator = new Narrator({ outlet: back, connected: linked, log });
-  const fits = worker.max_queue_size + slots;
   const link: Link = new Link({
     broker,
     topics,
-    groupName: worker.group_name,
     workerId,
     lifecycle,
     log,
     sessionExpiry: config.mqtt.session_expiry,
-    receiveMaximum: Math.min(
-      MAX_RECEIVE_MAXIMUM,
-      worker.when_full === "wait" ? fits : fits + REFUSAL_MARGIN,
-    ),
     will: {
       payload: membership.will(),
       delaySeconds: timing.willDelaySeconds,
@@ -165,28 +154,23 @@ export function assemble(
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
   });
-  const claims = new Claims({
-    ...common,
-    instance,
-    topic: topics.running(workerId),
-  });
+  const records = new Records(common);
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const cancels = new RememberedCancels();
   const dispatcher = new Dispatcher({
     slots,
     queue,
     board,
+    records,
     start: {
       board,
-      claims,
+      records,
       runner: ansible,
       log,
       observer: observers,
-      connected: () => lifecycle.untilConnected(),
       settings: () => settings.now.run,
       narrate: (taskId) => new Narration(taskId, { narrator, topics }),
       ...steps,
@@ -196,6 +180,17 @@ export function assemble(
     onChange: back.tasksChanged,
     onUsed: ({ signature }) => signature && opener.use(signature),
   });
+  const rejections = new Rejections({
+    ...common,
+    topic: topics.rejected,
+    rationed,
+  });
+  const cancelling = new Cancelling({
+    opener,
+    dispatcher,
+    rejections,
+    rationed,
+  });
   const peers = new Peers(workerId);
   const handOver = new HandOver({
     ...common,
@@ -203,7 +198,7 @@ export function assemble(
     queue,
     dispatcher,
     board,
-    cancels,
+    cancelling,
     connected: () => lifecycle.isConnected,
     ...steps,
   });
@@ -217,18 +212,21 @@ export function assemble(
     waitForRoom: worker.when_full === "wait",
     dispatcher,
     board,
+    records,
     runner: ansible,
-    cancels,
-    rejectedTopic: topics.rejected,
+    cancelling,
+    rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
     offer: (task, peer) => handOver.offer(task, peer),
+    ...steps,
   });
-  const cancelling = new Cancelling({
+  const takeOver = new TakeOver({
+    ...common,
     opener,
+    runner: ansible,
+    board,
+    records,
     dispatcher,
-    remembered: cancels,
-    rationed,
-    report: (...told) => acceptance.report(...told),
   });
   const load = new LoadReport({
     ...common,
@@ -248,7 +246,8 @@ export function assemble(
       peers,
       timing,
       connected: () => lifecycle.isConnected,
-      taskIdOf: (payload) => opener.taskIdOf(payload),
+      records: (id) => records.read(id),
+      takeOver: (record, holder) => takeOver.records([record], holder),
       openIntake: (id) => link.openIntakeOf(id),
       endControlSession: (id) => link.endControlSessionOf(id),
       ...steps,
@@ -258,10 +257,8 @@ export function assemble(
     ...common,
     membership,
     board,
-    claims,
-    dispatcher,
-    queue,
-    opener,
+    records,
+    takeOver,
   });
   const presence = new OwnPresence({
     workerId,
@@ -291,6 +288,7 @@ export function assemble(
         peers.load(id, load);
         handOver.update();
       },
+      record: (id, taskId, message) => records.receive(id, taskId, message),
       probe: () => void presence.announce(),
     },
   });

@@ -6,10 +6,12 @@
  */
 import { Ansible } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
-import { enquire, type Predecessor } from "../group/membership.ts";
+import { enquire } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
+import type { Presence } from "../messages/presence.ts";
 import { Topics } from "../messages/topics.ts";
-import { type Broker, ConnectionLostError, Visit } from "../mqtt/mod.ts";
+import { type Broker, Visit } from "../mqtt/mod.ts";
 import type { Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
@@ -38,8 +40,8 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
-  /** What the last owner of the id has left; null if nobody had it. */
-  predecessor: Predecessor | null;
+  /** The presence of the id's last owner; null if nobody had it. */
+  predecessor: Presence | null;
 }
 
 /**
@@ -106,7 +108,7 @@ async function whoHadTheId(
     log: Log;
     signals: StopSignals;
   },
-): Promise<Predecessor | null> {
+): Promise<Presence | null> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
       await using visit = await Visit.open(broker, {

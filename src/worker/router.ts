@@ -26,6 +26,8 @@ export interface Handlers {
   ): void;
   /** A worker's load; null if it was cleared, or cannot be read. */
   load(workerId: string, load: Load | null): void;
+  /** A record of a task that a worker has. */
+  record(workerId: string, taskId: string, message: Incoming): void;
   /** A newcomer asks whether this worker's id is in use. */
   probe(): void;
 }
@@ -84,6 +86,8 @@ export class Router {
           topic.workerId,
           readAs(loadSchema, message.payload),
         );
+      case "record":
+        return this.#handlers.record(topic.workerId, topic.taskId, message);
       case "probe":
         return this.#handlers.probe();
     }

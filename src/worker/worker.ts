@@ -5,8 +5,9 @@
  */
 import { AnsibleUnusableError } from "../ansible/mod.ts";
 import { type Config, ConfigError } from "../config/mod.ts";
-import { IdInUseError, type Predecessor } from "../group/membership.ts";
+import { IdInUseError } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import { BrokerUnsuitableError } from "../mqtt/mod.ts";
 import { assemble, type Parts, type Step } from "./assemble.ts";
 import { type GivenParts, preflight } from "./preflight.ts";
@@ -59,7 +60,7 @@ export async function runWorker(
     });
     ready.observers.read = parts.readings;
     signals.hangup = () => void ready.settings.reload({ read: reload, log });
-    return await work(parts, { signals, predecessor: ready.predecessor });
+    return await work(parts, signals);
   } catch (error) {
     if (
       error instanceof ConfigError || error instanceof AnsibleUnusableError ||
@@ -73,18 +74,12 @@ export async function runWorker(
 }
 
 /** Works until a signal, or until it cannot go on. */
-async function work(
-  parts: Parts,
-  { signals, predecessor }: {
-    signals: StopSignals;
-    predecessor: Predecessor | null;
-  },
-): Promise<number> {
+async function work(parts: Parts, signals: StopSignals): Promise<number> {
   const { dispatcher, lifecycle, link } = parts;
   const stopped = signals.next();
   const connecting = link.connect();
   connecting.catch(() => {});
-  begin(parts, predecessor).catch((error) => lifecycle.fail(error));
+  begin(parts).catch((error) => lifecycle.fail(error));
   try {
     // A broker that cannot serve us stops the start, and only the start.
     await Promise.race([connecting, stopped, lifecycle.failed]);
@@ -99,14 +94,12 @@ async function work(
 }
 
 /** From the first connection to work: what was left behind, then what has come. */
-async function begin(
-  { lifecycle, recovery, router }: Parts,
-  predecessor: Predecessor | null,
-): Promise<void> {
-  const claimed = predecessor?.claims?.tasks ?? [];
+async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
   do {
     await lifecycle.untilBoth();
-    await recovery.recover({ claimed, delivered: router.kept });
+    await recovery.recover().catch((error) => {
+      if (!(error instanceof ConnectionLostError)) throw error;
+    });
   } while (lifecycle.link !== "both");
   if (lifecycle.phase !== "starting") return;
   lifecycle.move("working");

@@ -1,0 +1,57 @@
+/**
+ * The order in which deliveries came, kept while they are worked on side by
+ * side.
+ *
+ * All are opened at once, and taken on as they came. All are looked at at once,
+ * and get their places as they came. Two of one id take turns.
+ *
+ * @module
+ */
+
+/** The place of one delivery among those that came before and after it. */
+export interface Place {
+  /** Settles when everything that came before has its place, or needs none. */
+  readonly earlier: Promise<unknown>;
+  /** What came later may go on. Safe when called twice. */
+  taken(): void;
+}
+
+/** Deliveries in the order in which they came. */
+export class ArrivalOrder {
+  /** Settles when everything that has come so far is opened. */
+  #opened: Promise<unknown> = Promise.resolve();
+  /** Settles when everything that has come so far has its place. */
+  #placed: Promise<unknown> = Promise.resolve();
+  /** The last work for each id. */
+  readonly #turns = new Map<string, Promise<void>>();
+
+  /** Settles as an opening does, and after everything that came before it. */
+  opened<T>(opening: Promise<T>): Promise<T> {
+    const opened = this.#opened.then(() => opening);
+    this.#opened = opened.catch(() => {});
+    return opened;
+  }
+
+  /**
+   * Works on what has been opened, when nothing of its id is worked on any
+   * more. Its place is the next one from now on, and is given up when the work
+   * is done.
+   */
+  async enter(
+    id: string,
+    work: (place: Place) => Promise<void>,
+  ): Promise<void> {
+    const before = this.#turns.get(id);
+    const place = Promise.withResolvers<void>();
+    const earlier = this.#placed;
+    this.#placed = Promise.all([earlier, place.promise]);
+    const turn = (async () => {
+      await before?.catch(() => {});
+      await work({ earlier, taken: place.resolve });
+    })().finally(place.resolve);
+    this.#turns.set(id, turn);
+    await turn.finally(() => {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
+    });
+  }
+}
