@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import { ConfigError } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
@@ -26,6 +27,8 @@ export interface Broker {
   reconnectMin: number;
   /** The longest wait before a new attempt. */
   reconnectMax: number;
+  /** Makes the byte stream to the broker, instead of the library. */
+  openStream?: () => Duplex;
 }
 
 /**

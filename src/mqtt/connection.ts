@@ -165,13 +165,16 @@ export class MqttConnection implements AsyncDisposable {
   connect(): Promise<void> {
     const first = Promise.withResolvers<void>();
     const { broker } = this.#options;
-    const client = mqtt.connect({
+    const options: IClientOptions = {
       ...brokerOptions(broker),
       ...this.#sessionOptions(),
       reconnectPeriod: this.#options.reconnect === false
         ? 0
         : backoff(broker, 0),
-    });
+    };
+    const client = broker.openStream
+      ? new mqtt.MqttClient(broker.openStream, options)
+      : mqtt.connect(options);
     this.#client = client;
     client.on("packetreceive", (packet) => this.#intercept(packet));
     client.on("message", (topic, _payload, packet) => {
