@@ -61,6 +61,11 @@ export interface Outgoing {
    */
   replaceable?: boolean;
   /**
+   * Whether it is given up with the connection: `publish()` rejects then, and the
+   * broker may or may not have it. Left out: it follows on the next one.
+   */
+  fleeting?: boolean;
+  /**
    * Names what is kept in order, and replaced, together; if left out, all that
    * is published on the topic is.
    */

@@ -124,6 +124,8 @@ export class MqttConnection implements AsyncDisposable {
   #maximumPacketSize = Infinity;
   /** Requests and publications that the broker has not answered. */
   #unanswered = 0;
+  /** Identifiers of publications that are given up with the connection. */
+  readonly #fleeting = new Set<number>();
   #nudging = false;
   /** Identifiers of publications of which the broker has said that nobody is there. */
   readonly #unheard = new Set<number>();
@@ -224,6 +226,8 @@ export class MqttConnection implements AsyncDisposable {
         client.options.reconnectPeriod = backoff(broker, this.#attempt++);
       }
       this.#ready = false;
+      for (const id of [...this.#fleeting]) client.removeOutgoingMessage(id);
+      this.#fleeting.clear();
       this.#outbox.close();
       if (this.#closed) return;
       const reason = this.#reason ??
@@ -459,7 +463,8 @@ export class MqttConnection implements AsyncDisposable {
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
-    this.#client!.publish(
+    const client = this.#client!;
+    client.publish(
       message.topic,
       typeof payload === "string" ? payload : Buffer.from(payload),
       {
@@ -470,13 +475,23 @@ export class MqttConnection implements AsyncDisposable {
       (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
         const id = packet?.messageId;
+        if (id !== undefined) this.#fleeting.delete(id);
         if (id !== undefined && this.#unheard.delete(id)) message.onNobody?.();
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));
-        } else reject(error);
+        } else {
+          reject(
+            message.fleeting
+              ? new ConnectionLostError("the connection was lost", {
+                cause: error,
+              })
+              : error,
+          );
+        }
       },
     );
+    if (message.fleeting) this.#fleeting.add(client.getLastMessageId());
     return promise.finally(() => this.#unanswered--);
   }
 
@@ -492,7 +507,13 @@ export class MqttConnection implements AsyncDisposable {
       new ConnectionLostError(`Cannot ${what}: there is no connection`, {
         cause,
       });
-    if (!client?.connected || this.#closed) return Promise.reject(lost());
+    // Not one of those after which one tries again.
+    if (this.#closed) {
+      return Promise.reject(
+        new Error(`Cannot ${what}: the connection was closed here`),
+      );
+    }
+    if (!client?.connected) return Promise.reject(lost());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unanswered++;
     send(client, (error) => {

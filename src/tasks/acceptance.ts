@@ -206,7 +206,7 @@ export class Acceptance {
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#refuse(task, refusal);
+        await this.#refuse(task, refusal, holderOf(seen, origin));
         delivery.answer();
         return;
       }
@@ -219,7 +219,7 @@ export class Acceptance {
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
         place.taken();
-        await this.#refuse(task, this.#full());
+        await this.#refuse(task, this.#full(), holderOf(seen, origin));
         delivery.answer();
         return;
       }
@@ -270,12 +270,16 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
-  async #refuse(task: Task, error: string): Promise<void> {
+  async #refuse(
+    task: Task,
+    error: string,
+    from: string | null = null,
+  ): Promise<void> {
     const { board, observer, rationed } = this.#options;
     task.end({ state: "failed", error });
     observer?.refused();
     rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
-    await board.end(task);
+    await board.end(task, from);
   }
 
   async #duplicate(

@@ -108,11 +108,7 @@ export class StatusBoard {
   async take(task: Task, from: string | null): Promise<boolean> {
     const lock = this.#locks.get(task.id)!;
     const queued = this.#statusOf(task);
-    const won = await lock.take(queued, {
-      token: `${this.#options.instance}.${++this.#takes}`,
-      since: task.createdAt.toISOString(),
-      from,
-    });
+    const won = await lock.take(queued, this.#claim(task, from));
     if (won) this.#respond(task, queued.message);
     else this.forget(task.id);
     return won;
@@ -145,32 +141,36 @@ export class StatusBoard {
 
   /** Publishes how a task that runs stands now; a newer one may replace it. */
   update(task: Task): void {
-    this.#publish(task).catch((error) =>
+    const own = this.#statusOf(task);
+    this.#locks.get(task.id)?.publish(own).catch((error) =>
       this.#options.log.warn("cannot publish a status", {
         task_id: task.id,
         error,
       })
     );
+    this.#respond(task, own.message);
   }
 
   /**
-   * Publishes a task's final status.
+   * Publishes a task's final status, of one that is held, or that was looked at
+   * and is refused.
    *
+   * @param from the token of the holder that is relieved by a refusal, if any
    * @returns settles when the broker has acknowledged it; never rejects
    */
-  async end(task: Task): Promise<void> {
-    this.#options.observer?.ended(task);
-    await this.#publish(task).catch((error) =>
-      this.#options.log.error("cannot publish the final status", {
-        task_id: task.id,
-        error,
-      })
-    );
+  async end(task: Task, from: string | null = null): Promise<void> {
+    const { log, observer } = this.#options;
+    observer?.ended(task);
     const lock = this.#locks.get(task.id);
-    if (!lock?.token) {
-      this.forget(task.id);
-      return;
-    }
+    if (!lock) return;
+    const own = this.#statusOf(task);
+    const published = lock.token
+      ? lock.publish(own)
+      : lock.finish(own, this.#claim(task, from));
+    this.#respond(task, own.message);
+    await published.catch((error) =>
+      log.error("cannot publish the final status", { task_id: task.id, error })
+    );
     this.#locks.delete(task.id);
     lock.rest();
     this.#remember(task.id, {
@@ -216,6 +216,12 @@ export class StatusBoard {
     this.#ended.get(taskId)?.lock.receive(message);
   }
 
+  /** The connection is lost. */
+  disconnected(): void {
+    for (const lock of this.#locks.values()) lock.disconnected();
+    for (const { lock } of this.#ended.values()) lock.disconnected();
+  }
+
   /**
    * With a new connection, or when the group has given up on this worker: looks
    * at everything again, and says again what the broker does not have.
@@ -252,14 +258,12 @@ export class StatusBoard {
     this.#ended.delete(oldest!);
   }
 
-  #publish(task: Task): Promise<void> {
-    const own = this.#statusOf(task);
-    const lock = this.#locks.get(task.id);
-    const acknowledged = lock?.token
-      ? lock.publish(own)
-      : this.#options.channel.publish(own.message);
-    this.#respond(task, own.message);
-    return acknowledged;
+  #claim(task: Task, from: string | null) {
+    return {
+      token: `${this.#options.instance}.${++this.#takes}`,
+      since: task.createdAt.toISOString(),
+      from,
+    };
   }
 
   /** A task's status as it is now. */

@@ -139,7 +139,7 @@ export class TakeOver {
     const refusal = await runner.refusal(task.request);
     if (refusal !== null) {
       task.end({ state: "failed", error: refusal });
-      await board.end(task);
+      await board.end(task, seen?.token ?? null);
       return false;
     }
     task.queue();

@@ -35,6 +35,10 @@
  *   connection it is looked at once, whether the broker still knows the end;
  * - **closed**: nothing is watched any more.
  *
+ * Nothing is said blindly: what was not acknowledged when the connection was lost
+ * is given up, and said again, as it is by then, after a look at what has become
+ * of the topic meanwhile.
+ *
  * The broker is asked for what the standard promises, that all who are
  * subscribed see the messages of one topic in one order. That a look sees what
  * stands there is not promised (see `../mqtt/look_up.ts`), and not relied upon:
@@ -42,7 +46,11 @@
  *
  * @module
  */
-import type { Incoming, Outgoing } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 
 /** What the lock has to know of a message on its topic. */
 export interface Bid {
@@ -81,7 +89,7 @@ type State =
 const MOVES: Record<State, readonly State[]> = {
   open: ["looking", "closed"],
   looking: ["looked", "closed"],
-  looked: ["taking", "lost", "closed"],
+  looked: ["taking", "lost", "resting", "closed"],
   taking: ["held", "lost", "closed"],
   held: ["taking", "entering", "lost", "resting", "closed"],
   entering: ["held", "lost", "closed"],
@@ -89,6 +97,12 @@ const MOVES: Record<State, readonly State[]> = {
   resting: ["closed"],
   closed: [],
 };
+
+/** Whether what is published on the topic matters here. */
+function isWatched(state: State): boolean {
+  return state !== "open" && state !== "looking" && state !== "lost" &&
+    state !== "closed";
+}
 
 /** A message of our own, to which the lock adds the token and the number. */
 export interface OwnMessage {
@@ -130,6 +144,10 @@ export class TopicLock<T> {
   #seen = 0;
   /** Settles when our bid with this number has come back, or has lost. */
   #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
+  /** Settles when the topic was looked at since the connection was lost. */
+  #unsure: PromiseWithResolvers<void> | null = null;
+  /** What is to be said then. */
+  #deferred: Promise<void> | null = null;
   /** What was seen last of others. */
   #theirs: Sighting<T> | null = null;
 
@@ -190,6 +208,23 @@ export class TopicLock<T> {
   }
 
   /**
+   * Says the last word on what was looked at, and is not taken.
+   *
+   * @param options.from the token of the holder that is relieved by it
+   * @throws {PublishError} the broker refused it
+   */
+  async finish(
+    own: OwnMessage,
+    options: { token: string; since: string; from: string | null },
+  ): Promise<void> {
+    if (this.#state !== "looked") return;
+    this.#from = options.from;
+    this.#token = options.token;
+    this.#since = options.since;
+    await this.publish(own);
+  }
+
+  /**
    * Bids with a higher rank, and waits to see that it is still ours.
    *
    * @throws {PublishError} the broker refused the bid
@@ -211,34 +246,36 @@ export class TopicLock<T> {
     return this.#send();
   }
 
+  /** The connection is lost: nothing is said before the next look. */
+  disconnected(): void {
+    this.#unsure ??= Promise.withResolvers<void>();
+  }
+
   /**
-   * With a new connection: looks again, and says ours again if the broker has
-   * something older, or nothing.
+   * With a new connection, or a reason for doubt: looks again, and says ours
+   * again if the broker has something older, or nothing.
    */
   async reconnected(session: { present: boolean }): Promise<void> {
-    if (!this.#own || this.#state === "lost" || this.#state === "closed") {
+    if (!isWatched(this.#state)) {
+      this.#sure();
       return;
     }
     this.#seen = 0;
     this.#theirs = null;
-    if (this.#state === "resting") {
-      await this.#options.lookUp();
+    // What came between ours and now may have been missed: only a new one tells.
+    if (this.#awaited && !session.present) this.#awaited.seq = this.#seq + 1;
+    await this.#options.lookUp();
+    this.#sure();
+    // It may have changed meanwhile.
+    const state = this.#state as State;
+    if (!this.#own || !isWatched(state)) return;
+    if (state === "resting") {
       this.#options.unsubscribe();
       // Another task may have the same id by now.
       const theirs = this.#theirs as Sighting<T> | null;
       const isNewer = theirs !== null && theirs.bid.since > this.#since;
       if (this.#seen < this.#acknowledged && !isNewer) this.#assert();
-      return;
-    }
-    if (this.#awaited && !session.present) {
-      // What came between ours and now was missed: only a new one can tell.
-      this.#awaited.seq = this.#seq + 1;
-      await this.#options.lookUp();
-      if (this.#awaited) this.#assert();
-      return;
-    }
-    await this.#options.lookUp();
-    if (this.#seen < this.#acknowledged) this.#assert();
+    } else if (this.#awaited || this.#seen < this.#acknowledged) this.#assert();
   }
 
   /** A message on the topic. */
@@ -269,6 +306,7 @@ export class TopicLock<T> {
 
   /** It has come to its end here. */
   rest(): void {
+    if (this.#state === "lost" || this.#state === "closed") return;
     this.#move("resting");
     this.#options.unsubscribe();
   }
@@ -278,6 +316,7 @@ export class TopicLock<T> {
     if (this.#state === "closed") return;
     const subscribed = this.#state !== "open" && this.#state !== "resting";
     this.#move("closed");
+    this.#sure();
     this.#awaited?.won.resolve(false);
     if (subscribed) this.#options.unsubscribe();
   }
@@ -336,7 +375,24 @@ export class TopicLock<T> {
     this.#send().catch((error) => this.#options.onRefused(error));
   }
 
-  async #send(): Promise<void> {
+  #sure(): void {
+    this.#unsure?.resolve();
+    this.#unsure = null;
+  }
+
+  /** Says ours as it is, now or when the topic was looked at again. */
+  #send(): Promise<void> {
+    if (!this.#unsure) return this.#sendNow();
+    this.#deferred ??= this.#unsure.promise.then(() => {
+      this.#deferred = null;
+      return this.#send();
+    });
+    return this.#deferred;
+  }
+
+  async #sendNow(): Promise<void> {
+    // It was lost, or let go of, before it could be said.
+    if (this.#state === "lost" || this.#state === "closed") return;
     const { message } = this.#own!;
     const seq = ++this.#seq;
     const user: Record<string, string> = {
@@ -346,11 +402,18 @@ export class TopicLock<T> {
     };
     if (this.#from !== null) user.from = this.#from;
     if (this.#state === "held") user.held = "1";
-    await this.#options.publish({
-      ...message,
-      properties: { ...message.properties, user },
-    });
-    this.#acknowledged = Math.max(this.#acknowledged, seq);
+    try {
+      await this.#options.publish({
+        ...message,
+        fleeting: true,
+        properties: { ...message.properties, user },
+      });
+      this.#acknowledged = Math.max(this.#acknowledged, seq);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      this.disconnected();
+      await this.#send();
+    }
   }
 
   #move(to: State): void {

@@ -83,8 +83,7 @@ export function assemble(
     controlConnected: async (session: { present: boolean }) => {
       presence.check();
       await handOver.reconnected(session);
-      // A worker that is still starting holds nothing yet.
-      if (lifecycle.phase !== "starting") await recovery.reconnected(session);
+      await recovery.reconnected(session);
     },
     taskLost: (taskId: string) => dispatcher.lost(taskId),
     tasksChanged: () => {
@@ -125,6 +124,7 @@ export function assemble(
     },
     source: narrator,
     onControl: back.controlConnected,
+    onControlLost: () => board.disconnected(),
     onReconnected: (which) => observers.reconnected(which),
     onDelivery: (delivery) => router.delivery(delivery),
     onMessage: (message) => router.message(message),
@@ -255,6 +255,7 @@ export function assemble(
   );
   const recovery = new Recovery({
     ...common,
+    lifecycle,
     membership,
     board,
     records,

@@ -38,6 +38,8 @@ const RECEIVE_MAXIMUM = 65_535;
 export interface LinkEvents {
   /** The control connection is back, and its subscriptions stand. */
   onControl(session: { present: boolean }): Promise<void>;
+  /** The control connection is lost. */
+  onControlLost(): void;
   /** A connection that was lost is ready again. */
   onReconnected(which: Connection): void;
   /** A request, which is the broker's until it is released. */
@@ -297,6 +299,7 @@ export class Link implements RecordChannel, AsyncDisposable {
     const { lifecycle, log } = this.#options;
     if (which === "control") {
       lifecycle.move("down");
+      this.#options.onControlLost();
       this.#fence.lost(new ConnectionLostError("the connection was lost"));
     }
     if (which === "intake" && lifecycle.link === "both") {

@@ -10,10 +10,12 @@ import type { Log } from "../tasks/ports.ts";
 import type { Records } from "../tasks/records.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { TakeOver } from "../tasks/take_over.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 
 /** What coming back needs. */
 export interface RecoveryOptions {
   workerId: string;
+  lifecycle: Pick<Lifecycle, "phase">;
   membership: Membership;
   board: StatusBoard;
   records: Records;
@@ -43,9 +45,11 @@ export class Recovery {
 
   /** With a new control connection. */
   async reconnected(session: { present: boolean }): Promise<void> {
-    const { board, membership, records } = this.#options;
+    const { board, lifecycle, membership, records } = this.#options;
     if (!membership.isAdopted) {
-      await Promise.all([board.reconnected(session), records.reconnected()]);
+      await board.reconnected(session);
+      // A worker that is still starting does not know yet what it has.
+      if (lifecycle.phase !== "starting") await records.reconnected();
     }
     // It may have been said meanwhile.
     await this.reclaim();

@@ -1,0 +1,71 @@
+/**
+ * What a broker does where the standard leaves it to the broker.
+ *
+ * @module
+ */
+
+/** Choices; the clause that permits each is beside it. */
+export interface Behaviour {
+  /** The QoS that a shared subscription is granted at most (3.9.3). */
+  sharedQos: 1 | 2;
+  /**
+   * When retained messages come after a SUBSCRIBE, to which 3.8.4 sets no time:
+   * of the subscriptions, `share` get them so many milliseconds later at most,
+   * `shuffled` in any order (4.6 promises one for each topic only).
+   */
+  lateRetained: { share: number; ms: number; shuffled: boolean } | null;
+  /** QoS 1 and 2 messages that it takes unanswered (3.2.2.3.3). */
+  receiveMaximum: number;
+  /** What a member of a share has no room for is dropped (4.8.2). */
+  dropsBeyondWindow: boolean;
+  /**
+   * What a member of a share has not answered when its connection is lost goes
+   * to another one at once, as a new message. (4.8.2-4 forbids it at QoS 2; it
+   * was seen.)
+   */
+  redistributes: boolean;
+  /** Only the PUBREC of the oldest message is an answer (4.6.0-3). */
+  strictOrder: boolean;
+  /** What has a longer expiry, in seconds, is lost. (Not permitted; seen.) */
+  longestExpirySeconds: number;
+  /**
+   * A message that was sent, and expires before it is sent again, is dropped
+   * (3.3.2.3.3 speaks of what was not sent yet).
+   */
+  expiresUnderWay: boolean;
+  /** Members of a share that are away get their part too (4.8.2). */
+  sharesWithAbsent: boolean;
+  /** User properties do not arrive: a bridge of an older protocol is between. */
+  losesProperties: boolean;
+  /** What a restart in order leaves. */
+  restart: {
+    /** Sessions, with what they hold (4.1.0-1 says for how long). */
+    sessions: boolean;
+    /** Their shared subscriptions. */
+    shares: boolean;
+    /** Retained messages. */
+    retained: boolean;
+    /** All wills are published when it stops. */
+    publishesWills: boolean;
+  };
+}
+
+/** As mosquitto 2.0 does it, with persistence on and no limit of its queues. */
+export const MOSQUITTO: Behaviour = {
+  sharedQos: 2,
+  lateRetained: null,
+  receiveMaximum: 20,
+  dropsBeyondWindow: false,
+  redistributes: false,
+  strictOrder: false,
+  longestExpirySeconds: Infinity,
+  expiresUnderWay: true,
+  sharesWithAbsent: true,
+  losesProperties: false,
+  restart: {
+    sessions: true,
+    shares: false,
+    retained: true,
+    publishesWills: true,
+  },
+};

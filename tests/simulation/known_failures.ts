@@ -1,0 +1,13 @@
+/**
+ * Which promise falls under which profile of brokers, and why. Nothing else may
+ * fall; and what does not fall any more has to go from here.
+ *
+ * @module
+ */
+import type { PromiseName } from "./oracle.ts";
+import type { ProfileName } from "./profiles.ts";
+
+/** By profile: what falls, and why. */
+export const KNOWN_FAILURES: Readonly<
+  Partial<Record<ProfileName, Partial<Record<PromiseName, string>>>>
+> = {};

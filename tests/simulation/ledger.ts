@@ -1,0 +1,163 @@
+/**
+ * What has really happened in a run: who was asked for what, what was run, and
+ * what was said. The oracle judges by it.
+ *
+ * @module
+ */
+import type { Message } from "./broker/message.ts";
+import { readAs } from "../../src/messages/presence.ts";
+import type { Topics } from "../../src/messages/topics.ts";
+import {
+  NO_PROGRESS,
+  type Progress,
+  type TaskStatus,
+  taskStatusSchema,
+} from "../../src/messages/task_status.ts";
+import { type Owner, virtualNow } from "./clock.ts";
+
+/** One run of a playbook. */
+export interface Ran {
+  /** The process that ran it. */
+  readonly owner: Owner;
+  /** Its numbers, as they really are. */
+  progress: Progress;
+  /** It came to its own end. */
+  endedItself: boolean;
+  /** Nothing of it runs any more. */
+  isOver: boolean;
+}
+
+/** One task. */
+export interface TaskRecord {
+  /** How often its request was given to somebody by the broker. */
+  taken: number;
+  /** One of its requests could expire. */
+  mayExpire: boolean;
+  /** The broker has forgotten something since. */
+  mayBeForgotten: boolean;
+  /** Whether any worker has said anything of it. */
+  isKnown: boolean;
+  /** Its runs. */
+  readonly runs: Ran[];
+  /** Its final statuses, each once, by their text. */
+  readonly finals: Map<string, TaskStatus>;
+  /** What was said that cannot be so. */
+  readonly untrue: string[];
+}
+
+const text = new TextDecoder();
+
+/** The books of one run. */
+export class Ledger {
+  /** By task id. */
+  readonly tasks = new Map<string, TaskRecord>();
+  /** Workers that have ended without having been told to. */
+  readonly exits: string[] = [];
+  /** How often each step was reached, and each fault happened. */
+  readonly counts = new Map<string, number>();
+  readonly #topics: Topics;
+
+  /** Empty ones. */
+  constructor(topics: Topics) {
+    this.#topics = topics;
+  }
+
+  /** The record of a task. */
+  task(id: string): TaskRecord {
+    let record = this.tasks.get(id);
+    if (!record) {
+      record = {
+        taken: 0,
+        mayExpire: false,
+        mayBeForgotten: false,
+        isKnown: false,
+        runs: [],
+        finals: new Map(),
+        untrue: [],
+      };
+      this.tasks.set(id, record);
+    }
+    return record;
+  }
+
+  /** Something has happened once more. */
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  /** A run begins. */
+  started(taskId: string, owner: Owner): Ran {
+    const ran: Ran = {
+      owner,
+      progress: { ...NO_PROGRESS },
+      endedItself: false,
+      isOver: false,
+    };
+    this.task(taskId).runs.push(ran);
+    return ran;
+  }
+
+  /** The broker has lost some of what it had. */
+  brokerForgot(): void {
+    for (const record of this.tasks.values()) {
+      if (!record.isKnown) record.mayBeForgotten = true;
+    }
+  }
+
+  /** A message that the broker has accepted. */
+  said(message: Message): void {
+    if (message.payload.length === 0) return;
+    const topic = this.#topics.parse(message.topic);
+    if (topic?.kind !== "status") return;
+    const record = this.task(topic.taskId);
+    record.isKnown = true;
+    const told = text.decode(message.payload);
+    if (record.finals.has(told)) return;
+    const status = readAs(taskStatusSchema, message.payload);
+    if (!status) {
+      record.untrue.push(`what was said is no status: ${told}`);
+      return;
+    }
+    if (status.completed_at !== null) record.finals.set(told, status);
+    this.#compare(record, status);
+  }
+
+  /** Whether a status can be so. */
+  #compare(record: TaskRecord, status: TaskStatus): void {
+    const runs = record.runs.filter(({ owner }) =>
+      owner.name.startsWith(`${status.worker_id}.`)
+    );
+    const done = Math.max(0, ...runs.map(({ progress }) => sum(progress)));
+    const now = virtualNow().toFixed(0);
+    if (sum(status) > done) {
+      record.untrue.push(
+        `at ${now} ms ${sum(status)} results are told, and there were ${done}`,
+      );
+    }
+    if (status.completed_at === null) return;
+    const own = runs.findLast(({ owner }) => !owner.dead);
+    if (
+      !own ||
+      status.state === "failed" &&
+        /the worker stopped/.test(status.error_message ?? "")
+    ) return;
+    if (!own.isOver) {
+      record.untrue.push(`at ${now} ms its end is told, and it still runs`);
+    } else if (
+      status.started_at !== null && sum(status) !== sum(own.progress)
+    ) {
+      record.untrue.push(
+        `its last status tells ${sum(status)} results of ${sum(own.progress)}`,
+      );
+    }
+    // One that was to be ended may have come to its own end before.
+    const { return_code: code, state } = status;
+    if (
+      state === "success" && code !== 0 || state === "failed" && code === 0
+    ) record.untrue.push(`${state} with return code ${code}`);
+  }
+}
+
+function sum({ tasks_ok, tasks_failed }: Progress): number {
+  return tasks_ok + tasks_failed;
+}

@@ -1,0 +1,149 @@
+/**
+ * The judge: whether the promises were kept in one run.
+ *
+ * @module
+ */
+import {
+  loadSchema,
+  readAs,
+} from "../../src/messages/presence.ts";
+import type { TaskStatus } from "../../src/messages/task_status.ts";
+import { taskStatusSchema } from "../../src/messages/task_status.ts";
+import type { Topics } from "../../src/messages/topics.ts";
+import { judgeTask, type TaskPromise } from "../harness/promises.ts";
+import type { Broker } from "./broker/broker.ts";
+import type { Ledger, TaskRecord } from "./ledger.ts";
+
+/** What is promised. */
+export type PromiseName =
+  | TaskPromise
+  /** A task whose message expires has a final status too. */
+  | "expires"
+  /** The final status is what stands on the task's topic. */
+  | "stands"
+  /** Nothing of a task runs after its end. */
+  | "runs no longer"
+  /** Workers that have nothing to do hold nothing. */
+  | "drains"
+  /** Messages do not go on for ever. */
+  | "falls silent"
+  /** No worker ends by itself. */
+  | "stays"
+  /** What many runs leave in memory does not grow. */
+  | "memory";
+
+/** A promise that was not kept. */
+export interface Breach {
+  /** Which one. */
+  promise: PromiseName;
+  /** Of which task, if of one. */
+  task: string | null;
+  /** What is wrong. */
+  text: string;
+  /** Time may put it right. */
+  mayStillBeKept: boolean;
+}
+
+/** Judges a run as it stands. */
+export function judge(
+  { ledger, broker, topics, workers, isTooMuch }: {
+    ledger: Ledger;
+    broker: Broker;
+    topics: Topics;
+    /** The workers that are there. */
+    workers: readonly string[];
+    /** It was broken off since there were too many packets. */
+    isTooMuch: boolean;
+  },
+): Breach[] {
+  const breaches: Breach[] = [];
+  const breaks = (
+    promise: PromiseName,
+    text: string,
+    { task = null, mayStillBeKept = false }: {
+      task?: string | null;
+      mayStillBeKept?: boolean;
+    } = {},
+  ) => breaches.push({ promise, task, text, mayStillBeKept });
+
+  if (isTooMuch) {
+    breaks("falls silent", `${broker.packets} packets, and no end of it`);
+  }
+  for (const exit of ledger.exits) breaks("stays", exit);
+  for (const [id, record] of ledger.tasks) {
+    for (const { promise, text } of judgeRecord(record)) {
+      breaks(promise, text, {
+        task: id,
+        mayStillBeKept: promise === "ends" || promise === "expires",
+      });
+    }
+    for (const text of record.untrue) {
+      breaks("is told truly", text, { task: id });
+    }
+    for (const { isOver, owner } of record.runs) {
+      if (isOver || owner.dead || record.finals.size === 0) continue;
+      breaks("runs no longer", `it still runs at ${owner.name}`, {
+        task: id,
+        mayStillBeKept: true,
+      });
+    }
+    if (record.finals.size === 0) continue;
+    const message = broker.retained(topics.status(id));
+    const standing = message && readAs(taskStatusSchema, message.payload);
+    if (!standing || standing.completed_at === null) {
+      breaks(
+        "stands",
+        `it has ended, and its status is ${standing?.state ?? "gone"}`,
+        { task: id, mayStillBeKept: true },
+      );
+    }
+  }
+  for (const worker of workers) {
+    const read = (topic: string) =>
+      broker.retained(topic)?.payload ?? new Uint8Array();
+    const load = readAs(loadSchema, read(topics.load(worker)));
+    const held = [
+      ...broker.retainedTopics(topics.record(worker, ""))
+        .filter((topic) => !topic.endsWith("!sentinel"))
+        .map((topic) => `has the record ${topic}`),
+      ...(load?.queued ? [`has ${load.queued} queued`] : []),
+      ...(load && load.free_slots === 0 ? ["has no free slot"] : []),
+    ];
+    if (held.length > 0) {
+      breaks("drains", `${worker} ${held.join(", ")}`, {
+        mayStillBeKept: true,
+      });
+    }
+  }
+  return breaches;
+}
+
+function judgeRecord(
+  record: TaskRecord,
+): { promise: PromiseName; text: string }[] {
+  const finals = [...record.finals.values()];
+  // One that was refused may be sent again, with the same id.
+  const refusals = finals.filter(isRefusal);
+  const others = finals.filter((status) => !isRefusal(status));
+  const counted = record.taken > 1 && refusals.length <= record.taken
+    ? others.length > 0 ? others : refusals.slice(0, 1)
+    : finals;
+  return judgeTask({
+    finals: counted,
+    starts: record.runs.length,
+    ends: record.runs.filter(({ endedItself }) => endedItself).length,
+  }).flatMap(({ promise, text }): { promise: PromiseName; text: string }[] => {
+    if (promise !== "ends") return [{ promise, text }];
+    // Nobody has promised anything of what the broker did not give away, or of
+    // what it dropped before a worker had it.
+    if (record.taken === 0) return [];
+    if (!record.isKnown && (record.mayExpire || record.mayBeForgotten)) {
+      return [];
+    }
+    return [{ promise: record.mayExpire ? "expires" : promise, text }];
+  });
+}
+
+function isRefusal({ started_at, state }: TaskStatus): boolean {
+  return state === "failed" && started_at === null;
+}

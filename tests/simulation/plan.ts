@@ -1,0 +1,275 @@
+/**
+ * What is to happen in one run, before it does: which tasks there are, who sends
+ * what and when, and what goes wrong.
+ *
+ * A plan is data. It is drawn from a seed, but a run is repeated from the plan:
+ * whoever changes how plans are drawn changes what every seed means, and no plan
+ * that was kept.
+ *
+ * @module
+ */
+import type { Step } from "../../src/worker/assemble.ts";
+import type { ProfileName } from "./profiles.ts";
+import { Random } from "./random.ts";
+
+/** A task, as somebody will ask for it. */
+export interface PlannedTask {
+  /** Its id. */
+  id: string;
+  /** How long its run takes, in seconds. */
+  seconds: number;
+  /** What comes of it, if nobody ends it before. */
+  outcome: "success" | "failed" | "refused";
+}
+
+/** A step after which a worker can be killed. */
+export type PlannedStep = Step;
+
+/** Something that happens; `at` is in milliseconds. */
+export type Happening =
+  & { at: number }
+  & (
+    | { what: "request"; task: string; qos: 0 | 1 | 2; expirySeconds?: number }
+    | { what: "cancel"; task: string }
+    /** `back`: its next process starts so many milliseconds later; null: never. */
+    | { what: "kill"; worker: string; silently: boolean; back: number | null }
+    | {
+      what: "kill after a step";
+      worker: string;
+      step: PlannedStep;
+      back: number | null;
+    }
+    /** The first signal, and a second one so many milliseconds later. */
+    | {
+      what: "stop";
+      worker: string;
+      again: number | null;
+      back: number | null;
+    }
+    | {
+      what: "cut";
+      worker: string;
+      connection: "intake" | "control" | "both";
+      /** No connection can be made for so many milliseconds. */
+      brokenFor: number;
+    }
+    | {
+      what: "slow";
+      worker: string;
+      delay: [number, number];
+      /** Nothing arrives at first for so many milliseconds. */
+      blockedFor: number;
+      lasts: number;
+    }
+    /** `forgets`: it is killed, and has lost what so many milliseconds brought. */
+    | { what: "restart"; down: number; forgets: number | null }
+    | { what: "reload"; worker: string }
+  );
+
+/** How the workers of a run are configured. */
+export interface PlannedSettings {
+  /** `worker.max_concurrent_tasks`. */
+  slots: number;
+  /** `worker.max_queue_size`. */
+  queueSize: number;
+  /** `worker.when_full`. */
+  whenFull: "reject" | "wait";
+  /** `worker.publish_events`. */
+  events: boolean;
+  /** Whether requests and cancels are signed, and have to be. */
+  signed: boolean;
+  /** Of what arrives, so much arrives in pieces. */
+  pieces: number;
+}
+
+/** A plan. */
+export interface Plan {
+  /** Of the network's, the broker's and the workers' random numbers. */
+  seed: number;
+  /** What the broker is like. */
+  profile: ProfileName;
+  /** The workers' ids. */
+  workers: string[];
+  /** Their configuration. */
+  settings: PlannedSettings;
+  /** The tasks. */
+  tasks: PlannedTask[];
+  /** What happens. */
+  happenings: Happening[];
+}
+
+/** What of a plan a profile of brokers decides. */
+export interface Leanings {
+  /** The QoS at which requests are sent; QoS 2 if left out. */
+  requestQos?: (0 | 1 | 2)[];
+  /** How the broker restarts; never, if left out. */
+  restarts?: "in order" | "forgetting";
+}
+
+/** When the first request is sent: all workers are ready by then. */
+const BEGIN_MS = 3000;
+
+const STEPS: PlannedStep[] = [
+  "recorded",
+  "queued",
+  "answered",
+  "running",
+  "started",
+  "ended",
+  "published",
+  "offered",
+  "taken",
+  "marked",
+  "taken_over",
+  "connected",
+  "moved",
+  "closed",
+];
+
+/** Draws a plan. */
+export function drawPlan(
+  seed: number,
+  { profile, leanings = {}, workers = 3, tasks = 30 }: {
+    profile: ProfileName;
+    leanings?: Leanings;
+    workers?: number;
+    tasks?: number;
+  },
+): Plan {
+  const random = new Random(seed, "plan");
+  const ids = Array.from({ length: workers }, (_, i) => `w${i + 1}`);
+  const planned = Array.from(
+    { length: tasks },
+    (_, i): PlannedTask => ({
+      id: `t${String(i + 1).padStart(2, "0")}`,
+      seconds: random.chance(0.8)
+        ? random.between(0.05, 1.5)
+        : random.between(1, 12),
+      outcome: random.chance(0.85)
+        ? "success"
+        : random.chance(0.7)
+        ? "failed"
+        : "refused",
+    }),
+  );
+  const settings: PlannedSettings = {
+    slots: random.whole(1, 3),
+    queueSize: random.chance(0.5) ? 100 : random.whole(1, 8),
+    whenFull: random.chance(0.7) ? "reject" : "wait",
+    events: random.chance(0.1),
+    signed: random.chance(0.05),
+    pieces: random.chance(0.3) ? 0.3 : 0,
+  };
+  // Bursts fill queues; what trickles in does not.
+  const span = tasks * random.pick([20, 150, 500]);
+  const when = () => BEGIN_MS + random.next() * span;
+  const happenings: Happening[] = [];
+  for (const { id } of planned) {
+    const at = when();
+    const request = (at: number): Happening => ({
+      at,
+      what: "request",
+      task: id,
+      qos: random.pick(leanings.requestQos ?? [2]),
+      ...(random.chance(0.08) && { expirySeconds: random.whole(1, 20) }),
+    });
+    happenings.push(request(at));
+    if (random.chance(0.15)) {
+      happenings.push(request(at + random.between(0, 8000)));
+    }
+    if (random.chance(0.08)) {
+      happenings.push({
+        at: Math.max(0, at + random.between(-200, 3000)),
+        what: "cancel",
+        task: id,
+      });
+    }
+  }
+  happenings.push(...drawFaults(random, { ids, when, leanings }));
+  happenings.sort((a, b) => a.at - b.at);
+  return {
+    seed,
+    profile,
+    workers: ids,
+    settings,
+    tasks: planned,
+    happenings,
+  };
+}
+
+function drawFaults(
+  random: Random,
+  { ids, when, leanings }: {
+    ids: string[];
+    when(): number;
+    leanings: Leanings;
+  },
+): Happening[] {
+  const faults: Happening[] = [];
+  // Somebody has to be there at the end.
+  let mayLeave = ids.length - 1;
+  const back = () => {
+    if (random.chance(0.55)) return random.between(300, 8000);
+    // The group gives up on it after 40 s, and has adopted it some time later.
+    if (random.chance(0.6) || mayLeave === 0) {
+      return random.between(30_000, 70_000);
+    }
+    mayLeave--;
+    return null;
+  };
+  const faultsOf: Record<string, () => Happening> = {
+    kill: () => ({
+      at: when(),
+      what: "kill",
+      worker: random.pick(ids),
+      silently: random.chance(0.2),
+      back: back(),
+    }),
+    step: () => ({
+      at: when(),
+      what: "kill after a step",
+      worker: random.pick(ids),
+      step: random.pick(STEPS),
+      back: back(),
+    }),
+    cut: () => ({
+      at: when(),
+      what: "cut",
+      worker: random.pick(ids),
+      connection: random.pick(["intake", "control", "both"]),
+      brokenFor: random.chance(0.7)
+        ? random.between(0, 3000)
+        : random.between(3000, 60_000),
+    }),
+    slow: () => ({
+      at: when(),
+      what: "slow",
+      worker: random.pick(ids),
+      delay: [random.between(1, 50), random.between(50, 2000)],
+      blockedFor: random.chance(0.3) ? random.between(0, 120_000) : 0,
+      lasts: random.between(1000, 30_000),
+    }),
+    stop: () => ({
+      at: when(),
+      what: "stop",
+      worker: random.pick(ids),
+      again: random.chance(0.3) ? random.between(10, 5000) : null,
+      back: back(),
+    }),
+    reload: () => ({ at: when(), what: "reload", worker: random.pick(ids) }),
+  };
+  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "slow", "stop"];
+  const count = random.chance(0.15) ? 0 : random.whole(1, 5);
+  for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
+  if (random.chance(0.1)) faults.push(faultsOf.reload!());
+  const { restarts } = leanings;
+  if (restarts && random.chance(restarts === "forgetting" ? 1 : 0.25)) {
+    faults.push({
+      at: when(),
+      what: "restart",
+      down: random.between(10, 5000),
+      forgets: restarts === "forgetting" ? random.between(0, 5000) : null,
+    });
+  }
+  return faults;
+}

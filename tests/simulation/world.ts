@@ -1,0 +1,417 @@
+/**
+ * One run: a plan, carried out in virtual time, and what came of it.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import type { Config } from "../../src/config/mod.ts";
+import { Topics } from "../../src/messages/topics.ts";
+import { Broker } from "./broker/broker.ts";
+import type { Behaviour } from "./broker/behaviour.ts";
+import { after, pass, reset, settle, virtualNow } from "./clock.ts";
+import { configOf, GROUP, PREFIX } from "./configuration.ts";
+import { Ledger } from "./ledger.ts";
+import { Road } from "./network.ts";
+import { type Breach, judge } from "./oracle.ts";
+import type { Happening, Plan, PlannedStep } from "./plan.ts";
+import { WorkerProcess } from "./process.ts";
+import { PROFILES } from "./profiles.ts";
+import { Random } from "./random.ts";
+import { signed } from "./signatures.ts";
+import type { StoryLine } from "./story.ts";
+
+/** After the last happening, so long may it take until all is done, in ms. */
+const PATIENCE_MS = 600_000;
+
+/** All has been done for so long when a run ends, in ms. */
+const CALM_MS = 3000;
+
+/** How often it is asked whether all is done, in ms. */
+const LOOK_MS = 100;
+
+/** More packets than any run needs. */
+const MAX_PACKETS = 60_000;
+
+/** What came of a run. */
+export interface Result {
+  /** The promises that were not kept. */
+  breaches: Breach[];
+  /** How many packets went in and out of the broker. */
+  packets: number;
+  /** Virtual time, in milliseconds. */
+  took: number;
+  /** How often what has happened. */
+  counts: ReadonlyMap<string, number>;
+  /** All that happened, if it was asked for. */
+  story: StoryLine[];
+  /** A digest of the story. */
+  hash: string;
+}
+
+/** Carries out a plan. */
+export async function run(
+  plan: Plan,
+  options: { told?: boolean } = {},
+): Promise<Result> {
+  reset(plan.seed);
+  const payloads = await settle(payloadsOf(plan));
+  return await new World(plan, payloads, options).run();
+}
+
+/** What is published: everything is signed before the clock begins. */
+async function payloadsOf(
+  { settings, tasks }: Plan,
+): Promise<Map<string, { request: string; cancel: string }>> {
+  const payloads = new Map<string, { request: string; cancel: string }>();
+  const audience = `${PREFIX}/${GROUP}`;
+  for (const { id } of tasks) {
+    const both = {
+      request: JSON.stringify({
+        task_id: id,
+        playbook: "site.yml",
+        inventory: "hosts.ini",
+      }),
+      cancel: JSON.stringify({ reason: "by chance" }),
+    };
+    if (settings.signed) {
+      const place = { audience, taskId: id };
+      both.request = await signed(both.request, {
+        ...place,
+        type: "ansible-worker-request",
+      });
+      both.cancel = await signed(both.cancel, {
+        ...place,
+        type: "ansible-worker-cancel",
+      });
+    }
+    payloads.set(id, both);
+  }
+  return payloads;
+}
+
+/** A worker, through all its processes. */
+interface Seat {
+  readonly id: string;
+  readonly road: Road;
+  process: WorkerProcess | null;
+  processes: number;
+  /** Its next process will start. */
+  isComing: boolean;
+  /** Reaching this step kills it. */
+  deadly: { step: PlannedStep; back: number | null } | null;
+  /** When it is told to stop: when its next process starts. */
+  back: number | null;
+  readonly config: Config;
+}
+
+class World {
+  readonly #plan: Plan;
+  readonly #payloads: Map<string, { request: string; cancel: string }>;
+  readonly #topics = new Topics(PREFIX, GROUP);
+  readonly #ledger = new Ledger(this.#topics);
+  readonly #broker: Broker;
+  readonly #seats: Map<string, Seat>;
+  readonly #tasks: ReadonlyMap<string, Plan["tasks"][number]>;
+  readonly #told: boolean;
+  readonly #story: StoryLine[] = [];
+  readonly #hash = createHash("sha256");
+  /** Requests and cancels that wait for the broker to be back. */
+  #unsent: (() => void)[] = [];
+  #brokerReturns = 0;
+
+  constructor(
+    plan: Plan,
+    payloads: Map<string, { request: string; cancel: string }>,
+    { told = false }: { told?: boolean },
+  ) {
+    this.#plan = plan;
+    this.#payloads = payloads;
+    this.#told = told;
+    this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
+    const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
+    this.#broker = new Broker({
+      behaviour,
+      random: new Random(plan.seed, "broker"),
+      time: { now: virtualNow, after: (ms, action) => after(ms, null, action) },
+      onMessage: (message) => this.#ledger.said(message),
+      ...(told && {
+        onPacket: (clientId, direction, what) =>
+          this.#tell(
+            direction === "in"
+              ? { from: clientId, to: "broker", what: what() }
+              : { from: "broker", to: clientId, what: what() },
+          ),
+      }),
+    });
+    this.#seats = new Map(plan.workers.map((id): [string, Seat] => {
+      const road = new Road();
+      road.pieces = plan.settings.pieces;
+      return [id, {
+        id,
+        road,
+        process: null,
+        processes: 0,
+        isComing: false,
+        deadly: null,
+        back: null,
+        config: configOf(id, plan.settings),
+      }];
+    }));
+  }
+
+  async run(): Promise<Result> {
+    const { happenings } = this.#plan;
+    let first = 0;
+    for (const seat of this.#seats.values()) {
+      this.#startIn(seat, 50 * first++);
+    }
+    for (const happening of happenings) {
+      after(happening.at, null, () => this.#happen(happening));
+    }
+    const last = Math.max(0, ...happenings.map(({ at }) => at));
+    let calmSince = Infinity;
+    let nextLook = last;
+    let isTooMuch = false;
+    await pass(last + PATIENCE_MS, () => {
+      isTooMuch = this.#broker.packets > MAX_PACKETS;
+      if (isTooMuch) return true;
+      const now = virtualNow();
+      if (now <= nextLook) return false;
+      nextLook = now + LOOK_MS;
+      if (!this.#isDone()) calmSince = Infinity;
+      else if (calmSince === Infinity) {
+        calmSince = now;
+        after(CALM_MS, null, () => {});
+      }
+      return now - calmSince >= CALM_MS;
+    });
+    const breaches = judge({
+      ledger: this.#ledger,
+      broker: this.#broker,
+      topics: this.#topics,
+      workers: this.#present(),
+      isTooMuch,
+    });
+    const took = virtualNow();
+    for (const { process } of this.#seats.values()) process?.kill();
+    return {
+      breaches,
+      packets: this.#broker.packets,
+      took,
+      counts: this.#ledger.counts,
+      story: this.#story,
+      hash: this.#hash.digest("hex"),
+    };
+  }
+
+  // ---- whether there is anything left to do
+
+  #isDone(): boolean {
+    for (const { isComing } of this.#seats.values()) if (isComing) return false;
+    if (!this.#broker.isUp || this.#unsent.length > 0) return false;
+    return judge({
+      ledger: this.#ledger,
+      broker: this.#broker,
+      topics: this.#topics,
+      workers: this.#present(),
+      isTooMuch: false,
+    }).every(({ mayStillBeKept }) => !mayStillBeKept);
+  }
+
+  #present(): string[] {
+    return [...this.#seats.values()].filter(({ process }) => process?.isAlive)
+      .map(({ id }) => id);
+  }
+
+  // ---- what happens
+
+  #tell(line: Omit<StoryLine, "at">): void {
+    if (!this.#told) return;
+    const told = { at: virtualNow(), ...line };
+    this.#story.push(told);
+    this.#hash.update(
+      `${told.at.toFixed(3)} ${told.from} ${told.to ?? ""} ${told.what}\n`,
+    );
+  }
+
+  #happen(happening: Happening): void {
+    switch (happening.what) {
+      case "request":
+      case "cancel":
+        return this.#send(() => this.#ask(happening));
+      case "restart":
+        return this.#restart(happening);
+    }
+    const seat = this.#seats.get(happening.worker)!;
+    const { process, road } = seat;
+    if (!process?.isAlive) return;
+    switch (happening.what) {
+      case "kill":
+        return this.#kill(seat, happening);
+      case "kill after a step":
+        seat.deadly = happening;
+        return;
+      case "stop":
+        this.#ledger.count("stop");
+        this.#tell({ from: process.name, what: "is told to stop" });
+        seat.back = happening.back;
+        process.stop();
+        if (happening.again !== null) {
+          after(happening.again, null, () => process.stop());
+        }
+        return;
+      case "cut":
+        return this.#cut(seat, happening);
+      case "slow": {
+        this.#ledger.count("slow");
+        this.#tell({ from: process.name, what: "has a slow connection" });
+        road.delay = happening.delay;
+        road.blockedUntil = virtualNow() + happening.blockedFor;
+        after(happening.blockedFor + happening.lasts, null, () => {
+          road.delay = new Road().delay;
+        });
+        return;
+      }
+      case "reload":
+        this.#ledger.count("reload");
+        return process.reload();
+    }
+  }
+
+  /** Sends something when the broker is there. */
+  #send(send: () => void): void {
+    if (this.#broker.isUp) send();
+    else this.#unsent.push(send);
+  }
+
+  #ask(
+    happening: Extract<Happening, { what: "request" | "cancel" }>,
+  ): void {
+    const { task } = happening;
+    const payload = this.#payloads.get(task)![happening.what];
+    const isRequest = happening.what === "request";
+    const expiry = isRequest ? happening.expirySeconds : undefined;
+    const qos = isRequest ? happening.qos : 1;
+    this.#tell({
+      from: "controller",
+      to: "broker",
+      what: `${happening.what} ${task} QoS ${qos}${
+        expiry ? `, expires in ${expiry} s` : ""
+      }`,
+    });
+    const reached = this.#broker.publish({
+      topic: isRequest ? this.#topics.tasks : this.#topics.cancel(task),
+      payload: Buffer.from(payload),
+      qos,
+      retain: false,
+      properties: expiry ? { messageExpiryInterval: expiry } : {},
+    });
+    if (!isRequest || reached === 0) return;
+    const record = this.#ledger.task(task);
+    record.taken++;
+    if (expiry) record.mayExpire = true;
+  }
+
+  #restart(
+    { down, forgets }: Extract<Happening, { what: "restart" }>,
+  ): void {
+    const broker = this.#broker;
+    if (!broker.isUp) return;
+    this.#ledger.count("restart");
+    const { restart } = PROFILES[this.#plan.profile].behaviour as Behaviour;
+    const stop = (memory?: ReturnType<Broker["save"]>) => {
+      this.#tell({ from: "broker", what: "stops" });
+      broker.stop({ inOrder: forgets === null });
+      if (forgets !== null || !restart.sessions) this.#ledger.brokerForgot();
+      after(down, null, () => {
+        this.#tell({ from: "broker", what: "is back" });
+        broker.start(memory);
+        for (const send of this.#unsent.splice(0)) {
+          after(this.#brokerReturns++ * 10, null, () => this.#send(send));
+        }
+      });
+    };
+    if (forgets === null) return stop();
+    const memory = broker.save();
+    after(forgets, null, () => stop(memory));
+  }
+
+  // ---- workers
+
+  #startIn(seat: Seat, ms: number | null): void {
+    if (ms === null) return;
+    seat.isComing = true;
+    after(ms, null, () => {
+      seat.isComing = false;
+      this.#start(seat);
+    });
+  }
+
+  #start(seat: Seat): void {
+    const { config, id, road } = seat;
+    const number = ++seat.processes;
+    const name = `${id}.${number}`;
+    this.#tell({ from: name, what: "starts" });
+    const started: WorkerProcess = new WorkerProcess({
+      seed: this.#plan.seed,
+      workerId: id,
+      number,
+      config,
+      road,
+      broker: () =>
+        this.#broker.isUp ? (link) => this.#broker.accept(link) : null,
+      tasks: this.#tasks,
+      ledger: this.#ledger,
+      log: this.#told ? (what) => this.#tell({ from: name, what }) : null,
+      onStep: (step) => {
+        this.#ledger.count(`step ${step}`);
+        const { deadly } = seat;
+        if (deadly?.step !== step) return;
+        seat.deadly = null;
+        this.#ledger.count(`killed after ${step}`);
+        this.#tell({ from: name, what: `has reached "${step}"` });
+        this.#kill(seat, { silently: false, back: deadly.back });
+      },
+      onExit: (how) => {
+        this.#tell({ from: name, what: how });
+        if (!started.isStopping || how !== "exits with 0") {
+          this.#ledger.exits.push(`${name} ${how}`);
+        }
+        this.#startIn(seat, started.isStopping ? seat.back : 5000);
+      },
+    });
+    seat.process = started;
+  }
+
+  #kill(
+    seat: Seat,
+    { silently, back }: { silently: boolean; back: number | null },
+  ): void {
+    this.#ledger.count(silently ? "silent kill" : "kill");
+    this.#tell({
+      from: seat.process!.name,
+      what: silently ? "is gone, with its host" : "is killed",
+    });
+    seat.process!.kill({ silently });
+    this.#startIn(seat, back);
+  }
+
+  #cut(
+    { id, process, road }: Seat,
+    { brokenFor, connection }: Extract<Happening, { what: "cut" }>,
+  ): void {
+    this.#ledger.count("cut");
+    this.#tell({ from: process!.name, what: `is cut off (${connection})` });
+    road.brokenUntil = virtualNow() + brokenFor;
+    for (const clientId of this.#broker.connected()) {
+      const isControl = /control$/.test(clientId);
+      const isIts = clientId.replace(/.control$/, "").endsWith(id);
+      if (!isIts || connection === (isControl ? "intake" : "control")) continue;
+      const link = this.#broker.linkOf(clientId);
+      for (const one of road.connections) {
+        if (link && one.belongsTo(link)) one.cut();
+      }
+    }
+  }
+}
