@@ -299,7 +299,14 @@ export class TopicLock<T> {
       else this.#assert();
       return;
     }
-    if (!this.#isContender(sighting)) return;
+    if (!this.#isContender(sighting)) {
+      // The holder that we took over from had not seen ours yet when it said
+      // this; the topic is to end with ours.
+      if (bid.token !== null && bid.token === this.#from && this.#seen > 0) {
+        this.#assert();
+      }
+      return;
+    }
     if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
     else this.#assert();
   }
