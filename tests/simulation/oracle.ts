@@ -3,10 +3,7 @@
  *
  * @module
  */
-import {
-  loadSchema,
-  readAs,
-} from "../../src/messages/presence.ts";
+import { loadSchema, readAs } from "../../src/messages/presence.ts";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import type { Topics } from "../../src/messages/topics.ts";
