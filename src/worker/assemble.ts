@@ -306,7 +306,6 @@ export function assemble(
     log,
     membership,
     peers,
-    queue,
     recovery,
     router,
     readings: () => ({

@@ -95,11 +95,11 @@ test("a worker that is gone for good is adopted, by one, and its return is in or
   assert.equal(tombstone.adopted_by, "w3", "the next one in the ring");
   assert.ok(
     others.every(({ log, id }) =>
-      log.includes("adopting its session") === (id === "w3")
+      log.includes("taking over its tasks") === (id === "w3")
     ),
   );
   proxy.heal();
-  await lost.logged("the group has adopted this worker's session");
+  await lost.logged("the group has taken over this worker's tasks meanwhile");
   await lost.logged("its run is ended");
   await project.quiet(5).catch(() => {});
   assert.deepEqual(await keptPromises(project, client, ids), {
@@ -169,11 +169,11 @@ test("where the access rules forbid an adoption, the survivor says so once and w
     JSON.stringify({ ...JSON.parse(online.text), state: "offline" }),
     { retain: true },
   );
-  await survivor.logged("cannot adopt the session of worker w1", 1, 20);
+  await survivor.logged("cannot adopt worker w1", 1, 20);
   // It tries again, in case the rules have changed, and says nothing more.
-  await survivor.logged("worker w1 is gone; adopting its session", 2, 30);
+  await survivor.logged("worker w1 is gone; taking over its tasks", 2, 30);
   await pause(1);
-  assert.equal(survivor.log.split("cannot adopt the session").length, 2);
+  assert.equal(survivor.log.split("cannot adopt worker").length, 2);
   await client.submit(project.work("t-0"));
   await client.submit(project.work("t-1"));
   // The broker gives one of them to the dead worker's session, where it waits.
@@ -449,17 +449,124 @@ test("a second signal ends everything at once, and the end is acknowledged", asy
   await project.quiet(3);
 });
 
-test("with a clean session a stop cancels what waits", async () => {
+for (const how of ["stopped", "killed"] as const) {
+  test(`a worker without a session that is ${how} has what waited when it is back`, async () => {
+    await using g = await group();
+    const { broker, client, project } = g;
+    const options = { mqtt: { session_expiry: 0 } };
+    const first = await g.start("w1", options);
+    await client.submit(project.work("t-0", { seconds: 30 }));
+    await project.started("t-0");
+    for (const id of ["t-1", "t-2"]) await client.submit(project.work(id));
+    await client.status("t-2", ({ state }) => state === "queued");
+    if (how === "stopped") assert.equal(await first.stop(), 0);
+    else await first.kill();
+    await project.quiet(5);
+    const second = await g.start("w1", options);
+    const ids = many(3);
+    await allFinal(client, ids, 20);
+    assert.deepEqual(await keptPromises(project, client, ids), {
+      [how === "stopped" ? "cancelled" : "failed"]: 1,
+      success: 2,
+    });
+    await nothingHeld(client, broker.port, ["w1"]);
+    assert.equal(await second.stop(), 0);
+  });
+}
+
+test("a session that has expired while its worker was dead takes no task along", async () => {
   await using g = await group();
-  const { client, project } = g;
-  const worker = await g.start("w1", { mqtt: { session_expiry: 0 } });
-  const ids = many(3);
-  for (const id of ids) await client.submit(project.work(id, { seconds: 30 }));
-  await client.status("t-2", ({ state }) => state === "queued");
+  const { broker, client, project } = g;
+  const options = { mqtt: { session_expiry: 2 } };
+  const first = await g.start("w1", options);
+  await client.submit(project.work("t-0", { seconds: 30 }));
   await project.started("t-0");
-  assert.equal(await worker.stop(), 0);
-  await allFinal(client, ids, 10);
-  assert.deepEqual(await keptPromises(project, client, ids), { cancelled: 3 });
+  await client.submit(project.work("t-1"));
+  await client.status("t-1", ({ state }) => state === "queued");
+  await first.kill();
+  await pause(6);
+  const second = await g.start("w1", options);
+  const ids = many(2);
+  await allFinal(client, ids, 20);
+  assert.deepEqual(await keptPromises(project, client, ids), {
+    failed: 1,
+    success: 1,
+  });
+  assert.equal((await client.final("t-0")).state, "failed");
+  await nothingHeld(client, broker.port, ["w1"]);
+  assert.equal(await second.stop(), 0);
+});
+
+test("a message that expires while its only worker is dead is cancelled when that is back", async () => {
+  await using g = await group();
+  const { broker, client, project } = g;
+  const first = await g.start("w1");
+  await client.submit(project.work("t-0", { seconds: 30 }));
+  await project.started("t-0");
+  await client.submit(project.work("t-1"), { messageExpiryInterval: 3 });
+  await client.submit(project.work("t-2"), { messageExpiryInterval: 300 });
+  await client.status("t-2", ({ state }) => state === "queued");
+  await first.kill();
+  await pause(4);
+  const second = await g.start("w1");
+  const ids = many(3);
+  await allFinal(client, ids, 20);
+  assert.deepEqual(await keptPromises(project, client, ids), {
+    failed: 1,
+    cancelled: 1,
+    success: 1,
+  });
+  const expired = await client.final("t-1");
+  assert.equal(expired.state, "cancelled");
+  assert.match(expired.error_message!, /expired before the task could start/);
+  await nothingHeld(client, broker.port, ["w1"]);
+  assert.equal(await second.stop(), 0);
+});
+
+test("a broker that crashes again and again, and forgets its latest minutes, is put right", async () => {
+  await using g = await group();
+  const { broker, client, project } = g;
+  const workers = [
+    await g.start("w1", { worker: { max_concurrent_tasks: 2 } }),
+    await g.start("w2", { worker: { max_concurrent_tasks: 2 } }),
+  ];
+  const ids: string[] = [];
+  const crashes = 4;
+  for (let crash = 1; crash <= crashes; crash++) {
+    const batch = many(10).map((id) => `${id}-${crash}`);
+    ids.push(...batch);
+    for (const id of batch) {
+      await client.submit(project.work(id, { seconds: 0.2 }));
+    }
+    // At another moment of their runs each time.
+    await project.started(batch[crash]!);
+    await pause(0.3 * (crash - 1));
+    await broker.kill();
+    await pause(0.5);
+    await broker.start();
+    await Promise.all(
+      workers.map((worker) =>
+        worker.logged("connected to the broker", 2 + 2 * crash)
+      ),
+    );
+  }
+  let late: string[] = [];
+  await until(10, () => `final statuses of ${late}`, async () => {
+    const statuses = await client.allRetained(
+      broker.port,
+      "ansible/test/tasks/+/status",
+    );
+    late = ids.filter((id) =>
+      !statuses.get(`ansible/test/tasks/${id}/status`)?.includes(
+        '"state":"success"',
+      )
+    );
+    return late.length === 0;
+  });
+  const starts = (await project.truth()).filter(({ what }) => what === "start")
+    .map(({ id }) => id);
+  assert.deepEqual(starts.toSorted(), ids.toSorted(), "each has run once");
+  await nothingHeld(client, broker.port, ["w1", "w2"]);
 });
 
 test("SIGHUP reads the configuration again, and says what needs a restart", async () => {

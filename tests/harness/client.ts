@@ -33,7 +33,7 @@ export type Request = { task_id: string } & Record<string, unknown>;
 /** What tests have published where workers do, which need not be valid. */
 const byTests = new Set<string>();
 
-/** A controller that sees everything below `ansible/`. */
+/** A controller that sees everything below a topic prefix. */
 export class Client implements AsyncDisposable {
   readonly messages: Message[] = [];
   readonly base: string;
@@ -50,11 +50,11 @@ export class Client implements AsyncDisposable {
 
   private constructor(
     clients: { publisher: MqttClient; watcher: MqttClient },
-    group: string,
+    base: string,
   ) {
     this.publisher = clients.publisher;
     this.#watcher = clients.watcher;
-    this.base = `ansible/${group}`;
+    this.base = base;
     this.#watcher.on("message", (topic, payload, packet) => {
       const message: Message = {
         topic,
@@ -74,8 +74,13 @@ export class Client implements AsyncDisposable {
 
   static async connect(
     port: number,
-    options: { group?: string; mqtt?: Partial<IClientOptions> } = {},
+    options: {
+      prefix?: string;
+      group?: string;
+      mqtt?: Partial<IClientOptions>;
+    } = {},
   ): Promise<Client> {
+    const { prefix = "ansible" } = options;
     // A session that outlives a restart of the broker: nothing is to be missed.
     const connect = () =>
       open(port, {
@@ -87,9 +92,9 @@ export class Client implements AsyncDisposable {
     const [publisher, watcher] = await Promise.all([connect(), connect()]);
     const client = new Client(
       { publisher, watcher },
-      options.group ?? "test",
+      `${prefix}/${options.group ?? "test"}`,
     );
-    await watcher.subscribeAsync("ansible/#", { qos: 2 });
+    await watcher.subscribeAsync(`${prefix}/#`, { qos: 2 });
     return client;
   }
 
