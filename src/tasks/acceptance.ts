@@ -21,7 +21,7 @@ import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Origin } from "./origin.ts";
+import { type Origin, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
@@ -148,6 +148,20 @@ export class Acceptance {
     await this.#order.enter(
       task.id,
       (place) => this.#accept(task, { delivery, origin, place }),
+    );
+  }
+
+  /**
+   * A task that was accepted here is lost to a worker that had accepted a
+   * request with its id before: this one was a duplicate.
+   */
+  async lostRace(task: Task): Promise<void> {
+    // What has been here or elsewhere before is the same request, not another.
+    if (originOf({ redelivered: false, ...task.message }).createdAt) return;
+    await this.#options.rejections.report(
+      task.message.payload,
+      duplicateOf(task, null),
+      task.response,
     );
   }
 
@@ -297,16 +311,7 @@ export class Acceptance {
       delivery.answer();
       return;
     }
-    await this.#reject(delivery, {
-      task_id: task.id,
-      reason: "duplicate",
-      errors: [{
-        path: "task_id",
-        message: present
-          ? `this task is already ${present.state} (worker ${present.worker_id})`
-          : "another worker has taken this task at the same moment",
-      }],
-    }, task.response);
+    await this.#reject(delivery, duplicateOf(task, present), task.response);
   }
 
   async #reject(
@@ -317,6 +322,23 @@ export class Acceptance {
     await this.#options.rejections.report(delivery.payload, problem, response);
     delivery.answer();
   }
+}
+
+/** @param present where the task stands; null: it was taken just now */
+function duplicateOf(
+  task: Task,
+  present: { state: string; worker_id: string } | null,
+): Problem {
+  return {
+    task_id: task.id,
+    reason: "duplicate",
+    errors: [{
+      path: "task_id",
+      message: present
+        ? `this task is already ${present.state} (worker ${present.worker_id})`
+        : "another worker has taken this task at the same moment",
+    }],
+  };
 }
 
 /** The token of the holder that a task is taken over from; null for nobody. */

@@ -108,7 +108,9 @@ export class StatusBoard {
   async take(task: Task, from: string | null): Promise<boolean> {
     const lock = this.#locks.get(task.id)!;
     const queued = this.#statusOf(task);
-    const won = await lock.take(queued, this.#claim(task, from));
+    // A better bid may have come right behind our own.
+    const won = await lock.take(queued, this.#claim(task, from)) &&
+      !lock.isLost;
     if (won) this.#respond(task, queued.message);
     else this.forget(task.id);
     return won;
@@ -327,10 +329,10 @@ export class StatusBoard {
       publish: (message) => channel.publish(message),
       read: readBid,
       isOver,
-      onLost: ({ value }) => {
+      onLost: ({ value }, how) => {
         const waiting = this.#waiting.get(taskId);
         if (waiting) waiting(value.status.worker_id);
-        else onGone(taskId);
+        else onGone(taskId, how);
       },
       onRefused: (error) =>
         log.error("cannot publish a status", { task_id: taskId, error }),
@@ -355,8 +357,11 @@ export interface StatusBoardOptions {
   responses: Pick<Responses, "send">;
   log: Log;
   observer?: TaskObserver;
-  /** Somebody has taken a task over that was not offered. */
-  onGone(taskId: string): void;
+  /**
+   * Somebody else has a task that was not offered; `contested`: it has accepted
+   * the same request, before this worker did.
+   */
+  onGone(taskId: string, how: { contested: boolean }): void;
 }
 
 function readBid(

@@ -122,8 +122,11 @@ export interface TopicLockOptions<T> {
   read(message: Incoming): { value: T; bid: Bid } | null;
   /** Whether what stands there is over, and may be bid against whatever its rank. */
   isOver(value: T): boolean;
-  /** Somebody has taken over what was held. */
-  onLost(to: Sighting<T>): void;
+  /**
+   * Somebody else has what was held; `contested`: by a bid of its own, not by
+   * taking over from us.
+   */
+  onLost(to: Sighting<T>, how: { contested: boolean }): void;
   /** A message of ours was refused, that nobody waits for. */
   onRefused(error: unknown): void;
 }
@@ -374,7 +377,9 @@ export class TopicLock<T> {
     this.#awaited = null;
     this.#move("lost");
     if (awaited) awaited.won.resolve(false);
-    else this.#options.onLost(to);
+    else {
+      this.#options.onLost(to, { contested: to.bid.from !== this.#token });
+    }
   }
 
   /** Says ours once more. */

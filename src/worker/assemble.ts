@@ -85,7 +85,10 @@ export function assemble(
       await handOver.reconnected(session);
       await recovery.reconnected(session);
     },
-    taskLost: (taskId: string) => dispatcher.lost(taskId),
+    taskLost: (taskId: string, { contested }: { contested: boolean }) => {
+      const task = dispatcher.lost(taskId);
+      if (task && contested) void acceptance.lostRace(task);
+    },
     tasksChanged: () => {
       acceptance.update();
       load.update();
