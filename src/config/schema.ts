@@ -134,7 +134,7 @@ const worker = z.strictObject({
   status_interval: seconds(0.05, 3600).default(1).describe(
     "Least time between two updates of a running task's status, in seconds.",
   ),
-  status_retention: whole(0, MAX_SECONDS).default(2_592_000).describe(
+  status_retention: whole(0, MAX_SECONDS).default(2_073_600).describe(
     "How long the broker keeps a final status, in seconds. 0: for ever.",
   ),
   publish_events: flag().default(false).describe(

@@ -196,10 +196,11 @@ export class Acceptance {
         });
         return;
       }
-      const { judgement, seen } = await board.look(task.id, {
-        ...origin,
+      const { judgement, seen } = await board.look(task.id, () => ({
+        from: origin.from,
+        redelivered: delivery.redelivered,
         signedAt: task.signature?.issuedAt ?? null,
-      });
+      }));
       if (judgement !== "take") {
         await duplicate(seen!.status);
         return;
@@ -290,7 +291,7 @@ export class Acceptance {
       present: { state: string; worker_id: string } | null;
     },
   ): Promise<void> {
-    if (origin.redelivered || origin.from !== null) {
+    if (delivery.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });

@@ -105,7 +105,7 @@ test("a configuration with only what is required has the documented defaults", a
       kill_grace: 10,
       shutdown_grace: 60,
       status_interval: 1,
-      status_retention: 2592000,
+      status_retention: 2073600,
       publish_events: false,
       publish_output: false,
       output_limit: 10_485_760,
