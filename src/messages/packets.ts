@@ -36,7 +36,10 @@ export interface Delivery {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly properties: MessageProperties;
-  /** Whether the broker says that it has sent this message before. */
+  /**
+   * Whether somebody may have had this message before: the broker says so, or the
+   * connection was lost since it came.
+   */
   readonly redelivered: boolean;
   /** Whether its sender asked the broker to keep it for later subscribers. */
   readonly retained: boolean;

@@ -229,6 +229,7 @@ export class MqttConnection implements AsyncDisposable {
       for (const id of [...this.#fleeting]) client.removeOutgoingMessage(id);
       this.#fleeting.clear();
       this.#outbox.close();
+      this.#deliveries.disconnected();
       if (this.#closed) return;
       const reason = this.#reason ??
         (this.#answered

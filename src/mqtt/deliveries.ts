@@ -25,7 +25,7 @@ class Unanswered implements Delivery {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly properties: Delivery["properties"];
-  readonly redelivered: boolean;
+  redelivered: boolean;
   readonly retained: boolean;
   /** Whether its owner is through with it. */
   isReady = false;
@@ -87,9 +87,17 @@ export class Deliveries {
     return isSame ? null : delivery;
   }
 
+  /**
+   * The connection is lost: from here on the broker may give what is not answered
+   * to somebody else, or somebody may take over the session.
+   */
+  disconnected(): void {
+    this.#order = [];
+    for (const delivery of this.#known.values()) delivery.redelivered = true;
+  }
+
   /** A new connection: the broker says anew what it has. */
   connected(session: { present: boolean }): void {
-    this.#order = [];
     for (const [messageId, { isReady }] of this.#known) {
       // What was ready, and did not get its answer away, comes again.
       if (!session.present || isReady) this.#known.delete(messageId);

@@ -21,7 +21,7 @@ import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
 import type { TaskObserver } from "./observer.ts";
-import { type Origin, originOf } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
@@ -83,6 +83,8 @@ export class Acceptance {
   /** Deliveries that are not answered yet. */
   readonly #current = new Set<Promise<void>>();
   readonly #order = new ArrivalOrder();
+  /** Tasks that came from their requesters, not from a peer or a record. */
+  readonly #firstHand = new WeakMap<Task, Delivery>();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
 
@@ -145,6 +147,7 @@ export class Acceptance {
         task_id: message.request.request.task_id,
       }),
     });
+    if (origin.from === null) this.#firstHand.set(task, delivery);
     await this.#order.enter(
       task.id,
       (place) => this.#accept(task, { delivery, origin, place }),
@@ -156,8 +159,9 @@ export class Acceptance {
    * request with its id before: this one was a duplicate.
    */
   async lostRace(task: Task): Promise<void> {
-    // What has been here or elsewhere before is the same request, not another.
-    if (originOf({ redelivered: false, ...task.message }).createdAt) return;
+    const delivery = this.#firstHand.get(task);
+    // What somebody else may have had before is the same request, not another.
+    if (!delivery || delivery.redelivered) return;
     await this.#options.rejections.report(
       task.message.payload,
       duplicateOf(task, null),
@@ -210,10 +214,11 @@ export class Acceptance {
         });
         return;
       }
-      const { judgement, seen } = await board.look(task.id, {
-        ...origin,
+      const { judgement, seen } = await board.look(task.id, () => ({
+        from: origin.from,
+        redelivered: delivery.redelivered,
         signedAt: task.signature?.issuedAt ?? null,
-      });
+      }));
       if (judgement !== "take") {
         await duplicate(seen!.status);
         return;
@@ -304,7 +309,7 @@ export class Acceptance {
       present: { state: string; worker_id: string } | null;
     },
   ): Promise<void> {
-    if (origin.redelivered || origin.from !== null) {
+    if (delivery.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });

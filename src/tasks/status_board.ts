@@ -76,16 +76,17 @@ export class StatusBoard {
    * Subscribes to the status topic of a task, and judges by what stands there.
    * Unless the judgement is to take it, nothing is left subscribed.
    *
+   * @param arrival how the request came, by what is known when it is judged
    * @param options.holder whose tasks are taken over: what is queued there may
    * be taken
    */
   async look(
     taskId: string,
-    arrival: Arrival,
+    arrival: () => Arrival,
     { holder = this.#options.workerId }: { holder?: string } = {},
   ): Promise<Look> {
     const judgeIt = (seen: PublishedStatus | null) =>
-      judge(seen, arrival, {
+      judge(seen, arrival(), {
         workerId: holder,
         windowSeconds: this.#options.windowSeconds,
       });

@@ -127,11 +127,11 @@ export class TakeOver {
   /** @returns whether it is ours and waits */
   async #take(task: Task, holder: string): Promise<boolean> {
     const { board, records, runner, workerId } = this.#options;
-    const { judgement, seen } = await board.look(task.id, {
+    const { judgement, seen } = await board.look(task.id, () => ({
       redelivered: true,
       from: null,
       signedAt: task.signature?.issuedAt ?? null,
-    }, { holder });
+    }), { holder });
     if (judgement !== "take") {
       if (seen) await this.#endLeftBehind(task.id, seen, holder);
       return false;

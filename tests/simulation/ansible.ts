@@ -42,9 +42,10 @@ export class SimulatedAnsible implements Playbooks {
     return null;
   }
 
-  /** It looks at files, which takes a moment. */
+  /** It looks at files, which takes a moment, or on a busy disk more. */
   async refusal({ task_id }: TaskRequest): Promise<string | null> {
-    await pause(this.#owner.random.between(0, 3));
+    const { random } = this.#owner;
+    await pause(random.between(0, random.chance(0.05) ? 400 : 3));
     return this.#tasks.get(task_id)?.outcome === "refused"
       ? 'the playbook "site.yml" does not exist'
       : null;

@@ -97,6 +97,9 @@ let order = 0;
 let current: Owner | null = null;
 let random = new Random("the world");
 
+/** How many turns there were, and in the run of which seed; see `watchdog.ts`. */
+export const turns = new Int32Array(new SharedArrayBuffer(8));
+
 /** Milliseconds since the simulation began. */
 export function virtualNow(): number {
   return now;
@@ -128,14 +131,21 @@ export function after(
   return { cancel: () => timer.active = false };
 }
 
+/**
+ * A time that is no less than another one, and can be added to others without
+ * an error of rounding: in units of 1/1024 ms. NaN, and what is negative, is 0.
+ */
+export function exact(ms: number): number {
+  return ms > 0 ? Math.ceil(ms * 1024) / 1024 : 0;
+}
+
 function schedule(
   ms: number,
   action: () => void,
   { every, owner }: { every: number; owner: Owner | null },
 ): Timer {
   const timer: Timer = {
-    // Also for NaN and what is negative.
-    at: now + (ms > 0 ? ms : 0),
+    at: now + exact(ms),
     order: order++,
     every,
     action,
@@ -148,6 +158,7 @@ function schedule(
 
 /** Begins again at the epoch, with nothing to happen. */
 export function reset(seed: number): void {
+  turns[1] = seed;
   now = 0;
   order = 0;
   current = null;
@@ -173,6 +184,7 @@ export async function pass(
 ): Promise<void> {
   for (;;) {
     await quiet();
+    turns[0]!++;
     current = null;
     const slow = elsewhere.shift();
     if (slow) {
@@ -233,8 +245,8 @@ function inTurn<A extends unknown[], R>(
 
 class VirtualDate extends RealDate {
   constructor(...args: unknown[]) {
-    if (args.length === 0) super(EPOCH + Math.floor(now));
-    else super(...(args as [number]));
+    const [time = EPOCH + Math.floor(now), ...rest] = args as [number];
+    super(time, ...rest as []);
   }
 
   static override now(): number {
@@ -269,7 +281,7 @@ export function install(): void {
     ms = 0,
     ...args: unknown[]
   ) => {
-    const every = Math.max(1, ms);
+    const every = exact(Math.max(1, ms));
     const timer = schedule(every, bound(action, args), {
       every,
       owner: current,

@@ -8,6 +8,7 @@ import process from "node:process";
 import { type Batch, type Failure, planOf, runBatch } from "./batch.ts";
 import { realNow } from "./clock.ts";
 import { KNOWN_FAILURES } from "./known_failures.ts";
+import { findMutants } from "./mutants.ts";
 import type { Breach, PromiseName } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
 import { PROFILE_NAMES, type ProfileName, PROFILES } from "./profiles.ts";
@@ -27,11 +28,13 @@ export interface SimulateOptions {
   told: boolean;
   hash: boolean;
   mutants: boolean;
+  brief: boolean;
   most: string;
 }
 
 /** @returns the exit code */
 export async function simulate(options: SimulateOptions): Promise<number> {
+  if (options.mutants) return await findMutants(options.seed) ? 0 : 1;
   if (options.plan !== undefined) {
     const plan: Plan = JSON.parse(await Deno.readTextFile(options.plan));
     return await one(plan, options);
@@ -84,7 +87,7 @@ function isKnown(profile: ProfileName, promise: PromiseName): boolean {
 /** @returns whether only what is known has fallen */
 async function batch(
   profile: ProfileName,
-  { seed, count, hash, most }: SimulateOptions & { count: number },
+  { seed, count, hash, most, brief }: SimulateOptions & { count: number },
 ): Promise<boolean> {
   const since = realNow();
   const before = process.cpuUsage();
@@ -115,12 +118,12 @@ async function batch(
   );
   if (hash) { for (const one of result.hashes) console.log(`  ${one}`); }
   fallen(result);
-  const [first, ...others] = result.failures;
-  for (const { plan, breaches } of others) {
+  for (const { plan, breaches } of result.failures) {
     console.log(`\nseed ${plan.seed} under ${profile} fails:`);
     report(breaches);
   }
-  if (first) await explain(first);
+  const [first] = result.failures;
+  if (first && !brief) await explain(first);
   return result.failures.length === 0;
 }
 
@@ -153,8 +156,6 @@ function fallen({ profile, fell, memory, runs }: Batch): void {
 /** Makes a failure shorter, and tells it. */
 async function explain({ breaches, plan }: Failure): Promise<void> {
   const [{ promise }] = breaches as [Breach];
-  console.log(`\nseed ${plan.seed} under ${plan.profile} fails:`);
-  report(breaches);
   const shorter = await shorten(plan, async (candidate) => {
     const result = await run(candidate);
     return result.breaches.some((one) => one.promise === promise);

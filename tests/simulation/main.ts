@@ -6,8 +6,9 @@
  * `--seed N` begins with that seed; `--runs N` makes so many runs under each
  * profile; `--profile P` takes that one alone; `--plan FILE` takes the plan in a
  * file; `--told` prints the story, whatever comes of the run; `--hash` prints a
- * digest of all packets and log lines; `--mutants` shows that the simulator finds
- * what it is there for.
+ * digest of all packets and log lines; `--most N` goes on until so many runs have
+ * failed; `--brief` tells no story; `--mutants` shows that the simulator finds what
+ * it is there for.
  *
  * It ends with 0 where no promise falls but those in `known_failures.ts`, with 1
  * otherwise. A run that fails is made shorter, and told.
@@ -15,7 +16,8 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { install, realNow } from "./clock.ts";
+import { install, realNow, turns } from "./clock.ts";
+import { Watchdog } from "./watchdog.ts";
 
 // Whatever is to live in virtual time comes later.
 install();
@@ -32,11 +34,16 @@ const { values } = parseArgs({
     plan: { type: "string" },
     told: { type: "boolean", default: false },
     hash: { type: "boolean", default: false },
+    brief: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     most: { type: "string", default: "1" },
   },
 });
+// The search for mutants is done by other processes.
+const watchdog = values.mutants ? null : new Watchdog(turns);
 const seed = values.seed === undefined
   ? Math.floor(realNow() * 1000) % 1_000_000
   : Number(values.seed);
-Deno.exit(await simulate({ ...values, seed }));
+const code = await simulate({ ...values, seed });
+watchdog?.[Symbol.dispose]();
+Deno.exit(code);

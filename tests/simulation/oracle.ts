@@ -69,6 +69,8 @@ export function judge(
   for (const exit of ledger.exits) breaks("stays", exit);
   for (const [id, record] of ledger.tasks) {
     for (const { promise, text } of judgeRecord(record)) {
+      // A group with nobody in it has promised that to nobody.
+      if (workers.length === 0 && promise === "ends") continue;
       breaks(promise, text, {
         task: id,
         mayStillBeKept: promise === "ends" || promise === "expires",
@@ -134,7 +136,8 @@ function judgeRecord(
     // Nobody has promised anything of what the broker did not give away, or of
     // what it dropped before a worker had it.
     if (record.taken === 0) return [];
-    if (!record.isKnown && (record.mayExpire || record.mayBeForgotten)) {
+    const { mayBeForgotten, mayBeLost, mayExpire } = record;
+    if (!record.isKnown && (mayExpire || mayBeForgotten || mayBeLost)) {
       return [];
     }
     return [{ promise: record.mayExpire ? "expires" : promise, text }];

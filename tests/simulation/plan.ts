@@ -104,6 +104,10 @@ export interface Leanings {
   requestQos?: (0 | 1 | 2)[];
   /** How the broker restarts; never, if left out. */
   restarts?: "in order" | "forgetting";
+  /** Workers that live are often cut off until the group gives up on them. */
+  longCuts?: boolean;
+  /** Many requests expire, some of them while their worker is away. */
+  expiries?: boolean;
 }
 
 /** When the first request is sent: all workers are ready by then. */
@@ -163,6 +167,7 @@ export function drawPlan(
   // Bursts fill queues; what trickles in does not.
   const span = tasks * random.pick([20, 150, 500]);
   const when = () => BEGIN_MS + random.next() * span;
+  const faults = drawFaults(random, { ids, when, leanings });
   const happenings: Happening[] = [];
   for (const { id } of planned) {
     const at = when();
@@ -171,11 +176,15 @@ export function drawPlan(
       what: "request",
       task: id,
       qos: random.pick(leanings.requestQos ?? [2]),
-      ...(random.chance(0.08) && { expirySeconds: random.whole(1, 20) }),
+      ...(random.chance(leanings.expiries ? 0.3 : 0.08) &&
+        { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
-    if (random.chance(0.15)) {
-      happenings.push(request(at + random.between(0, 8000)));
+    if (random.chance(0.2)) {
+      // By somebody who is impatient, or by two at the same moment.
+      happenings.push(
+        request(at + random.between(0, random.chance(0.5) ? 20 : 8000)),
+      );
     }
     if (random.chance(0.08)) {
       happenings.push({
@@ -185,7 +194,7 @@ export function drawPlan(
       });
     }
   }
-  happenings.push(...drawFaults(random, { ids, when, leanings }));
+  happenings.push(...faults);
   happenings.sort((a, b) => a.at - b.at);
   return {
     seed,
@@ -237,9 +246,9 @@ function drawFaults(
       what: "cut",
       worker: random.pick(ids),
       connection: random.pick(["intake", "control", "both"]),
-      brokenFor: random.chance(0.7)
-        ? random.between(0, 3000)
-        : random.between(3000, 60_000),
+      brokenFor: random.chance(leanings.longCuts ? 0.5 : 0.3)
+        ? random.between(3000, 60_000)
+        : random.between(0, 3000),
     }),
     slow: () => ({
       at: when(),
@@ -263,7 +272,7 @@ function drawFaults(
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
   if (random.chance(0.1)) faults.push(faultsOf.reload!());
   const { restarts } = leanings;
-  if (restarts && random.chance(restarts === "forgetting" ? 1 : 0.25)) {
+  if (restarts) {
     faults.push({
       at: when(),
       what: "restart",

@@ -6,8 +6,8 @@
  */
 import type { Config } from "../../src/config/mod.ts";
 import { Log } from "../../src/log.ts";
-import { runWorker } from "../../src/worker/worker.ts";
 import type { Step } from "../../src/worker/assemble.ts";
+import { runWorker } from "../../src/worker/worker.ts";
 import { SimulatedAnsible } from "./ansible.ts";
 import type { Link } from "./broker/link.ts";
 import { after, type Owner } from "./clock.ts";

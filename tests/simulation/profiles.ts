@@ -20,9 +20,24 @@ export interface Profile {
 /** The profiles. */
 export const PROFILES = {
   mosquitto: {
-    description: "as mosquitto 2.0 with persistence, restarted in order",
+    description: "as mosquitto 2.0 with persistence",
+    behaviour: MOSQUITTO,
+  },
+  restarted: {
+    description: "the same, and it is restarted in order",
     behaviour: MOSQUITTO,
     leanings: { restarts: "in order" },
+  },
+  expiring: {
+    description: "requests expire while the worker that has them is away",
+    behaviour: MOSQUITTO,
+    leanings: { expiries: true },
+  },
+  cut_off: {
+    description:
+      "workers that live are cut off for longer than the group waits for them",
+    behaviour: MOSQUITTO,
+    leanings: { longCuts: true },
   },
   late_retained: {
     description: "retained messages come late, one time of ten",

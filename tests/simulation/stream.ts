@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { after, type Owner, virtualNow } from "./clock.ts";
+import { after, exact, type Owner, virtualNow } from "./clock.ts";
 import type { Random } from "./random.ts";
 
 /** How the network is at this moment, between one worker and the broker. */
@@ -70,7 +70,7 @@ export class Stream {
     this.#last = Math.max(
       this.#last,
       blockedUntil,
-      now + this.#random.between(...delay),
+      now + exact(this.#random.between(...delay)),
     );
     this.#underWay.push({ ...sent, sentAt: now, arrivesAt: this.#last });
     this.#wake(this.#last - now);
@@ -84,8 +84,7 @@ export class Stream {
   #flush(): void {
     for (;;) {
       const first = this.#underWay[0];
-      // Adding times up is not exact.
-      if (!first || first.arrivesAt > virtualNow() + 1e-6) return;
+      if (!first || first.arrivesAt > virtualNow()) return;
       this.#underWay.shift();
       if ("action" in first) first.action();
       else if (this.#arrives(Buffer.concat(first.bytes))) return;
@@ -101,7 +100,7 @@ export class Stream {
       return false;
     }
     const cut = this.#random.whole(1, bytes.length - 1);
-    const ms = this.#random.between(0, 2);
+    const ms = exact(this.#random.between(0, 2));
     this.#underWay.unshift({
       bytes: [bytes.subarray(cut)],
       sentAt: -1,

@@ -9,7 +9,7 @@ import type { Config } from "../../src/config/mod.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Behaviour } from "./broker/behaviour.ts";
-import { after, pass, reset, settle, virtualNow } from "./clock.ts";
+import { after, exact, pass, reset, settle, virtualNow } from "./clock.ts";
 import { configOf, GROUP, PREFIX } from "./configuration.ts";
 import { Ledger } from "./ledger.ts";
 import { Road } from "./network.ts";
@@ -113,6 +113,8 @@ class World {
   readonly #broker: Broker;
   readonly #seats: Map<string, Seat>;
   readonly #tasks: ReadonlyMap<string, Plan["tasks"][number]>;
+  /** Whether a connection may be lost. */
+  readonly #hasFaults: boolean;
   readonly #told: boolean;
   readonly #story: StoryLine[] = [];
   readonly #hash = createHash("sha256");
@@ -128,6 +130,9 @@ class World {
     this.#plan = plan;
     this.#payloads = payloads;
     this.#told = told;
+    this.#hasFaults = plan.happenings.some(({ what }) =>
+      what !== "request" && what !== "cancel" && what !== "reload"
+    );
     this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
     const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
     this.#broker = new Broker({
@@ -135,6 +140,12 @@ class World {
       random: new Random(plan.seed, "broker"),
       time: { now: virtualNow, after: (ms, action) => after(ms, null, action) },
       onMessage: (message) => this.#ledger.said(message),
+      onRepeated: ({ payload }) => {
+        const text = new TextDecoder().decode(payload);
+        for (const [id, { request }] of payloads) {
+          if (request === text) this.#ledger.repeated(id);
+        }
+      },
       ...(told && {
         onPacket: (clientId, direction, what) =>
           this.#tell(
@@ -267,7 +278,7 @@ class World {
         this.#ledger.count("slow");
         this.#tell({ from: process.name, what: "has a slow connection" });
         road.delay = happening.delay;
-        road.blockedUntil = virtualNow() + happening.blockedFor;
+        road.blockedUntil = virtualNow() + exact(happening.blockedFor);
         after(happening.blockedFor + happening.lasts, null, () => {
           road.delay = new Road().delay;
         });
@@ -311,6 +322,7 @@ class World {
     const record = this.#ledger.task(task);
     record.taken++;
     if (expiry) record.mayExpire = true;
+    if (qos > 0 || !this.#hasFaults) record.mayBeLost = false;
   }
 
   #restart(

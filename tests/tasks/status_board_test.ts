@@ -118,8 +118,8 @@ async function held() {
   const broker = new Broker();
   const stranger = new Member(broker, "a-stranger");
   const holder = new Member(broker, "holder");
-  assert.equal((await stranger.board.look("t", NEW)).judgement, "take");
-  assert.equal((await holder.board.look("t", NEW)).judgement, "take");
+  assert.equal((await stranger.board.look("t", () => NEW)).judgement, "take");
+  assert.equal((await holder.board.look("t", () => NEW)).judgement, "take");
   const taking = holder.board.take(holder.task(FIRST), null);
   holder.read();
   assert.ok(await taking);
@@ -164,7 +164,7 @@ Deno.test("status board: a stranger's attempt takes no task from the peer that i
   const { broker, stranger, holder, from } = await held();
   const peer = new Member(broker, "peer");
   const offered = { redelivered: false, from };
-  assert.equal((await peer.board.look("t", offered)).judgement, "take");
+  assert.equal((await peer.board.look("t", () => offered)).judgement, "take");
 
   const attempt = stranger.board.take(stranger.task(LATER), null);
   peer.read(1);
@@ -186,7 +186,7 @@ for (const first of ["the holder", "the peer"]) {
       const { broker, holder, from } = await held();
       const peer = new Member(broker, peerId);
       const offered = { redelivered: false, from };
-      const look = peer.board.look("t", offered);
+      const look = peer.board.look("t", () => offered);
       assert.equal((await look).judgement, "take");
       const taken = new Map<Member, Promise<boolean>>();
       const steps = [
@@ -218,7 +218,7 @@ Deno.test("status board: a stranger's attempt takes no task from the next proces
   broker.members.delete("holder");
   const next = new Member(broker, "holder", "next");
   const again = { redelivered: true, from: null };
-  assert.equal((await next.board.look("t", again)).judgement, "take");
+  assert.equal((await next.board.look("t", () => again)).judgement, "take");
   const attempt = stranger.board.take(stranger.task(LATER), null);
   const taken = next.board.take(next.task(FIRST), from);
   await settle(broker);
@@ -230,7 +230,7 @@ Deno.test("status board: of two whose runs are announced at once the one whose m
   const { broker, holder, from } = await held();
   const peer = new Member(broker, "peer");
   const offered = { redelivered: false, from };
-  assert.equal((await peer.board.look("t", offered)).judgement, "take");
+  assert.equal((await peer.board.look("t", () => offered)).judgement, "take");
   const mine = holder.task(FIRST);
   mine.start();
   const begun = holder.board.begin(mine);

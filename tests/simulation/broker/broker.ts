@@ -42,6 +42,11 @@ export interface BrokerOptions {
   random: Random;
   /** Is told of each message that it has accepted, before anybody gets it. */
   onMessage?(message: Message): void;
+  /**
+   * Is told of each message that is given to somebody else as a new one, after
+   * one client has had it.
+   */
+  onRepeated?(message: Message): void;
   /** Is told of each packet; `what` is only to be called where it is read. */
   onPacket?(
     clientId: string,
@@ -499,8 +504,10 @@ export class Broker {
       );
     for (const { message, share, ...parcel } of from.flow.takeShared()) {
       const takers = members(message!.topic, share!);
-      if (takers.length > 0) this.#share(message!, share!, takers);
-      else from.flow.put({ ...parcel, message, share, id: 0 });
+      if (takers.length > 0) {
+        this.#options.onRepeated?.(message!);
+        this.#share(message!, share!, takers);
+      } else from.flow.put({ ...parcel, message, share, id: 0 });
     }
   }
 }
