@@ -122,6 +122,7 @@ export class MqttConnection implements AsyncDisposable {
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
+  #maximumQos = 2;
   /** Requests and publications that the broker has not answered. */
   #unanswered = 0;
   /** Identifiers of publications that are given up with the connection. */
@@ -378,6 +379,7 @@ export class MqttConnection implements AsyncDisposable {
     // 40 ms to every exchange.
     (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
     this.#maximumPacketSize = server.maximumPacketSize ?? Infinity;
+    this.#maximumQos = server.maximumQoS ?? 2;
     this.#outbox.open(
       Math.min(server.receiveMaximum ?? MAX_UNDER_WAY, MAX_UNDER_WAY),
     );
@@ -469,7 +471,8 @@ export class MqttConnection implements AsyncDisposable {
       message.topic,
       typeof payload === "string" ? payload : Buffer.from(payload),
       {
-        qos: message.qos,
+        // [MQTT-3.2.2-11]
+        qos: Math.min(message.qos, this.#maximumQos) as 1 | 2,
         retain: message.retain ?? false,
         properties: packetProperties(message.properties ?? {}),
       },

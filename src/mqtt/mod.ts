@@ -15,5 +15,6 @@ export { Fence } from "./fence.ts";
 export { Lateness } from "./lateness.ts";
 export { CHECK_PROPERTY } from "./message.ts";
 export { PublishError, type Source } from "./outbox.ts";
+export { Quiet } from "./quiet.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

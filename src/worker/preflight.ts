@@ -11,7 +11,12 @@ import type { Log } from "../log.ts";
 import { ConnectionLostError } from "../messages/packets.ts";
 import type { Presence } from "../messages/presence.ts";
 import { Topics } from "../messages/topics.ts";
-import { type Broker, Visit } from "../mqtt/mod.ts";
+import {
+  type Broker,
+  BrokerUnsuitableError,
+  PublishError,
+  Visit,
+} from "../mqtt/mod.ts";
 import type { Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
@@ -117,6 +122,9 @@ async function whoHadTheId(
       });
       return await enquire(visit, { topics, workerId });
     } catch (error) {
+      if (error instanceof PublishError) {
+        throw new BrokerUnsuitableError(error.message);
+      }
       if (!(error instanceof ConnectionLostError)) throw error;
       log.warn(
         `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`,
