@@ -262,7 +262,7 @@ export class Acceptance {
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
   }
