@@ -298,7 +298,7 @@ export class StatusBoard {
       properties.expirySeconds = Math.max(retentionSeconds, signed);
     }
     return {
-      rank: rankOf(status.state),
+      rank: rankOf(status),
       message: {
         topic: topics.status(task.id),
         payload: encodeTaskStatus(status),
@@ -398,7 +398,7 @@ function readBid(
       token: value.token,
       from: value.from,
       seq: Number(seq),
-      rank: rankOf(value.status.state),
+      rank: rankOf(value.status),
       since: value.status.created_at,
       held: held === "1",
     },

@@ -6,8 +6,8 @@
  * publishes a **bid**: a message with a token of its own. Every bidder sees the
  * bids of all others, and two of them settle it by one rule that both know:
  *
- * 1. the higher rank has it (what runs before what waits, what has ended before
- *    what runs);
+ * 1. the higher rank has it (what waits before what is refused, what runs before
+ *    what waits, what has ended before what runs);
  * 2. of two that wait, the one that has waited longer; then the lower token;
  * 3. of two of a higher rank, the one whose message came first, for nobody acts
  *    upon its own before that has come back; should both have acted, again the
@@ -315,10 +315,8 @@ export class TopicLock<T> {
       this.#receiveAtRest(sighting);
       return;
     }
-    if (bid.from !== null && bid.from === this.#token) {
-      // Offered to it, or it takes us for dead.
-      if (bid.rank >= this.#own.rank) this.#lose(sighting);
-      else this.#assert();
+    if (this.#isRelieved(bid)) {
+      this.#lose(sighting);
       return;
     }
     if (!this.#isContender(sighting)) return;
@@ -352,6 +350,14 @@ export class TopicLock<T> {
     await this.#options.lookUp();
   }
 
+  /** Whether it takes over what was offered to it, or takes us for dead. */
+  #isRelieved({ from, rank }: Bid): boolean {
+    if (from === null) return false;
+    // It may have refused what was offered, and has been taken back meanwhile.
+    const isOffer = from === this.#token || (rank < 0 && from === this.#from);
+    return isOffer && (rank >= this.#own!.rank || this.#own!.rank <= 0);
+  }
+
   /** Whether it is newer than what was seen of others before. */
   #isNews({ bid }: Sighting<T>): boolean {
     const before = this.#theirs;
@@ -381,6 +387,8 @@ export class TopicLock<T> {
 
   #isBetter(bid: Bid, rank: number): boolean {
     if (bid.rank !== rank) return bid.rank > rank;
+    // Two who refuse it: whoever is first.
+    if (rank < 0) return this.#seen === 0;
     if (rank > 0) {
       // Theirs has come before ours came back.
       if (this.#state === "entering") return true;
