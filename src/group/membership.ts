@@ -46,13 +46,12 @@ export interface Enquiry {
 /**
  * Asks whether an id is free.
  *
- * @returns the presence of the last owner, which nobody answers for any more
  * @throws {IdInUseError} a live worker has it
  */
 export async function enquire(
   enquiry: Enquiry,
   options: { topics: Topics; workerId: string },
-): Promise<Presence | null> {
+): Promise<void> {
   const { topics, workerId } = options;
   const seen = await enquiry.lookUp(topics.presence(workerId), {
     sentinel: topics.sentinel(workerId),
@@ -74,7 +73,6 @@ export async function enquire(
     });
     if (answered) throw new IdInUseError(workerId);
   }
-  return presence ?? null;
 }
 
 /** What a presence says beside the state. */
@@ -96,20 +94,14 @@ export class Membership {
   #announced = false;
   /** The group has given up on this instance. */
   #adopted = false;
-  /** The instance that had this id before, and is no more. */
-  readonly #before: string | null;
-  /** What stood on our own topic when we subscribed to it. */
-  #standing: Presence | null = null;
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
     publish: Channel["publish"];
     topics: Topics;
     workerId: string;
-    before: Presence | null;
     description: Description;
   }) {
-    this.#before = options.before?.instance ?? null;
     this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
@@ -156,21 +148,16 @@ export class Membership {
     if (this.#announced && (adopted || (retained && byAnother))) {
       this.#adopted = true;
     }
-    if (retained) {
-      this.#standing = presence;
-      return null;
-    }
     if (!presence) return null;
-    if (adopted) return "adopted";
-    if (!byAnother) {
-      // Our own words, or our will, which a lost connection has set off.
-      return presence.state === "offline" && this.#state !== "offline"
-        ? "wrong"
-        : null;
-    }
-    return presence.state !== "offline" && this.#isEarlier(presence)
-      ? "rival"
-      : "wrong";
+    if (this.#isRival(presence)) return "rival";
+    if (this.#adopted) return "adopted";
+    // What stood there when we subscribed is older than what we say then.
+    if (retained) return null;
+    if (byAnother) return "wrong";
+    // Our own words, or our will, which a lost connection has set off.
+    return presence.state === "offline" && this.#state !== "offline"
+      ? "wrong"
+      : null;
   }
 
   /**
@@ -181,26 +168,21 @@ export class Membership {
     return this.#adopted;
   }
 
-  /**
-   * Whether a worker that started earlier uses the id, by what stood on its own
-   * topic at the last subscription. That happens when two start at once.
-   */
-  get lostToEarlier(): boolean {
-    const standing = this.#standing;
-    return standing !== null && standing.adopted_by === undefined &&
-      standing.state !== "offline" && standing.state !== "adopted" &&
-      this.#isEarlier(standing);
-  }
-
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
     this.#adopted = false;
     return this.#instance = crypto.randomUUID();
   }
 
-  /** The one that has been here longer keeps the id. */
-  #isEarlier({ instance, started_at }: Presence): boolean {
-    if (instance === this.#instance || instance === this.#before) return false;
+  /**
+   * Of two that live, the one that has been here longer keeps the id. What was
+   * said before we started may be a process's that is no more.
+   */
+  #isRival({ instance, started_at, ...presence }: Presence): boolean {
+    const isAlive = presence.updated_at >= this.#startedAt &&
+      presence.adopted_by === undefined &&
+      (presence.state === "online" || presence.state === "draining");
+    if (!isAlive || instance === this.#instance) return false;
     return started_at === this.#startedAt
       ? instance < this.#instance
       : started_at < this.#startedAt;

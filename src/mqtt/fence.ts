@@ -12,16 +12,25 @@
  *
  * @module
  */
-
-import type { Incoming } from "../messages/packets.ts";
+import type { Incoming, Outgoing } from "../messages/packets.ts";
 
 /** What a fence is made with. */
 export interface FenceOptions {
-  /** Subscribes at QoS 0, retained messages included. */
+  /**
+   * Subscribes at QoS 1, retained messages included: one of QoS 0 may overtake
+   * what waits for the client's Receive Maximum (4.9).
+   */
   subscribe(topic: string): Promise<void>;
-  /** A topic with a retained message. */
+  /** A topic of one's own. */
   sentinel: string;
+  publish(message: Outgoing): Promise<void>;
 }
+
+/** What a broker that is late, and nobody has noticed, is granted at first. */
+const MIN_PATIENCE_MS = 100;
+
+/** Beyond that, it is not waited for. */
+const MAX_PATIENCE_MS = 5000;
 
 /** Lets those through that wait for what is retained. */
 export class Fence {
@@ -53,11 +62,32 @@ export class Fence {
     return this.#next;
   }
 
+  /** Gives the sentinel its retained message; before the first `pass()`. */
+  async prepare(): Promise<void> {
+    const { publish, sentinel } = this.#options;
+    await publish({ topic: sentinel, payload: "-", qos: 1, retain: true });
+  }
+
   /** A message has come; returns whether it was for nobody but the fence. */
-  receive({ topic, retained }: Incoming): boolean {
+  receive({ topic, retained, payload }: Incoming): boolean {
     if (topic !== this.#options.sentinel) return false;
     if (retained) this.#seen?.resolve();
+    else if (payload.length === 0) this.#restore().catch(() => {});
     return true;
+  }
+
+  /** Something retained has come for which nobody waits any more. */
+  isLate(): void {
+    this.patienceMs = Math.min(
+      MAX_PATIENCE_MS,
+      Math.max(MIN_PATIENCE_MS, 2 * this.patienceMs),
+    );
+  }
+
+  /** Somebody has taken us for dead, and has cleared the sentinel. */
+  async #restore(): Promise<void> {
+    await this.prepare();
+    if (this.#seen) await this.#options.subscribe(this.#options.sentinel);
   }
 
   /** The connection is lost: nothing that was asked for comes. */
@@ -76,6 +106,7 @@ export class Fence {
         await new Promise((resolve) => setTimeout(resolve, this.patienceMs));
       }
     } finally {
+      this.#seen = null;
       this.#current = null;
     }
   }

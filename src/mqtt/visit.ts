@@ -92,16 +92,12 @@ export class Visit implements AsyncDisposable {
     let found: Incoming | null = null;
     const fence = new Fence({
       sentinel,
-      subscribe: (topic) => this.#connection.subscribe(topic, { qos: 0 }),
+      subscribe: (topic) => this.#connection.subscribe(topic, { qos: 1 }),
+      publish: (message) => this.#connection.publish(message),
     });
     this.#listeners.set(topic, (message) => found = message);
     this.#listeners.set(sentinel, (message) => fence.receive(message));
-    await this.#connection.publish({
-      topic: sentinel,
-      payload: "-",
-      qos: 1,
-      retain: true,
-    });
+    await fence.prepare();
     await this.#connection.subscribe(topic, { qos: 0 });
     await fence.pass();
     await this.#connection.unsubscribe(topic);

@@ -280,7 +280,7 @@ export class Acceptance {
     } finally {
       if (reserved) {
         queue.giveBack();
-        this.update();
+        dispatcher.changed();
       }
     }
   }
@@ -346,8 +346,10 @@ function duplicateOf(
   };
 }
 
-/** The token of the holder that a task is taken over from; null for nobody. */
+/**
+ * The token of the holder that a task is taken over from, or of the one that had
+ * the id before; null for nobody.
+ */
 function holderOf(seen: PublishedStatus | null, origin: Origin): string | null {
-  if (seen?.status.state === "queued") return seen.token;
-  return origin.from === "" ? null : origin.from;
+  return (seen?.token ?? origin.from) || null;
 }

@@ -134,6 +134,11 @@ export class Dispatcher {
     }
   }
 
+  /** There is more room than before, or less. */
+  changed(): void {
+    this.#options.onChange();
+  }
+
   /** Settles when no task is in a slot. */
   async idle(): Promise<void> {
     if (this.#active.size === 0) return;

@@ -57,6 +57,8 @@ interface Ended {
 export class StatusBoard {
   readonly #options: StatusBoardOptions;
   readonly #locks = new Map<string, TopicLock<PublishedStatus>>();
+  /** All that watch a task's topic; one may be through, and another begin. */
+  readonly #watching = new Map<string, Set<TopicLock<PublishedStatus>>>();
   readonly #ended = new Map<string, Ended>();
   /** Who waits for a peer to take a task that was offered to it. */
   readonly #waiting = new Map<string, (worker: string) => void>();
@@ -93,7 +95,11 @@ export class StatusBoard {
     const lock = this.#lockOf(taskId, (seen) => judgeIt(seen) === "take");
     this.#locks.set(taskId, lock);
     const there = (await lock.look())?.value ?? null;
-    const seen = this.#newer(taskId, there);
+    const seen = this.#newer(
+      taskId,
+      there,
+      (ended) => judgeIt(ended) === "take",
+    );
     const judgement = judgeIt(seen);
     if (judgement !== "take") this.forget(taskId);
     return { judgement, seen };
@@ -109,6 +115,7 @@ export class StatusBoard {
   async take(task: Task, from: string | null): Promise<boolean> {
     const lock = this.#locks.get(task.id)!;
     const queued = this.#statusOf(task);
+    this.#forgetEnd(task.id);
     // A better bid may have come right behind our own.
     const won = await lock.take(queued, this.#claim(task, from)) &&
       !lock.isLost;
@@ -167,25 +174,25 @@ export class StatusBoard {
     const lock = this.#locks.get(task.id);
     if (!lock) return;
     const own = this.#statusOf(task);
+    this.#forgetEnd(task.id);
     const published = lock.token
       ? lock.publish(own)
       : lock.finish(own, this.#claim(task, from));
+    // Somebody was quicker to take what is refused here.
+    if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
     await published.catch((error) =>
       log.error("cannot publish the final status", { task_id: task.id, error })
     );
     this.#locks.delete(task.id);
-    lock.rest();
-    this.#remember(task.id, {
-      lock,
-      seen: {
-        status: task.status(this.#options.workerId),
-        token: null,
-        from: null,
-        properties: {},
-      },
-      until: performance.now() + REMEMBERED_MS,
-    });
+    const seen = {
+      status: task.status(this.#options.workerId),
+      token: lock.token,
+      from: null,
+      properties: {},
+    };
+    lock.rest(seen);
+    this.#remember(task.id, { lock, seen });
   }
 
   /**
@@ -215,14 +222,12 @@ export class StatusBoard {
 
   /** A message on the status topic of a task. */
   receive(taskId: string, message: Incoming): void {
-    this.#locks.get(taskId)?.receive(message);
-    this.#ended.get(taskId)?.lock.receive(message);
+    this.#watching.get(taskId)?.forEach((lock) => lock.receive(message));
   }
 
   /** The connection is lost. */
   disconnected(): void {
-    for (const lock of this.#locks.values()) lock.disconnected();
-    for (const { lock } of this.#ended.values()) lock.disconnected();
+    for (const lock of this.#all()) lock.disconnected();
   }
 
   /**
@@ -230,35 +235,45 @@ export class StatusBoard {
    * at everything again, and says again what the broker does not have.
    */
   async reconnected(session: { present: boolean }): Promise<void> {
-    const now = performance.now();
-    for (const [id, { until }] of this.#ended) {
-      if (until < now) this.#ended.delete(id);
-    }
-    await Promise.all([
-      ...[...this.#locks.values()],
-      ...[...this.#ended.values()].map(({ lock }) => lock),
-    ].map((lock) => lock.reconnected(session)));
+    this.#forgetOldEnds();
+    await Promise.all(this.#all().map((lock) => lock.reconnected(session)));
+  }
+
+  #all(): TopicLock<PublishedStatus>[] {
+    return [...this.#watching.values()].flatMap((locks) => [...locks]);
   }
 
   /** Of what stands there and what ended here, the later. */
   #newer(
     taskId: string,
     there: PublishedStatus | null,
+    isOver: (seen: PublishedStatus) => boolean,
   ): PublishedStatus | null {
-    const ended = this.#ended.get(taskId);
-    if (!ended) return there;
-    return there === null || rankOf(there.status.state) < 2 ||
-        there.status.created_at === ended.seen.status.created_at
-      ? ended.seen
-      : there;
+    const seen = this.#ended.get(taskId)?.seen;
+    if (!seen) return there;
+    const isSame = there === null ||
+      there.status.created_at <= seen.status.created_at;
+    return isSame || !isOver(seen) ? seen : there;
   }
 
-  #remember(taskId: string, ended: Ended): void {
+  #remember(taskId: string, { lock, seen }: Omit<Ended, "until">): void {
+    const until = performance.now() + REMEMBERED_MS;
+    this.#ended.set(taskId, { lock, seen, until });
+    this.#forgetOldEnds();
+  }
+
+  #forgetOldEnds(): void {
+    const now = performance.now();
+    for (const [taskId, { until }] of this.#ended) {
+      if (until > now && this.#ended.size <= MAX_REMEMBERED) return;
+      this.#forgetEnd(taskId);
+    }
+  }
+
+  /** Another task has the id, or it is too long ago. */
+  #forgetEnd(taskId: string): void {
+    this.#ended.get(taskId)?.lock.close();
     this.#ended.delete(taskId);
-    this.#ended.set(taskId, ended);
-    if (this.#ended.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#ended.keys();
-    this.#ended.delete(oldest!);
   }
 
   #claim(task: Task, from: string | null) {
@@ -285,7 +300,7 @@ export class StatusBoard {
       properties.expirySeconds = Math.max(retentionSeconds, signed);
     }
     return {
-      rank: rankOf(status.state),
+      rank: rankOf(status),
       message: {
         topic: topics.status(task.id),
         payload: encodeTaskStatus(status),
@@ -313,7 +328,7 @@ export class StatusBoard {
   ): TopicLock<PublishedStatus> {
     const { channel, connected, log, onGone, topics } = this.#options;
     const topic = topics.status(taskId);
-    return new TopicLock<PublishedStatus>({
+    const lock = new TopicLock<PublishedStatus>({
       async lookUp() {
         for (;;) {
           await connected();
@@ -324,9 +339,16 @@ export class StatusBoard {
           }
         }
       },
-      // Without a connection the subscription stays in the session; what it
-      // brings is of a task that we no longer know, and is passed over.
-      unsubscribe: () => void channel.unsubscribe(topic).catch(() => {}),
+      unsubscribe: () => {
+        const locks = this.#watching.get(taskId)!;
+        locks.delete(lock);
+        if (this.#ended.get(taskId)?.lock === lock) this.#ended.delete(taskId);
+        if (locks.size > 0) return;
+        this.#watching.delete(taskId);
+        // Without a connection the subscription stays in the session; what it
+        // brings is of a task that we no longer know, and is passed over.
+        channel.unsubscribe(topic).catch(() => {});
+      },
       publish: (message) => channel.publish(message),
       read: readBid,
       isOver,
@@ -338,6 +360,10 @@ export class StatusBoard {
       onRefused: (error) =>
         log.error("cannot publish a status", { task_id: taskId, error }),
     });
+    const watching = this.#watching.get(taskId);
+    if (watching) watching.add(lock);
+    else this.#watching.set(taskId, new Set([lock]));
+    return lock;
   }
 }
 
@@ -377,7 +403,7 @@ function readBid(
       token: value.token,
       from: value.from,
       seq: Number(seq),
-      rank: rankOf(value.status.state),
+      rank: rankOf(value.status),
       since: value.status.created_at,
       held: held === "1",
     },

@@ -147,8 +147,7 @@ export class TakeOver {
     if (holder === workerId) {
       records.keep(task.id, { payload, properties });
     } else await records.store(task);
-    const from = seen?.status.state === "queued" ? seen.token : null;
-    return await board.take(task, from);
+    return await board.take(task, seen?.token ?? null);
   }
 
   async #endLeftBehind(

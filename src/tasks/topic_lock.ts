@@ -6,17 +6,18 @@
  * publishes a **bid**: a message with a token of its own. Every bidder sees the
  * bids of all others, and two of them settle it by one rule that both know:
  *
- * 1. the higher rank has it (what runs before what waits, what has ended before
- *    what runs);
+ * 1. the higher rank has it (what waits before what is refused, what runs before
+ *    what waits, what has ended before what runs);
  * 2. of two that wait, the one that has waited longer; then the lower token;
  * 3. of two of a higher rank, the one whose message came first, for nobody acts
  *    upon its own before that has come back; should both have acted, again the
  *    one that has waited longer, then the lower token.
  *
- * The loser falls silent. The winner says its own once more, so that the topic
- * ends with it, and so that a loser which has not seen it learns of it. Ranks
- * only rise, so that comes to an end; and whoever compares compares the same
- * two messages or later ones, so never do both fall silent.
+ * The loser falls silent; if a message of its own may have come after what it
+ * has lost to, it looks, and puts that back. The winner says its own once more,
+ * so that the topic ends with it, and so that a loser which has not seen it
+ * learns of it. Ranks only rise, so that comes to an end; and whoever compares
+ * compares the same two messages or later ones, so never do both fall silent.
  *
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
@@ -30,9 +31,10 @@
  * - **taking**: our bid is on its way, and has not come back;
  * - **held**: it is ours, as far as anybody knows;
  * - **entering**: still ours; our bid of a higher rank has not come back;
- * - **lost**: somebody else has it;
- * - **resting**: it was ours to the end, and is watched no more; with a new
- *   connection it is looked at once, whether the broker still knows the end;
+ * - **lost**: somebody else has it; it is watched until the topic ends with
+ *   theirs;
+ * - **resting**: it was ours to the end. It is watched for some time yet: a bid
+ *   may have been under way for long, and a broker may have forgotten the end;
  * - **closed**: nothing is watched any more.
  *
  * Nothing is said blindly: what was not acknowledged when the connection was lost
@@ -40,9 +42,11 @@
  * of the topic meanwhile.
  *
  * The broker is asked for what the standard promises, that all who are
- * subscribed see the messages of one topic in one order. That a look sees what
- * stands there is not promised (see `../mqtt/look_up.ts`), and not relied upon:
- * what it has missed comes later, and is settled by the same rule.
+ * subscribed see the messages of one topic in one order (4.6). That a look sees
+ * what stands there is not promised (see `../mqtt/fence.ts`), and not relied upon:
+ * what it has missed comes later, and is settled by the same rule. What is
+ * retained, and comes after something that was published since the look, is older
+ * than that, and passed over.
  *
  * @module
  */
@@ -104,6 +108,9 @@ function isWatched(state: State): boolean {
     state !== "closed";
 }
 
+/** How often it is put back what was overwritten, before one gives up. */
+const MAX_PUT_BACK = 5;
+
 /** A message of our own, to which the lock adds the token and the number. */
 export interface OwnMessage {
   readonly message: Outgoing;
@@ -120,7 +127,10 @@ export interface TopicLockOptions<T> {
   publish(message: Outgoing): Promise<void>;
   /** Reads a message; null for one that is no bid. */
   read(message: Incoming): { value: T; bid: Bid } | null;
-  /** Whether what stands there is over, and may be bid against whatever its rank. */
+  /**
+   * Whether what stands there is over, and may be bid against whatever its rank;
+   * of what others have said, and of one's own end.
+   */
   isOver(value: T): boolean;
   /**
    * Somebody else has what was held; `contested`: by a bid of its own, not by
@@ -151,8 +161,16 @@ export class TopicLock<T> {
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
   #deferred: Promise<void> | null = null;
-  /** What was seen last of others. */
+  /** The newest that was seen of others. */
   #theirs: Sighting<T> | null = null;
+  /** What was seen last on the topic: ours, or theirs. */
+  #last: "nothing" | "ours" | Sighting<T> = "nothing";
+  /** Something was published since the last look. */
+  #isLive = false;
+  /** Settles when what was said last is acknowledged, refused or lost. */
+  #sending: Promise<unknown> = Promise.resolve();
+  /** How it ended. */
+  #end: T | null = null;
 
   /** Looks at nothing before `look()`. */
   constructor(options: TopicLockOptions<T>) {
@@ -178,7 +196,7 @@ export class TopicLock<T> {
    */
   async look(): Promise<Sighting<T> | null> {
     this.#move("looking");
-    await this.#options.lookUp();
+    await this.#lookUp();
     if (this.#state === "looking") this.#move("looked");
     return this.#theirs;
   }
@@ -211,7 +229,8 @@ export class TopicLock<T> {
   }
 
   /**
-   * Says the last word on what was looked at, and is not taken.
+   * Says the last word on what was looked at, and is not taken; unless somebody
+   * has taken it since.
    *
    * @param options.from the token of the holder that is relieved by it
    * @throws {PublishError} the broker refused it
@@ -224,7 +243,9 @@ export class TopicLock<T> {
     this.#from = options.from;
     this.#token = options.token;
     this.#since = options.since;
-    await this.publish(own);
+    if (this.#theirs && this.#isContender(this.#theirs)) {
+      this.#lose(this.#theirs);
+    } else await this.publish(own);
   }
 
   /**
@@ -267,68 +288,95 @@ export class TopicLock<T> {
     this.#theirs = null;
     // What came between ours and now may have been missed: only a new one tells.
     if (this.#awaited && !session.present) this.#awaited.seq = this.#seq + 1;
-    await this.#options.lookUp();
+    await this.#lookUp();
     this.#sure();
     // It may have changed meanwhile.
-    const state = this.#state as State;
-    if (!this.#own || !isWatched(state)) return;
-    if (state === "resting") {
-      this.#options.unsubscribe();
-      // Another task may have the same id by now.
-      const theirs = this.#theirs as Sighting<T> | null;
-      const isNewer = theirs !== null && theirs.bid.since > this.#since;
-      if (this.#seen < this.#acknowledged && !isNewer) this.#assert();
-    } else if (this.#awaited || this.#seen < this.#acknowledged) this.#assert();
+    if (!this.#own || !isWatched(this.#state)) return;
+    const isMissing = this.#seen < this.#acknowledged;
+    // What others have said was settled when it came.
+    if (this.#awaited || (isMissing && !this.#theirs)) this.#assert();
+    else if (isMissing && this.#state !== "resting") this.#assert();
   }
 
   /** A message on the topic. */
   receive(message: Incoming): void {
     if (this.#state === "open" || this.#state === "closed") return;
+    if (message.retained && this.#isLive) return;
     const read = this.#options.read(message);
     if (!read) return;
+    if (!message.retained) this.#isLive = true;
     const { bid } = read;
     if (bid.token !== null && bid.token === this.#token) {
+      this.#last = "ours";
       this.#receiveOwn(bid.seq);
       return;
     }
-    const sighting = { ...read, message };
-    this.#theirs = sighting;
-    if (!this.#own || this.#state === "lost" || this.#state === "resting") {
+    const sighting = this.#last = { ...read, message };
+    if (this.#isNews(sighting)) this.#theirs = sighting;
+    if (!this.#own || this.#state === "lost") return;
+    if (this.#state === "resting") {
+      this.#receiveAtRest(sighting);
       return;
     }
-    if (bid.from !== null && bid.from === this.#token) {
-      // Offered to it, or it takes us for dead.
-      if (bid.rank >= this.#own.rank) this.#lose(sighting);
-      else this.#assert();
+    if (this.#isRelieved(bid)) {
+      this.#lose(sighting);
       return;
     }
-    if (!this.#isContender(sighting)) {
-      // The holder that we took over from had not seen ours yet when it said
-      // this; the topic is to end with ours.
-      if (bid.token !== null && bid.token === this.#from && this.#seen > 0) {
-        this.#assert();
-      }
-      return;
-    }
+    if (!this.#isContender(sighting)) return;
     if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
     else this.#assert();
   }
 
-  /** It has come to its end here. */
-  rest(): void {
+  /** It has come to its end here, which is what was published last. */
+  rest(end: T): void {
     if (this.#state === "lost" || this.#state === "closed") return;
+    this.#end = end;
     this.#move("resting");
-    this.#options.unsubscribe();
   }
 
-  /** Watches it no more. */
+  /** Watches it no more; what was lost is watched as long as there is need. */
   close(): void {
-    if (this.#state === "closed") return;
-    const subscribed = this.#state !== "open" && this.#state !== "resting";
+    if (this.#state !== "closed" && this.#state !== "lost") this.#close();
+  }
+
+  #close(): void {
+    const subscribed = this.#state !== "open";
     this.#move("closed");
     this.#sure();
     this.#awaited?.won.resolve(false);
     if (subscribed) this.#options.unsubscribe();
+  }
+
+  async #lookUp(): Promise<void> {
+    this.#isLive = false;
+    this.#last = "nothing";
+    await this.#options.lookUp();
+  }
+
+  /** Whether it takes over what was offered to it, or takes us for dead. */
+  #isRelieved({ from, rank }: Bid): boolean {
+    if (from === null) return false;
+    // It may have refused what was offered, and has been taken back meanwhile.
+    const isOffer = from === this.#token || (rank < 0 && from === this.#from);
+    return isOffer && (rank >= this.#own!.rank || this.#own!.rank <= 0);
+  }
+
+  /** Whether it is newer than what was seen of others before. */
+  #isNews({ bid }: Sighting<T>): boolean {
+    const before = this.#theirs;
+    if (!before || this.#options.isOver(before.value)) return true;
+    return bid.token === before.bid.token
+      ? bid.seq >= before.bid.seq
+      : bid.rank >= before.bid.rank;
+  }
+
+  /** A bid after the end: by somebody who has not seen it, or of another task. */
+  #receiveAtRest({ bid }: Sighting<T>): void {
+    if (bid.from === this.#token) this.#close();
+    else if (
+      bid.rank < this.#own!.rank &&
+      (bid.since <= this.#since || !this.#options.isOver(this.#end!))
+    ) this.#assert();
   }
 
   /** Whether a bid of somebody else is one against ours. */
@@ -342,6 +390,8 @@ export class TopicLock<T> {
 
   #isBetter(bid: Bid, rank: number): boolean {
     if (bid.rank !== rank) return bid.rank > rank;
+    // Two who refuse it: whoever is first.
+    if (rank < 0) return this.#seen === 0;
     if (rank > 0) {
       // Theirs has come before ours came back.
       if (this.#state === "entering") return true;
@@ -366,7 +416,9 @@ export class TopicLock<T> {
       this.#move("held");
       this.#awaited.won.resolve(true);
       this.#awaited = null;
-    } else if (seq < before && this.#state === "held") {
+    } else if (
+      seq < before && (this.#state === "held" || this.#state === "resting")
+    ) {
       // Somebody has put back an older one of ours.
       this.#assert();
     }
@@ -376,10 +428,41 @@ export class TopicLock<T> {
     const awaited = this.#awaited;
     this.#awaited = null;
     this.#move("lost");
+    this.#giveWay().catch((error) => this.#options.onRefused(error)).finally(
+      () => this.#close(),
+    );
     if (awaited) awaited.won.resolve(false);
     else {
       this.#options.onLost(to, { contested: to.bid.from !== this.#token });
     }
+  }
+
+  /** Sees to it that the topic ends with what ours was lost to. */
+  async #giveWay(): Promise<void> {
+    // All of ours came before it.
+    if (this.#seen === this.#seq) return;
+    await this.#sending;
+    for (let i = 0; i < MAX_PUT_BACK; i++) {
+      await this.#lookUp();
+      if (this.#last !== "ours" && !this.#isOlder()) return;
+      const { topic, payload, properties } = this.#theirs!.message;
+      await this.#options.publish({
+        topic,
+        payload,
+        qos: 1,
+        retain: true,
+        properties,
+        fleeting: true,
+      }).catch((error) => {
+        if (!(error instanceof ConnectionLostError)) throw error;
+      });
+    }
+  }
+
+  /** Whether the last of others on the topic is older than another of theirs. */
+  #isOlder(): boolean {
+    return typeof this.#last === "object" && this.#last !== this.#theirs &&
+      this.#last.bid.seq < this.#theirs!.bid.seq;
   }
 
   /** Says ours once more. */
@@ -414,12 +497,14 @@ export class TopicLock<T> {
     };
     if (this.#from !== null) user.from = this.#from;
     if (this.#state === "held") user.held = "1";
+    const sent = this.#options.publish({
+      ...message,
+      fleeting: true,
+      properties: { ...message.properties, user },
+    });
+    this.#sending = sent.catch(() => {});
     try {
-      await this.#options.publish({
-        ...message,
-        fleeting: true,
-        properties: { ...message.properties, user },
-      });
+      await sent;
       this.#acknowledged = Math.max(this.#acknowledged, seq);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;

@@ -57,7 +57,7 @@ export function assemble(
     stack: AsyncDisposableStack;
   },
 ): Parts {
-  const { ansible, broker, config, observers, predecessor, settings, topics } =
+  const { ansible, broker, config, observers, settings, topics } =
     ready;
   const { worker } = config;
   const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
@@ -81,7 +81,6 @@ export function assemble(
       );
     },
     controlConnected: async (session: { present: boolean }) => {
-      presence.check();
       await handOver.reconnected(session);
       await recovery.reconnected(session);
     },
@@ -104,7 +103,6 @@ export function assemble(
     publish: back.publish,
     topics,
     workerId,
-    before: predecessor,
     description: {
       slots,
       version,
@@ -127,7 +125,10 @@ export function assemble(
     },
     source: narrator,
     onControl: back.controlConnected,
-    onControlLost: () => board.disconnected(),
+    onControlLost: () => {
+      board.disconnected();
+      peers.disconnected();
+    },
     onReconnected: (which) => observers.reconnected(which),
     onDelivery: (delivery) => router.delivery(delivery),
     onMessage: (message) => router.message(message),
@@ -283,13 +284,13 @@ export function assemble(
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
-        peers.presence(id, theirs);
+        if (!peers.presence(id, theirs, message)) return;
         adoption.presence(id, theirs);
         handOver.update();
         handOver.wake();
       },
-      load: (id, load) => {
-        peers.load(id, load);
+      load: (id, load, message) => {
+        peers.load(id, load, message);
         handOver.update();
       },
       record: (id, taskId, message) => records.receive(id, taskId, message),

@@ -70,6 +70,8 @@ export class Link implements RecordChannel, AsyncDisposable {
   readonly #intake: MqttConnection;
   readonly #fence: Fence;
   readonly #lateness: Lateness;
+  /** What is looked up at this moment. */
+  readonly #awaited: string[] = [];
   readonly #readyBefore = new Set<Connection>();
   #doubts = 0;
 
@@ -92,13 +94,18 @@ export class Link implements RecordChannel, AsyncDisposable {
       onReady: () => this.#onReady("control"),
       onLost: (reason) => this.#onLost("control", reason),
       onMessage: (message) => {
-        this.#lateness.receive(message.topic);
-        if (!this.#fence.receive(message)) options.onMessage(message);
+        if (this.#fence.receive(message)) return;
+        if (this.#lateness.receive(message)) return;
+        if (message.retained && !this.#isAwaited(message.topic)) {
+          this.#fence.isLate();
+        }
+        options.onMessage(message);
       },
     });
     this.#fence = new Fence({
       sentinel: topics.sentinel(workerId),
-      subscribe: (topic) => this.#control.subscribe(topic, { qos: 0 }),
+      subscribe: (topic) => this.#control.subscribe(topic, { qos: 1 }),
+      publish: (message) => this.#control.publish(message),
     });
     this.#lateness = new Lateness({
       topic: (name) => topics.record(workerId, name),
@@ -158,8 +165,18 @@ export class Link implements RecordChannel, AsyncDisposable {
   ): Promise<void> {
     // One after the other: two answers in a row make a broker that uses Nagle's
     // algorithm wait 40 ms for our TCP acknowledgement.
-    await this.#control.subscribe(topic, options);
-    await this.#fence.pass();
+    this.#awaited.push(topic);
+    try {
+      await this.#control.subscribe(topic, options);
+      await this.#fence.pass();
+    } finally {
+      this.#awaited.splice(this.#awaited.indexOf(topic), 1);
+    }
+  }
+
+  /** Whether somebody waits for what is retained on a topic. */
+  #isAwaited(topic: string): boolean {
+    return this.#awaited.some((filter) => matches(filter, topic));
   }
 
   /** See `Channel`. */
@@ -244,14 +261,13 @@ export class Link implements RecordChannel, AsyncDisposable {
   async #prepareControl(): Promise<void> {
     const { log, topics, workerId } = this.#options;
     await Promise.all([
-      this.#control.publish({
-        topic: topics.sentinel(workerId),
-        payload: "-",
+      this.#fence.prepare(),
+      // A cancel that somebody has retained is for nobody.
+      this.#control.subscribe(topics.allCancels, { qos: 1, retained: false }),
+      this.#control.subscribe(topics.probe(workerId), {
         qos: 1,
-        retain: true,
+        retained: false,
       }),
-      this.#control.subscribe(topics.allCancels, { qos: 1 }),
-      this.#control.subscribe(topics.probe(workerId), { qos: 1 }),
     ]);
     if (!this.#readyBefore.has("control")) {
       this.#fence.patienceMs = 0;
@@ -321,4 +337,13 @@ export class Link implements RecordChannel, AsyncDisposable {
     const { host, port } = this.#options.broker;
     return `${host}:${port} (${which})`;
   }
+}
+
+/** Whether a filter without `#` fits a topic (4.7). */
+function matches(filter: string, topic: string): boolean {
+  if (filter === topic) return true;
+  const wanted = filter.split("/");
+  const levels = topic.split("/");
+  return wanted.length === levels.length &&
+    wanted.every((level, i) => level === "+" || level === levels[i]);
 }

@@ -45,8 +45,6 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
-  /** The presence of the id's last owner; null if nobody had it. */
-  predecessor: Presence | null;
 }
 
 /**
@@ -86,7 +84,7 @@ export async function preflight(
     }),
   );
   log.info("Ansible is ready", { ansible_version: ansible.version });
-  const predecessor = await whoHadTheId(worker.worker_id, {
+  await makeSureTheIdIsFree(worker.worker_id, {
     broker,
     topics,
     log,
@@ -100,12 +98,11 @@ export async function preflight(
     settings,
     observers,
     ansible,
-    predecessor,
   };
 }
 
 /** Asks, before the first connection of our own, whether the id is free. */
-async function whoHadTheId(
+async function makeSureTheIdIsFree(
   workerId: string,
   { broker, topics, log, signals }: {
     broker: Broker;
@@ -113,7 +110,7 @@ async function whoHadTheId(
     log: Log;
     signals: StopSignals;
   },
-): Promise<Presence | null> {
+): Promise<void> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
       await using visit = await Visit.open(broker, {
@@ -133,5 +130,4 @@ async function whoHadTheId(
       wait = Math.min(wait * 2, broker.reconnectMax);
     }
   }
-  return null;
 }

@@ -17,6 +17,7 @@ import type {
 } from "mqtt-packet";
 import type { Random } from "../random.ts";
 import type { Behaviour } from "./behaviour.ts";
+import type { Parcel } from "./flow.ts";
 import type { Link, Time } from "./link.ts";
 import { type Message, messageOf, type Qos } from "./message.ts";
 import { Retained } from "./retained.ts";
@@ -494,20 +495,19 @@ export class Broker {
     const others = [...this.#sessions.values()].filter((session) =>
       session !== from && session.link
     );
-    const members = (topic: string, share: string) =>
+    const takers = ({ message, share }: Parcel) =>
       others.flatMap((session) =>
-        [...session.matching(topic)].filter(({ filter }) => filter === share)
+        [...session.matching(message!.topic)]
+          .filter(({ filter }) => filter === share)
           .map((subscription): [Session, Subscription] => [
             session,
             subscription,
           ])
       );
-    for (const { message, share, ...parcel } of from.flow.takeShared()) {
-      const takers = members(message!.topic, share!);
-      if (takers.length > 0) {
-        this.#options.onRepeated?.(message!);
-        this.#share(message!, share!, takers);
-      } else from.flow.put({ ...parcel, message, share, id: 0 });
+    const shared = from.flow.takeShared((parcel) => takers(parcel).length > 0);
+    for (const parcel of shared) {
+      this.#options.onRepeated?.(parcel.message!);
+      this.#share(parcel.message!, parcel.share!, takers(parcel));
     }
   }
 }
