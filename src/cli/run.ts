@@ -10,6 +10,7 @@ import {
   load,
   loadConfig,
   type Loaded,
+  MAX_COUNTED_EXPIRY,
   openToOthers,
   reviewSandbox,
 } from "../config/mod.ts";
@@ -43,6 +44,11 @@ export async function run(file: string): Promise<number> {
   for (const { path, key } of await openToOthers(loaded.secretFiles)) {
     log.warn(
       `other users of this host may read "${path}", which has a secret in it (${key}); to prevent it: chmod 600 ${path}`,
+    );
+  }
+  if (config.worker.status_retention > MAX_COUNTED_EXPIRY) {
+    log.warn(
+      `worker.status_retention is more than ${MAX_COUNTED_EXPIRY} s, which some brokers cannot count: they drop a final status at once`,
     );
   }
   // Only now: checking a configuration needs neither MQTT nor Ansible.

@@ -13,6 +13,7 @@ import {
   type Broker,
   BrokerUnsuitableError,
   MqttConnection,
+  Quiet,
 } from "../mqtt/mod.ts";
 
 /** The broker cannot be reached, or refuses; the message says why. */
@@ -51,6 +52,7 @@ export class ClientConnection implements AsyncDisposable {
     { topics, onMessage, onLost, onReconnected }: ClientEvents,
   ): Promise<ClientConnection> {
     const failed = Promise.withResolvers<never>();
+    const quiet = new Quiet();
     let opened = false;
     const connection = new MqttConnection({
       broker,
@@ -59,9 +61,9 @@ export class ClientConnection implements AsyncDisposable {
       onConnect: async () => {
         await Promise.all(topics.flatMap((topic) => [
           connection.subscribe(topic, { qos: 0 }),
-          // Answered after all retained messages were sent.
           connection.subscribe(topic, { qos: 1, retained: false }),
         ]));
+        await quiet.settle();
       },
       onReady: () => {
         if (opened) onReconnected?.();
@@ -70,7 +72,10 @@ export class ClientConnection implements AsyncDisposable {
         if (opened) onLost?.(reason);
         else failed.reject(new Error(reason));
       },
-      onMessage,
+      onMessage: (message) => {
+        quiet.receive(message);
+        onMessage(message);
+      },
     });
     try {
       await Promise.race([connection.connect(), failed.promise]);

@@ -25,7 +25,7 @@ export {
 } from "./permissions.ts";
 export { problemOfPath } from "./files.ts";
 export { ConfigError } from "./problems.ts";
-export { type Config } from "./schema.ts";
+export { type Config, MAX_COUNTED_EXPIRY } from "./schema.ts";
 export { addressOf } from "./values.ts";
 export { runEnvironment } from "./run_environment.ts";
 export { openToOthers } from "./secret_files.ts";

@@ -24,14 +24,17 @@ import {
   whole,
 } from "./values.ts";
 
-/**
- * The largest number of tasks that may wait. With the slots and a margin for refusals it has
- * to fit into MQTT's Receive Maximum, a two byte integer (3.1.2.11.3).
- */
+/** The largest number of tasks that may wait. */
 const MAX_QUEUED = 65_000;
 
 /** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */
 const MAX_SECONDS = 4_294_967_294;
+
+/**
+ * The longest message expiry that brokers were seen to count, in seconds: one
+ * that counts milliseconds in 32 bits with a sign drops at once what has more.
+ */
+export const MAX_COUNTED_EXPIRY = 2_147_483;
 
 /** The largest worker.output_limit: 1 GiB. */
 const MAX_OUTPUT_BYTES = 1024 ** 3;
@@ -88,7 +91,7 @@ const mqtt = z.strictObject({
     "If set: MQTT over WebSocket, at this path.",
   ),
   session_expiry: whole(0, MAX_SECONDS).default(3600).describe(
-    "How long the broker keeps the session, and the tasks in it, of a worker that is away, in seconds. 0: not at all.",
+    "How long the broker keeps the session of a worker that is away, and what comes for it meanwhile, in seconds. 0: not at all. Tasks that it has accepted are kept in any case.",
   ),
   reconnect_min: seconds(0.1, 3600).default(1).describe(
     "First wait between attempts to reconnect, in seconds.",
@@ -111,11 +114,8 @@ const worker = z.strictObject({
   group_name: topicLevel().describe(
     "The group, whose workers share its tasks. One topic level.",
   ),
-  worker_id: topicLevel().refine(
-    (id) => !id.endsWith("-control"),
-    "must not end in -control, since that names a worker's second connection",
-  ).optional().describe(
-    "Names the worker: stable, unique in the group, and not ending in -control. Default: the name in /etc/hostname.",
+  worker_id: topicLevel().optional().describe(
+    "Names the worker: stable, and unique in the group. Default: the name in /etc/hostname.",
   ),
   playbook_directory: text().describe(
     "Where playbooks are; also the working directory of every run.",
@@ -150,8 +150,8 @@ const worker = z.strictObject({
   status_interval: seconds(0.05, 3600).default(1).describe(
     "Least time between two updates of a running task's status, in seconds.",
   ),
-  status_retention: whole(0, MAX_SECONDS).default(2_592_000).describe(
-    "How long the broker keeps a final status, in seconds. 0: for ever.",
+  status_retention: whole(0, MAX_SECONDS).default(2_073_600).describe(
+    "How long the broker keeps a final status, in seconds. 0: for ever. Some brokers cannot count more than 2147483 s, and drop what has more at once.",
   ),
   publish_events: flag().default(false).describe(
     "Publish an event for every host result.",

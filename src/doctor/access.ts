@@ -122,11 +122,6 @@ async function tryOnce(
         right: read,
         message: `no right to read "${filter}" (${reasonText(code)})`,
       });
-    } else if (code < qos) {
-      problems.push({
-        right: read,
-        message: `only QoS ${code} for "${filter}", and ${qos} is needed`,
-      });
     } else subscribed = true;
   }
   const mark = crypto.randomUUID();
@@ -174,6 +169,10 @@ function rejected(topics: Topics): Check {
     title: `access to ${topics.rejected}`,
     needs: ["examination"],
     async run({ examination, nobody }) {
+      const needs = skipped(
+        "needs a broker that holds a QoS 2 message until it is released",
+      );
+      if (examination.offer.maximumQos < 2) return needs;
       const topic = topics.status(nobody);
       const [half, whole] = [crypto.randomUUID(), crypto.randomUUID()];
       const message = (mark: string) => ({
@@ -188,11 +187,7 @@ function rejected(topics: Topics): Check {
       const keeps = await examination.returned(whole, RETURN_MS) &&
         !await examination.returned(half, 0);
       await examination.unsubscribe(topic);
-      if (!keeps) {
-        return skipped(
-          "needs a broker that holds a QoS 2 message until it is released",
-        );
-      }
+      if (!keeps) return needs;
       const code = await examination.publishHalf({
         ...message(half),
         topic: topics.rejected,

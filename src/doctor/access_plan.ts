@@ -183,22 +183,22 @@ export function accessPlan(
       }],
     },
     {
-      id: "running",
-      title: topics.running("+"),
+      id: "queue",
+      title: topics.records("+"),
       trials: [
         {
           isOwn: true,
-          filter: topics.running(me),
-          topic: topics.running(me),
+          filter: topics.records(me),
+          topic: topics.record(me, nobody),
           qos: 1,
           read: failed(
-            "Without it this worker does not know, after a crash, what it was running.",
+            "Without it this worker does not find, after a stop, what waited and ran here.",
           ),
-          write: failed("Without it no task is started."),
+          write: failed("Without it a task is lost when this worker is."),
         },
         {
-          filter: topics.running(nobody),
-          topic: topics.running(nobody),
+          filter: topics.records(nobody),
+          topic: topics.record(nobody, nobody),
           qos: 1,
           retain: true,
           read: adopting,

@@ -27,7 +27,7 @@ export const features = defineCheck({
       ["shared subscriptions", ({ shared }) => shared],
       ["retained messages", ({ retain }) => retain],
       ["wildcard subscriptions", ({ wildcards }) => wildcards],
-      ["QoS 2", ({ maximumQos }) => maximumQos >= 2],
+      ["QoS 1", ({ maximumQos }) => maximumQos >= 1],
     ];
     const lacking = names.filter(([, has]) => !has(offer)).map(([name]) =>
       name
@@ -50,7 +50,7 @@ export const sessions = defineCheck({
     if (asked === 0) {
       return ok(
         "not asked for",
-        "With mqtt.session_expiry: 0, what waits at a worker that crashes is lost.",
+        "With mqtt.session_expiry: 0, what is published while no worker is connected is lost.",
       );
     }
     // One without a subscription, so that nothing gathers in it.
@@ -73,15 +73,15 @@ export const sessions = defineCheck({
     const kept = again?.offer.sessionPresent === true;
     await again?.[Symbol.asyncDispose]();
     if (!kept) {
-      return failed(
+      return warning(
         "the broker forgets a session when its connection ends",
-        "Tasks that wait at a worker that crashes would be lost: let the broker keep persistent sessions.",
+        "What is published while no worker is connected is lost: let the broker keep persistent sessions.",
       );
     }
     if (granted < asked) {
       return warning(
         `the broker keeps sessions for ${granted} s only, and ${asked} s were asked for`,
-        `A worker that is away for longer loses the tasks that wait for it. Raise the broker's limit, or set mqtt.session_expiry: ${granted}.`,
+        `What is published while all workers are away for longer is lost. Raise the broker's limit, or set mqtt.session_expiry: ${granted}.`,
       );
     }
     return ok(`kept for ${asked} s, as asked`);
@@ -125,7 +125,7 @@ export const retained = defineCheck({
   async run({ examination, topics, nobody }) {
     // Of all topics that are retained, this one is watched by nobody, and it is
     // that of no worker. Should we be killed in between, it expires.
-    const topic = topics.running(nobody);
+    const topic = topics.record(nobody, nobody);
     const payload = JSON.stringify({ ansible_worker_check: nobody });
     const keep = (text: string) =>
       examination.publish({

@@ -18,13 +18,10 @@ export const identity = defineCheck({
   async run(known) {
     const { broker, examination, loaded, topics } = known;
     const workerId = loaded.config.worker.worker_id;
-    await examination.subscribe(topics.allPresences, { qos: 0 });
-    // Answered after the retained messages were sent.
-    await examination.unsubscribe(topics.allPresences);
-    known.presences = examination.arrivals((topic) =>
-      topics.parse(topic)?.kind === "presence"
-    ).map(({ payload }) => readAs(presenceSchema, payload))
-      .filter((presence) => presence !== null);
+    const found = await examination.lookUpAll(topics.allPresences);
+    known.presences = found.map(({ payload }) =>
+      readAs(presenceSchema, payload)
+    ).filter((presence) => presence !== null);
     const ours = known.presences.find(({ worker_id }) =>
       worker_id === workerId
     );
@@ -34,7 +31,13 @@ export const identity = defineCheck({
       sessionExpiry: 0,
     });
     try {
-      await enquire(visit, { topics, workerId });
+      await enquire({
+        lookUp: (topic) =>
+          Promise.resolve(
+            found.find((message) => message.topic === topic) ?? null,
+          ),
+        ask: (question, answer) => visit.ask(question, answer),
+      }, { topics, workerId });
     } catch (error) {
       if (!(error instanceof IdInUseError)) throw error;
       known.idIsFree = false;

@@ -1,51 +1,38 @@
 /**
- * Taking over the session of a worker that is gone, so that the tasks which
- * wait in it do not wait for ever.
+ * Taking over what a worker that is gone has left, so that the tasks which wait
+ * there do not wait for ever.
  *
  * Who adopts, and when, says `adoption_ring.ts`. An adoption is, in order:
  *
  * 1. mark: the dead worker's presence names the adopter, so that a worker which
  *    was only cut off knows, when it is back, that its tasks may have moved;
- * 2. connect with the dead worker's client id, and unsubscribe;
- * 3. move: publish each task that was waiting to the group again, and release
- *    it when the broker has it;
- * 4. end: publish `failed` for what the dead worker had claimed, and what does not
- *    wait again by step 3;
- * 5. close: end both of its sessions;
- * 6. tombstone: the presence says `adopted`.
+ * 2. take over its records, one by one: what waits, waits here; what was running
+ *    is published as `failed`;
+ * 3. connect with the dead worker's client id, if that is allowed, and publish to
+ *    the group what the broker still has for it, and has not given to it;
+ * 4. close: end both of its sessions;
+ * 5. tombstone: the presence says `adopted`.
  *
- * An adopter that dies leaves the rest in the session, and the next one does
- * all steps again: what has moved already shows on its status topic.
+ * An adopter that dies leaves the rest where it was, and the next one does all
+ * steps again.
  *
  * @module
  */
-import type {
-  Delivery,
-  Incoming,
-  MessageProperties,
-} from "../messages/packets.ts";
-import {
-  type ClaimList,
-  claimListSchema,
-  type Presence,
-  readAs,
-} from "../messages/presence.ts";
+import type { Delivery, Outgoing } from "../messages/packets.ts";
+import type { Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import type { Channel, Log } from "../tasks/ports.ts";
-import type { Responses } from "../tasks/responses.ts";
-import { type PublishedStatus, readStatus } from "../tasks/published_status.ts";
-import { endOfLeftBehind } from "./left_behind.ts";
-import { movedProperties, originOf } from "./moved_task.ts";
+import { movedProperties, originOf } from "../tasks/origin.ts";
+import type { Log } from "../tasks/ports.ts";
+import type { FoundRecord } from "../tasks/records.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
 /** Where a killing test may stop the process. */
 export type AdoptionStep =
   | "marked"
+  | "taken_over"
   | "connected"
   | "moved"
-  | "released"
-  | "ended"
   | "closed";
 
 /** A connection with a dead worker's client id. */
@@ -54,8 +41,6 @@ export interface DeadSession extends AsyncDisposable {
   readonly present: boolean;
   /** Ends a subscription of the session. */
   unsubscribe(topic: string): Promise<void>;
-  /** The retained message on a topic. */
-  lookUp(topic: string): Promise<Incoming | null>;
   /** What has been delivered and was not asked for before. */
   deliveries(): Promise<Delivery[]>;
 }
@@ -64,15 +49,14 @@ export interface DeadSession extends AsyncDisposable {
 export interface AdoptionOptions {
   workerId: string;
   topics: Topics;
-  channel: Channel;
+  channel: { publish(message: Outgoing): Promise<void> };
   peers: Peers;
-  responses: Pick<Responses, "follow">;
   log: Log;
   observer?: GroupObserver;
-  /** How long the broker keeps a final status; 0: for ever. */
-  retentionSeconds: number;
-  /** The task that a message asks for; null if it cannot be told. */
-  taskIdOf(payload: Uint8Array): Promise<string | null>;
+  /** The records of a worker, the oldest first. */
+  records(workerId: string): Promise<FoundRecord[]>;
+  /** Takes a record of a worker over. */
+  takeOver(record: FoundRecord, holder: string): Promise<void>;
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
@@ -86,9 +70,10 @@ export class WorkerReturnedError extends Error {
   override name = "WorkerReturnedError";
 }
 
-/** Adopts the sessions of the dead. */
+/** Takes over what the dead have left. */
 export class Adoption {
   readonly #options: AdoptionOptions;
+  #sessionRefused = false;
 
   /** Adopts nobody by itself. */
   constructor(options: AdoptionOptions) {
@@ -96,15 +81,15 @@ export class Adoption {
   }
 
   /**
-   * Adopts the session of a worker that is offline.
+   * Takes over what a worker that is offline has left.
    *
-   * @throws {WorkerReturnedError} it is back
+   * @throws {WorkerReturnedError} it is back, or this worker stops
    */
-  async adopt(dead: string): Promise<void> {
+  async adopt(dead: string, signal: AbortSignal): Promise<void> {
     const { channel, log, peers, topics, workerId, onStep } = this.#options;
     const presence = peers.find(dead);
     if (presence?.state !== "offline") throw new WorkerReturnedError();
-    log.info(`worker ${dead} is gone; adopting its session`);
+    log.info(`worker ${dead} is gone; taking over its tasks`);
     const announce = (state: "offline" | "adopted") =>
       channel.publish({
         topic: topics.presence(dead),
@@ -120,29 +105,21 @@ export class Adoption {
         retain: true,
       });
     const stillDead = () => {
-      if (peers.find(dead)?.state !== "offline") {
+      if (signal.aborted || peers.find(dead)?.state !== "offline") {
         throw new WorkerReturnedError();
       }
     };
 
     await announce("offline");
     onStep?.("marked");
-    stillDead();
-
-    {
-      await using session = await this.#options.openIntake(dead);
-      onStep?.("connected");
-      const delivered = session.present
-        ? await this.#move(dead, session, stillDead)
-        : new Set<string>();
-      await this.#end(dead, session, { delivered, stillDead });
-      onStep?.("ended");
+    for (const record of await this.#options.records(dead)) {
       stillDead();
+      await this.#options.takeOver(record, dead);
+      onStep?.("taken_over");
     }
-    await this.#options.endControlSession(dead);
-    onStep?.("closed");
-
-    for (const topic of [topics.running(dead), topics.load(dead)]) {
+    stillDead();
+    await this.#emptySession(dead, stillDead);
+    for (const topic of [topics.load(dead), topics.sentinel(dead)]) {
       await channel.publish({ topic, payload: "", qos: 1, retain: true });
     }
     stillDead();
@@ -151,117 +128,63 @@ export class Adoption {
     log.info(`worker ${dead} is adopted`);
   }
 
-  /** @returns the ids that were delivered again */
-  async #move(
-    dead: string,
-    session: DeadSession,
-    stillDead: () => void,
-  ): Promise<Set<string>> {
-    const { topics } = this.#options;
-    await session.unsubscribe(topics.sharedTasks);
-    await session.unsubscribe(topics.inbox(dead));
-    const ids = new Set<string>();
-    for (;;) {
-      const deliveries = await session.deliveries();
-      if (deliveries.length === 0) return ids;
-      for (const delivery of deliveries) {
-        stillDead();
-        const id = await this.#moveOne(dead, session, delivery);
-        if (id) ids.add(id);
+  /** Gives the group what the broker has for a worker, and ends its sessions. */
+  async #emptySession(dead: string, stillDead: () => void): Promise<void> {
+    const { endControlSession, log, openIntake, onStep, topics } =
+      this.#options;
+    try {
+      {
+        await using session = await openIntake(dead);
+        onStep?.("connected");
+        if (session.present) {
+          await session.unsubscribe(topics.sharedTasks);
+          await session.unsubscribe(topics.inbox(dead));
+        }
+        for (;;) {
+          const deliveries = await session.deliveries();
+          if (deliveries.length === 0) break;
+          for (const delivery of deliveries) {
+            stillDead();
+            await this.#move(dead, delivery);
+          }
+        }
       }
+      await endControlSession(dead);
+      onStep?.("closed");
+    } catch (error) {
+      if (error instanceof WorkerReturnedError) throw error;
+      // Said once: where the access rules forbid it, they do so every time.
+      if (!this.#sessionRefused) {
+        log.warn(
+          `cannot look what the broker still has for worker ${dead}; it waits for its return`,
+          { error },
+        );
+      }
+      this.#sessionRefused = true;
     }
   }
 
-  async #moveOne(
-    dead: string,
-    session: DeadSession,
-    delivery: Delivery,
-  ): Promise<string | null> {
+  async #move(dead: string, delivery: Delivery): Promise<void> {
     const { channel, log, topics, onStep } = this.#options;
-    const id = await this.#options.taskIdOf(delivery.payload);
-    const found = id
-      ? readStatus(await session.lookUp(topics.status(id)))
-      : null;
-    const properties = this.#moves(dead, delivery, found);
-    if (properties) {
+    // What a peer has offered and the dead worker has not taken is still the
+    // peer's.
+    if (delivery.topic === topics.tasks) {
+      const origin = originOf(delivery);
       await channel.publish({
         topic: topics.tasks,
         payload: delivery.payload,
         qos: 2,
-        properties,
+        // Of one that the dead worker may have accepted, this is a copy, which
+        // is not to be reported as a duplicate.
+        properties: delivery.redelivered
+          ? movedProperties(delivery.properties, { ...origin, from: "" })
+          : delivery.properties,
       });
-      log.info("a waiting task is given to the group again", {
-        ...(id && { task_id: id }),
+      log.info("a message of a worker that is gone is given to the group", {
         worker_id: dead,
       });
       onStep?.("moved");
     }
-    await delivery.release();
-    onStep?.("released");
-    return id;
-  }
-
-  /** With which properties a delivery is published again; null if it is not. */
-  #moves(
-    dead: string,
-    delivery: Delivery,
-    found: PublishedStatus | null,
-  ): MessageProperties | null {
-    const { properties, redelivered } = delivery;
-    // One that a peer had offered and the dead worker had not taken is still
-    // the peer's.
-    const offered = delivery.topic === this.#options.topics.inbox(dead);
-    // One that had moved to the dead worker, which had not taken it yet, is
-    // still queued by the worker that it came from.
-    const { from, hops } = originOf(delivery);
-    const waited = found?.status.state === "queued" &&
-      (found.status.worker_id === dead ||
-        (!offered && from !== null && found.token === from));
-    if (waited || (!found && !offered)) {
-      return movedProperties(properties, {
-        from: found?.token ?? "",
-        createdAt: found?.status.created_at ?? null,
-        hops,
-        expiresIn: properties.expirySeconds === undefined
-          ? null
-          : properties.expirySeconds * 1000,
-      });
-    }
-    // One that the dead worker had never seen goes to the group as it came:
-    // whoever gets it judges whether the id may be used again.
-    return offered || redelivered ? null : properties;
-  }
-
-  async #end(
-    dead: string,
-    session: DeadSession,
-    { delivered, stillDead }: {
-      delivered: Set<string>;
-      stillDead: () => void;
-    },
-  ): Promise<void> {
-    const { channel, log, responses, retentionSeconds, topics } = this.#options;
-    const seen = await session.lookUp(topics.running(dead));
-    const claims: ClaimList | null = seen &&
-      readAs(claimListSchema, seen.payload);
-    for (const id of claims?.tasks ?? []) {
-      const topic = topics.status(id);
-      const end = endOfLeftBehind(readStatus(await session.lookUp(topic)), {
-        workerId: dead,
-        topic,
-        retentionSeconds,
-        started: true,
-        delivered: delivered.has(id),
-      });
-      stillDead();
-      if (!end) continue;
-      await channel.publish(end);
-      responses.follow(end, id);
-      this.#options.observer?.leftBehind();
-      log.info("a task of the worker that is gone is ended as failed", {
-        task_id: id,
-        worker_id: dead,
-      });
-    }
+    delivery.answer();
   }
 }

@@ -21,8 +21,8 @@ export interface AdoptionRingOptions {
   timing: { returnMs: number; turnMs: number };
   /** Whether both connections are there. */
   connected(): boolean;
-  /** Adopts a worker; see `Adoption`. */
-  adopt(dead: string): Promise<void>;
+  /** Adopts a worker, until `signal` aborts; see `Adoption`. */
+  adopt(dead: string, signal: AbortSignal): Promise<void>;
 }
 
 /** This worker's place in the ring. */
@@ -32,7 +32,7 @@ export class AdoptionRing implements Disposable {
   /** Who is being adopted at this moment. */
   readonly #adopting = new Set<string>();
   #refused = false;
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   /** Nobody is adopted before somebody is heard to be gone. */
   constructor(options: AdoptionRingOptions) {
@@ -52,13 +52,13 @@ export class AdoptionRing implements Disposable {
 
   /** Nobody is adopted any more. */
   [Symbol.dispose](): void {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#timers.forEach((timer) => clearTimeout(timer));
     this.#timers.clear();
   }
 
   #schedule(dead: string): void {
-    if (this.#stopped) return;
+    if (this.#stopped.signal.aborted) return;
     const { peers, workerId, log, timing } = this.#options;
     const ring = [...peers.online(), workerId].sort();
     const first = ring.findIndex((id) => id > dead);
@@ -80,20 +80,22 @@ export class AdoptionRing implements Disposable {
     if (peers.find(dead)?.state !== "offline") return;
     if (!connected()) return this.#schedule(dead);
     this.#adopting.add(dead);
-    adopt(dead).finally(() => this.#adopting.delete(dead))
+    adopt(dead, this.#stopped.signal).finally(() => this.#adopting.delete(dead))
       .catch((error) => this.#failed(dead, error));
   }
 
   #failed(dead: string, error: unknown): void {
     const { log } = this.#options;
     if (error instanceof WorkerReturnedError) {
-      log.info(`worker ${dead} is back; it is not adopted`);
+      if (!this.#stopped.signal.aborted) {
+        log.info(`worker ${dead} is back; it is not adopted`);
+      }
       return;
     }
     // Said once: where the access rules forbid it, they do so every time.
     if (!this.#refused) {
       log.warn(
-        `cannot adopt the session of worker ${dead}; its tasks wait for its return`,
+        `cannot adopt worker ${dead}; its tasks wait for its return`,
         { error },
       );
     }

@@ -42,11 +42,7 @@ export class LoadWatch implements Disposable {
     this.#end = undefined;
     if (this.#isOn) return this.#begun;
     this.#isOn = true;
-    this.#begun = (async () => {
-      await channel.subscribe(topics.allLoads, { qos: 1 });
-      // Answered after the retained loads have come.
-      await channel.subscribe(topics.allLoads, { qos: 1, retained: false });
-    })().catch((error) => {
+    this.#begun = channel.lookUp(topics.allLoads).catch((error) => {
       this.#isOn = false;
       log.debug("cannot watch the loads of the group", { error });
     });
@@ -69,7 +65,7 @@ export class LoadWatch implements Disposable {
   async reconnected(session: { present: boolean }): Promise<void> {
     const { channel, topics } = this.#options;
     if (this.#isOn && !session.present) {
-      await channel.subscribe(topics.allLoads, { qos: 1 });
+      await channel.lookUp(topics.allLoads);
     }
   }
 

@@ -4,13 +4,7 @@
  * @module
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
-import {
-  type ClaimList,
-  claimListSchema,
-  type Presence,
-  presenceSchema,
-  readAs,
-} from "../messages/presence.ts";
+import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";
 
@@ -32,7 +26,10 @@ export class IdInUseError extends Error {
 /** A connection under a client id of its own, to ask before one connects. */
 export interface Enquiry {
   /** The retained message on a topic; null if there is none. */
-  lookUp(topic: string): Promise<Incoming | null>;
+  lookUp(
+    topic: string,
+    options: { sentinel: string },
+  ): Promise<Incoming | null>;
   /** Publishes a question, and waits for an answer in time. */
   ask(
     question: Outgoing,
@@ -44,25 +41,19 @@ export interface Enquiry {
   ): Promise<boolean>;
 }
 
-/** What the last owner of an id has left on its topics. */
-export interface Predecessor {
-  /** Its presence, which nobody answers for any more. */
-  presence: Presence | null;
-  /** What it had claimed. */
-  claims: ClaimList | null;
-}
-
 /**
- * Asks whether an id is free, and who had it before.
+ * Asks whether an id is free.
  *
  * @throws {IdInUseError} a live worker has it
  */
 export async function enquire(
   enquiry: Enquiry,
   options: { topics: Topics; workerId: string },
-): Promise<Predecessor> {
+): Promise<void> {
   const { topics, workerId } = options;
-  const seen = await enquiry.lookUp(topics.presence(workerId));
+  const seen = await enquiry.lookUp(topics.presence(workerId), {
+    sentinel: topics.sentinel(workerId),
+  });
   const presence = seen && readAs(presenceSchema, seen.payload);
   if (presence?.state === "online" || presence?.state === "draining") {
     const answered = await enquiry.ask({
@@ -80,11 +71,6 @@ export async function enquire(
     });
     if (answered) throw new IdInUseError(workerId);
   }
-  const list = await enquiry.lookUp(topics.running(workerId));
-  return {
-    presence: presence ?? null,
-    claims: list && readAs(claimListSchema, list.payload),
-  };
 }
 
 /** What a presence says beside the state. */
@@ -106,20 +92,14 @@ export class Membership {
   #announced = false;
   /** The group has given up on this instance. */
   #adopted = false;
-  /** The instance that had this id before, and is no more. */
-  readonly #before: string | null;
-  /** What stood on our own topic when we subscribed to it. */
-  #retainedOwn: Presence | null = null;
 
   /** A new instance, which nobody knows of yet. */
   constructor(options: {
     publish: Channel["publish"];
     topics: Topics;
     workerId: string;
-    before: Presence | null;
     description: WorkerDescription;
   }) {
-    this.#before = options.before?.instance ?? null;
     this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
@@ -166,21 +146,16 @@ export class Membership {
     if (this.#announced && (adopted || (retained && byAnother))) {
       this.#adopted = true;
     }
-    if (retained) {
-      this.#retainedOwn = presence;
-      return null;
-    }
     if (!presence) return null;
-    if (adopted) return "adopted";
-    if (!byAnother) {
-      // Our own words, or our will, which a lost connection has set off.
-      return presence.state === "offline" && this.#state !== "offline"
-        ? "wrong"
-        : null;
-    }
-    return presence.state !== "offline" && this.#isEarlier(presence)
-      ? "rival"
-      : "wrong";
+    if (this.#isRival(presence)) return "rival";
+    if (this.#adopted) return "adopted";
+    // What stood there when we subscribed is older than what we say then.
+    if (retained) return null;
+    if (byAnother) return "wrong";
+    // Our own words, or our will, which a lost connection has set off.
+    return presence.state === "offline" && this.#state !== "offline"
+      ? "wrong"
+      : null;
   }
 
   /**
@@ -191,26 +166,21 @@ export class Membership {
     return this.#adopted;
   }
 
-  /**
-   * Whether a worker that started earlier uses the id, by what stood on its own
-   * topic at the last subscription. That happens when two start at once.
-   */
-  get isIdTaken(): boolean {
-    const own = this.#retainedOwn;
-    return own !== null && own.adopted_by === undefined &&
-      own.state !== "offline" && own.state !== "adopted" &&
-      this.#isEarlier(own);
-  }
-
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
     this.#adopted = false;
     return this.#instance = crypto.randomUUID();
   }
 
-  /** The one that has been here longer keeps the id. */
-  #isEarlier({ instance, started_at }: Presence): boolean {
-    if (instance === this.#instance || instance === this.#before) return false;
+  /**
+   * Of two that live, the one that has been here longer keeps the id. What was
+   * said before we started may be a process's that is no more.
+   */
+  #isRival({ instance, started_at, ...presence }: Presence): boolean {
+    const isAlive = presence.updated_at >= this.#startedAt &&
+      presence.adopted_by === undefined &&
+      (presence.state === "online" || presence.state === "draining");
+    if (!isAlive || instance === this.#instance) return false;
     return started_at === this.#startedAt
       ? instance < this.#instance
       : started_at < this.#startedAt;

@@ -1,13 +1,13 @@
 /**
  * Offering a task to a peer.
  *
- * A task that is handed over stays the broker's and this worker's until the
- * peer has taken it, which shows on its status topic:
+ * A task that is handed over stays this worker's, by its record, until the peer
+ * has taken it, which shows on its status topic:
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
  * | it was offered | the peer takes it, or this worker's next process does, whichever is first; to the other it is stale |
- * | the peer took it | this worker's copy is delivered again, and is stale |
+ * | the peer took it | this worker's record is removed by its next process, or by who adopts it |
  *
  * A peer that does not take it in time has lost it: it is taken back under a
  * new token, by which the peer sees, if it comes to it at last, that it is late.
@@ -16,10 +16,10 @@
  */
 import { fulfilledWithin } from "../deadline.ts";
 import type { Topics } from "../messages/topics.ts";
+import { movedProperties } from "../tasks/origin.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { Task } from "../tasks/task.ts";
-import { movedProperties } from "./moved_task.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
 
@@ -66,13 +66,13 @@ export class Offering {
     void fulfilledWithin(OFFER_MS, gone).then(() => given.abort());
     channel.publish({
       topic: topics.inbox(peer),
-      payload: task.delivery.payload,
+      payload: task.message.payload,
       qos: 2,
-      properties: movedProperties(task.delivery.properties, {
+      properties: movedProperties(task.message.properties, {
         from: token,
-        createdAt: task.createdAt.toISOString(),
+        createdAt: task.createdAt,
         hops: task.hops + 1,
-        expiresIn: task.expires === "message" ? task.expiresIn() : null,
+        expiresAt: task.messageExpiresAt,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {
       log.warn(`cannot hand a task over to ${peer}`, {

@@ -16,6 +16,9 @@ export class Peers {
   /** Tasks that a peer has taken since its last load, which lacks them. */
   readonly #taken = new Map<string, number>();
   #nextLoad: PromiseWithResolvers<void> | null = null;
+  /** Of whom something was published since we look. */
+  readonly #livePresences = new Set<string>();
+  readonly #liveLoads = new Set<string>();
   readonly #offline = new Map<string, Set<() => void>>();
 
   /**
@@ -27,13 +30,29 @@ export class Peers {
     this.#workerId = workerId;
   }
 
-  /** Takes note of a presence; null for one that was cleared. */
-  presence(workerId: string, presence: Presence | null): void {
+  /** The control connection is lost. */
+  disconnected(): void {
+    this.#livePresences.clear();
+    this.#liveLoads.clear();
+  }
+
+  /**
+   * Takes note of a presence; null for one that was cleared.
+   *
+   * @returns false for one that is older than what is known
+   */
+  presence(
+    workerId: string,
+    presence: Presence | null,
+    message: { retained: boolean },
+  ): boolean {
+    if (isStale(workerId, message, this.#livePresences)) return false;
     if (presence) this.#presences.set(workerId, presence);
     else this.#presences.delete(workerId);
-    if (presence?.state === "online") return;
+    if (presence?.state === "online") return true;
     this.#offline.get(workerId)?.forEach((call) => call());
     this.#offline.delete(workerId);
+    return true;
   }
 
   /** The last presence of a worker. */
@@ -60,7 +79,12 @@ export class Peers {
   }
 
   /** Takes note of a load; null for one that was cleared. */
-  load(workerId: string, load: Load | null): void {
+  load(
+    workerId: string,
+    load: Load | null,
+    message: { retained: boolean },
+  ): void {
+    if (isStale(workerId, message, this.#liveLoads)) return;
     if (this.#loads.get(workerId)?.seq !== load?.seq) {
       this.#taken.delete(workerId);
     }
@@ -86,6 +110,7 @@ export class Peers {
   /** Nobody tells us of loads any more. */
   forgetLoads(): void {
     this.#loads.clear();
+    this.#liveLoads.clear();
   }
 
   /** A peer that would start a task at once, if there is one. */
@@ -138,4 +163,14 @@ export class Peers {
     }
     return best?.id ?? null;
   }
+}
+
+/** Whether a message is older than what was published since we look. */
+function isStale(
+  workerId: string,
+  { retained }: { retained: boolean },
+  live: Set<string>,
+): boolean {
+  if (!retained) live.add(workerId);
+  return retained && live.has(workerId);
 }

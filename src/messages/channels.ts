@@ -120,11 +120,12 @@ export const CHANNELS = {
     description: "What a worker has to do, between workers.",
     messages: ["load"],
   },
-  running: {
-    address: topics.running("{worker_id}"),
-    title: "Claim list of a worker",
-    description: "The tasks that a worker has taken, between workers.",
-    messages: ["running"],
+  record: {
+    address: topics.record("{worker_id}", "{task_id}"),
+    title: "Record of a task",
+    description:
+      "The request of a task that a worker has, as it came, for its next process or for whoever takes its tasks over; with what belongs to it in user properties that begin with ansible-worker-.",
+    messages: ["request", "signedRequest"],
   },
   probe: {
     address: topics.probe("{worker_id}"),

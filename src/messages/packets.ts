@@ -31,21 +31,23 @@ export interface Incoming {
   properties: MessageProperties;
 }
 
-/** A QoS 2 message that the broker keeps until it is released (4.3.3). */
+/** A message that the broker keeps, at QoS 1 and 2, until it is answered. */
 export interface Delivery {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly properties: MessageProperties;
-  /** Whether the broker says that it has sent this message before. */
+  /**
+   * Whether somebody may have had this message before: the broker says so, or the
+   * connection was lost since it came.
+   */
   readonly redelivered: boolean;
   /** Whether its sender asked the broker to keep it for later subscribers. */
   readonly retained: boolean;
   /**
-   * Takes the message over: resolves when the broker can never deliver it
-   * again, on whichever connection that becomes certain. Calling it twice is
-   * the same as once. It rejects only if that connection was the only one.
+   * The broker need not keep it any more. It is told so when everything that
+   * came before is answered. Calling it twice is the same as once.
    */
-  release(): Promise<void>;
+  answer(): void;
 }
 
 /** A message to be published. */
@@ -62,10 +64,20 @@ export interface Outgoing {
    */
   replaceable?: boolean;
   /**
+   * Whether it is given up with the connection: `publish()` rejects then, and the
+   * broker may or may not have it. Left out: it follows on the next one.
+   */
+  fleeting?: boolean;
+  /**
    * Names what is kept in order, and replaced, together; if left out, all that
    * is published on the topic is.
    */
   lane?: string;
+  /**
+   * The payload in so many bytes at most, for a broker that takes no larger
+   * packet (3.2.2.3.6); null if it cannot be shortened so far.
+   */
+  shorten?(bytes: number): string | null;
   /**
    * Called when the broker says that nobody is subscribed to its topic (reason
    * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only

@@ -1,5 +1,5 @@
 /**
- * What workers say of themselves: presence, load, and what they have claimed.
+ * What workers say of themselves: presence and load.
  *
  * @module
  */
@@ -50,22 +50,6 @@ export const loadSchema = z.strictObject({
 
 /** A worker's load. */
 export type Load = z.output<typeof loadSchema>;
-
-/** The schema of a claim list. */
-export const claimListSchema = z.strictObject({
-  worker_id: z.string().describe("The worker."),
-  instance: z.string().describe("Its process, as in its presence."),
-  tasks: z.array(z.string()).describe(
-    "The ids of the tasks that it has taken from the broker, or is taking.",
-  ),
-}).meta({
-  title: "Claim list",
-  description:
-    "The tasks that a worker runs or starts, so that nobody who finds it gone takes them for waiting ones. Retained on a topic of the worker's own.",
-});
-
-/** The ids that a worker has claimed. */
-export type ClaimList = z.output<typeof claimListSchema>;
 
 /**
  * Reads one of the messages between workers.

@@ -76,11 +76,11 @@ export const SENDS: Roles = {
       retain: true,
       summary: "Says what it has to do.",
     },
-    PublishesClaims: {
-      channel: "running",
+    KeepsRecord: {
+      channel: "record",
       qos: 1,
       retain: true,
-      summary: "Says which tasks it has taken.",
+      summary: "Keeps the request of a task until its end.",
     },
     ProbesId: {
       channel: "probe",
@@ -95,7 +95,8 @@ export const SENDS: Roles = {
     GivesBack: {
       channel: "tasks",
       qos: 2,
-      summary: "Gives the waiting tasks of a worker that is lost to the group.",
+      summary:
+        "Gives what the broker has for a worker that is lost to the group.",
     },
   },
 };
@@ -158,10 +159,10 @@ export const RECEIVES: Roles = {
       qos: 1,
       summary: "Looks for a worker that has room.",
     },
-    FindsClaims: {
-      channel: "running",
+    FindsRecords: {
+      channel: "record",
       qos: 1,
-      summary: "Learns what a worker that is lost was running.",
+      summary: "Takes over what it had itself, or a worker that is lost.",
     },
     AnswersProbe: {
       channel: "probe",

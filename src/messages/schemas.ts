@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { cancelSchema } from "./cancel.ts";
 import { eventSchema } from "./event.ts";
 import { outputSchema } from "./output.ts";
-import { claimListSchema, loadSchema, presenceSchema } from "./presence.ts";
+import { loadSchema, presenceSchema } from "./presence.ts";
 import { rejectedSchema } from "./rejected.ts";
 import { taskRequestSchema } from "./task_request.ts";
 import { taskStatusSchema } from "./task_status.ts";
@@ -22,7 +22,6 @@ export const messageSchemas = {
   rejected: rejectedSchema,
   presence: presenceSchema,
   load: loadSchema,
-  running: claimListSchema,
 } satisfies Record<string, z.ZodType>;
 
 /** The name of a kind of message. */

@@ -108,6 +108,36 @@ export function encodeTaskStatus(status: TaskStatus): string {
 }
 
 /**
+ * A status that is to take so many bytes at most, as JSON: what is cut is the
+ * error message, and what stands in it says so.
+ *
+ * @returns null if even without the message it would not fit
+ */
+export function shortenTaskStatus(
+  status: TaskStatus,
+  bytes: number,
+): string | null {
+  const fits = (length: number): string | null => {
+    const text = encodeTaskStatus({
+      ...status,
+      current_task: null,
+      error_message: status.error_message === null
+        ? null
+        : cutToBytes(status.error_message, length) + SHORTENED,
+    });
+    return new TextEncoder().encode(text).length <= bytes ? text : null;
+  };
+  for (let length = MAX_ERROR_MESSAGE_BYTES; length >= 16; length /= 2) {
+    const text = fits(length);
+    if (text !== null) return text;
+  }
+  return fits(3);
+}
+
+/** Stands behind what was shortened. */
+const SHORTENED = " (shortened: the broker takes no larger message)";
+
+/**
  * Cuts a text to a number of bytes of UTF-8, never inside a character; what is
  * cut ends with `…`.
  */

@@ -13,7 +13,7 @@ export type TopicKind =
   | { kind: "presence"; workerId: string }
   | { kind: "load"; workerId: string }
   | { kind: "probe"; workerId: string }
-  | { kind: "running"; workerId: string }
+  | { kind: "record"; workerId: string; taskId: string }
   | { kind: "inbox"; workerId: string }
   | { kind: "tasks" }
   | { kind: "rejected" };
@@ -84,9 +84,22 @@ export class Topics {
     return `${this.group}/workers/${workerId}/probe`;
   }
 
-  /** The retained list of the tasks that a worker has claimed. */
-  running(workerId: string): string {
-    return `${this.group}/workers/${workerId}/running`;
+  /** The retained record of a task that a worker has. */
+  record(workerId: string, taskId: string): string {
+    return `${this.group}/workers/${workerId}/queue/${taskId}`;
+  }
+
+  /** The records of all tasks that a worker has. */
+  records(workerId: string): string {
+    return this.record(workerId, "+");
+  }
+
+  /**
+   * A retained message of a worker's own, by which it knows that what it has
+   * asked for before has come; no task has this id.
+   */
+  sentinel(workerId: string): string {
+    return this.record(workerId, "!sentinel");
   }
 
   /** Where peers hand tasks over to a worker. */
@@ -101,6 +114,9 @@ export class Topics {
     const [area, id, leaf] = levels;
     if (levels.length === 1 && (area === "tasks" || area === "rejected")) {
       return { kind: area };
+    }
+    if (levels.length === 4 && area === "workers" && leaf === "queue") {
+      return { kind: "record", workerId: id!, taskId: levels[3]! };
     }
     if (levels.length !== 3 || !id) return null;
     if (area === "tasks") {
@@ -120,7 +136,6 @@ export class Topics {
         return { kind: "inbox", workerId: id };
       case "load":
       case "probe":
-      case "running":
         return { kind: leaf, workerId: id };
       default:
         return null;

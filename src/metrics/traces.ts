@@ -38,7 +38,7 @@ export class Traces {
   ended(task: Task): void {
     const { createdAt, startedAt, completedAt, state } = task;
     if (!completedAt) return;
-    const publisher = traceContext(task.delivery.properties.user);
+    const publisher = traceContext(task.message.properties.user);
     const parent = publisher === null
       ? ROOT_CONTEXT
       : trace.setSpanContext(ROOT_CONTEXT, {

@@ -8,7 +8,9 @@
  *   lost.
  * - **closed**: it was disposed of; nothing happens any more.
  *
- * QoS 2 messages are held (see `held_deliveries.ts`).
+ * Where deliveries are wanted, each message is its owner's to answer (see
+ * `deliveries.ts`): the library would answer on arrival, so it is taken out of
+ * the library's hands before its own handler sees it.
  *
  * @module
  */
@@ -26,7 +28,7 @@ import {
 } from "../messages/packets.ts";
 import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
-import { HeldDeliveries } from "./held_deliveries.ts";
+import { Deliveries } from "./deliveries.ts";
 import {
   isCheck,
   packetProperties,
@@ -68,9 +70,9 @@ export interface ConnectionEvents {
   onReady?(): void;
   /** The connection, or an attempt, is lost; `reason` is a sentence's end. */
   onLost?(reason: string): void;
-  /** A QoS 0 or 1 message. */
+  /** A message, if `onDelivery` is left out. */
   onMessage?(message: Incoming): void;
-  /** A QoS 2 message that was not here before. */
+  /** Set: every message is one, which was not here before. */
   onDelivery?(delivery: Delivery): void;
   /** The broker says that another client has taken this session over. */
   onTakenOver?(): void;
@@ -88,7 +90,7 @@ export interface ConnectionOptions extends ConnectionEvents, Session {
 /** One connection to the broker. */
 export class MqttConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
-  readonly #held = new HeldDeliveries((id) => this.#sendPubrec(id));
+  readonly #deliveries = new Deliveries((qos, id) => this.#answer(qos, id));
   readonly #outbox: Outbox;
   #client: MqttClient | null = null;
   #ready = false;
@@ -99,6 +101,9 @@ export class MqttConnection implements AsyncDisposable {
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
+  #maximumQos = 2;
+  /** Identifiers of publications that are given up with the connection. */
+  readonly #fleeting = new Set<number>();
   /** Identifiers of publications of which the broker has said that nobody is there. */
   readonly #unmatched = new Set<number>();
   readonly #nudge = new Nudge(() => {
@@ -120,7 +125,7 @@ export class MqttConnection implements AsyncDisposable {
 
   /** Deliveries that the broker still owns. */
   get held(): number {
-    return this.#held.size;
+    return this.#deliveries.size;
   }
 
   /** Topics on which something is still to be acknowledged. */
@@ -200,7 +205,10 @@ export class MqttConnection implements AsyncDisposable {
         client.options.reconnectPeriod = backoff(broker, this.#attempt++);
       }
       this.#ready = false;
+      for (const id of [...this.#fleeting]) client.removeOutgoingMessage(id);
+      this.#fleeting.clear();
       this.#outbox.close();
+      this.#deliveries.disconnected();
       if (this.#closed) return;
       const reason = this.#reason ??
         (this.#answered
@@ -210,7 +218,6 @@ export class MqttConnection implements AsyncDisposable {
       this.#options.onLost?.(reason);
       if (this.#options.reconnect === false) {
         const error = new ConnectionLostError(reason);
-        this.#held.giveUp(error);
         first.reject(error);
       }
     });
@@ -321,12 +328,12 @@ export class MqttConnection implements AsyncDisposable {
     // 40 ms to every exchange.
     (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
     this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
+    this.#maximumQos = offer.maximumQos;
     this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
     await this.#options.onConnect({ present: offer.sessionPresent });
     if (!client.connected) {
       throw new ConnectionLostError("the connection was lost again");
     }
-    this.#held.repeatPubrecs();
     this.#attempt = 0;
     this.#ready = true;
     this.#options.onReady?.();
@@ -335,55 +342,83 @@ export class MqttConnection implements AsyncDisposable {
   #intercept(packet: Packet): void {
     this.#answered = true;
     this.#nudge.received(packet);
-    const delivery = this.#held.intercept(packet);
-    if (delivery) this.#options.onDelivery?.(delivery);
-    if (
+    const { onDelivery } = this.#options;
+    if (packet.cmd === "publish" && onDelivery) {
+      const publish = { ...packet };
+      // A command that the library does not know is passed over by it, so that
+      // no answer goes out before we say so.
+      (packet as { cmd: string }).cmd = "taken";
+      const delivery = this.#deliveries.receive(publish);
+      if (isCheck(publish)) delivery?.answer();
+      else if (delivery) onDelivery(delivery);
+    } else if (
       (packet.cmd === "puback" || packet.cmd === "pubrec") &&
       packet.reasonCode === NO_MATCHING_SUBSCRIBERS
     ) {
       this.#unmatched.add(packet.messageId!);
+    } else if (packet.cmd === "connack") {
+      // Here and not in `#connected`, which runs when the first deliveries may
+      // have come already.
+      this.#deliveries.connected({ present: packet.sessionPresent });
     }
   }
 
-  #sendPubrec(messageId: number): void {
+  #answer(qos: 1 | 2, messageId: number): void {
     const client = this.#client;
     if (!client?.connected) return;
     writeToStream(
-      { cmd: "pubrec", messageId, reasonCode: 0 },
+      { cmd: qos === 1 ? "puback" : "pubrec", messageId, reasonCode: 0 },
       client.stream,
       { protocolVersion: 5 },
     );
   }
 
   #send(message: Outgoing): Promise<void> {
-    if (sizeOf(message) > this.#maximumPacketSize) {
-      return Promise.reject(
-        new PublishError(message.topic, 0x95, reasonText(0x95)),
-      );
+    const size = sizeOf(message);
+    let { payload } = message;
+    if (size > this.#maximumPacketSize) {
+      const room = Buffer.byteLength(payload) - size + this.#maximumPacketSize;
+      const shortened = message.shorten?.(room) ?? null;
+      if (shortened === null) {
+        return Promise.reject(
+          new PublishError(message.topic, 0x95, reasonText(0x95)),
+        );
+      }
+      payload = shortened;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#client!.publish(
+    const client = this.#client!;
+    client.publish(
       message.topic,
-      typeof message.payload === "string"
-        ? message.payload
-        : Buffer.from(message.payload),
+      typeof payload === "string" ? payload : Buffer.from(payload),
       {
-        qos: message.qos,
+        // [MQTT-3.2.2-11]
+        qos: Math.min(message.qos, this.#maximumQos) as 1 | 2,
         retain: message.retain ?? false,
         properties: packetProperties(message.properties ?? {}),
       },
       (error, packet) => {
         const code = (error as { code?: unknown } | null | undefined)?.code;
         const id = packet?.messageId;
+        if (id !== undefined) this.#fleeting.delete(id);
         if (id !== undefined && this.#unmatched.delete(id)) {
           message.onNobody?.();
         }
         if (!error) resolve();
         else if (typeof code === "number") {
           reject(new PublishError(message.topic, code, reasonText(code)));
-        } else reject(error);
+        } else {
+          reject(
+            message.fleeting
+              ? new ConnectionLostError("the connection was lost", {
+                cause: error,
+              })
+              : error,
+          );
+        }
       },
     );
+    if (message.fleeting) this.#fleeting.add(client.getLastMessageId());
     return this.#nudge.awaiting(promise);
   }
 

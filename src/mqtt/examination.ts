@@ -12,6 +12,7 @@ import type { IConnackPacket, Packet } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
 import { fulfilledWithin, inTime } from "../deadline.ts";
 import { brokerOptions } from "./broker.ts";
+import { Quiet } from "./quiet.ts";
 import {
   CHECK_PROPERTY,
   packetProperties,
@@ -47,6 +48,7 @@ export class Examination implements AsyncDisposable {
   readonly #client: MqttClient;
   /** Messages that have come, newest last. */
   readonly #arrived: Incoming[] = [];
+  readonly #quiet = new Quiet();
   readonly #listeners = new Set<() => void>();
   /** Answers to publications that are not to be released. */
   readonly #unreleased = new Map<number, (code: number) => void>();
@@ -56,12 +58,14 @@ export class Examination implements AsyncDisposable {
     this.offer = offerOf(connack);
     client.on("error", () => {});
     client.on("message", (topic, _payload, packet) => {
-      this.#arrived.push({
+      const message = {
         topic,
         payload: payloadOf(packet),
         retained: packet.retain,
         properties: propertiesOf(packet),
-      });
+      };
+      this.#arrived.push(message);
+      this.#quiet.receive(message);
       for (const listener of this.#listeners) listener();
     });
     client.on("packetreceive", (packet) => this.#intercept(packet));
@@ -167,12 +171,16 @@ export class Examination implements AsyncDisposable {
 
   /** The retained message on a topic; null if there is none. */
   async lookUp(topic: string): Promise<Incoming | null> {
+    return (await this.lookUpAll(topic)).at(-1) ?? null;
+  }
+
+  /** The retained messages on all topics of a filter. */
+  async lookUpAll(filter: string): Promise<Incoming[]> {
     const before = this.#arrived.length;
-    await this.subscribe(topic, { qos: 0 });
-    await this.unsubscribe(topic);
-    return this.#arrived.slice(before).findLast((message) =>
-      message.topic === topic && message.retained
-    ) ?? null;
+    await this.subscribe(filter, { qos: 0 });
+    await this.#quiet.settle();
+    await this.unsubscribe(filter);
+    return this.#arrived.slice(before).filter(({ retained }) => retained);
   }
 
   /** Closes it. */
@@ -191,7 +199,8 @@ export class Examination implements AsyncDisposable {
         ? message.payload
         : Buffer.from(message.payload),
       {
-        qos: message.qos,
+        // [MQTT-3.2.2-11]
+        qos: Math.min(message.qos, this.offer.maximumQos) as 0 | 1 | 2,
         retain: message.retain ?? false,
         properties: packetProperties(message.properties ?? {}),
       },

@@ -6,8 +6,11 @@
 export type { Broker } from "../config/broker.ts";
 export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
 export { answersMqtt, AttemptError, Examination } from "./examination.ts";
-export { type Offer } from "./offer.ts";
+export { Fence } from "./fence.ts";
+export { Lateness } from "./lateness.ts";
 export { CHECK_PROPERTY } from "./message.ts";
+export { type Offer } from "./offer.ts";
 export { type BulkSource, PublishError } from "./outbox.ts";
+export { Quiet } from "./quiet.ts";
 export { reasonText } from "./refused.ts";
 export { Visit } from "./visit.ts";

@@ -50,5 +50,5 @@ export function missingFeature(offer: Offer): string | null {
   if (!offer.shared) return "shared subscriptions";
   if (!offer.retain) return "retained messages";
   if (!offer.wildcards) return "wildcard subscriptions";
-  return offer.maximumQos < 2 ? "QoS 2" : null;
+  return offer.maximumQos < 1 ? "QoS 1" : null;
 }

@@ -18,6 +18,7 @@
  * @module
  */
 import type { BulkMessage, Outgoing } from "../messages/packets.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 
 /** What the broker refused; `code` is the reason code of its answer. */
 export class PublishError extends Error {
@@ -52,7 +53,7 @@ interface Lane {
 /** Messages on their way to the broker. */
 export class Outbox {
   readonly #lanes = new Map<string, Lane>();
-  readonly #ready: string[] = [];
+  #ready: string[] = [];
   readonly #send: (message: Outgoing) => Promise<void>;
   /** How many lanes were made for one message only. */
   #single = 0;
@@ -91,6 +92,9 @@ export class Outbox {
    * @throws {PublishError} the broker refused it
    */
   put(message: Outgoing): Promise<void> {
+    if (message.fleeting && this.#window === 0) {
+      return Promise.reject(new ConnectionLostError("there is no connection"));
+    }
     const done = Promise.withResolvers<void>();
     // No topic has this character in it (MQTT 5, 4.7.3).
     const name = message.lane ??
@@ -128,6 +132,18 @@ export class Outbox {
   /** Sends nothing new until it is opened again. */
   close(): void {
     this.#window = 0;
+    for (const [name, lane] of this.#lanes) {
+      const kept = lane.waiting.filter(({ message }) => !message.fleeting);
+      for (const { message, done } of lane.waiting) {
+        if (!message.fleeting) continue;
+        const error = new ConnectionLostError("the connection was lost");
+        done.forEach(({ reject }) => reject(error));
+      }
+      lane.waiting = kept;
+      if (kept.length === 0 && !lane.underWay) this.#lanes.delete(name);
+    }
+    this.#ready = this.#ready.filter((name) => this.#lanes.has(name));
+    this.#tellIdle();
   }
 
   /** Settles when everything that was put has been answered. */
@@ -156,14 +172,18 @@ export class Outbox {
         lane.underWay = false;
         if (lane.waiting.length > 0) this.#ready.push(name);
         else this.#lanes.delete(name);
-        if (this.#lanes.size === 0) {
-          this.#idle?.resolve();
-          this.#idle = null;
-        }
+        this.#tellIdle();
         this.#pump();
       });
     }
   }
+
+  #tellIdle(): void {
+    if (this.#lanes.size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = null;
+  }
+
   #pumpBulk(): void {
     const share = Math.max(1, Math.floor(this.#window / 2));
     while (

@@ -8,12 +8,22 @@ import type { Broker } from "../config/broker.ts";
 import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
 import { fulfilledWithin } from "../deadline.ts";
 import { MqttConnection } from "./connection.ts";
+import { Fence } from "./fence.ts";
 
 /** No one subscribes to this; see `Visit.deliveries()`. */
 const NOWHERE = "ansible-worker/nowhere";
 
 /** Unanswered messages that the broker may send (3.1.2.11.3): all of them. */
 const RECEIVE_MAXIMUM = 65_535;
+
+/** What a visit is made with. */
+export interface VisitOptions {
+  clientId: string;
+  /** 0: with a clean session. */
+  sessionExpiry: number;
+  /** Whether what comes is to be answered by `deliveries()`' caller. */
+  takesDeliveries?: boolean;
+}
 
 /** A short connection. */
 export class Visit implements AsyncDisposable {
@@ -24,7 +34,7 @@ export class Visit implements AsyncDisposable {
 
   private constructor(
     broker: Broker,
-    options: { clientId: string; sessionExpiry: number },
+    options: VisitOptions,
   ) {
     this.#connection = new MqttConnection({
       broker,
@@ -36,7 +46,10 @@ export class Visit implements AsyncDisposable {
         return Promise.resolve();
       },
       onMessage: (message) => this.#listeners.get(message.topic)?.(message),
-      onDelivery: (delivery) => this.#deliveries.push(delivery),
+      ...(options.takesDeliveries &&
+        {
+          onDelivery: (delivery: Delivery) => this.#deliveries.push(delivery),
+        }),
     });
   }
 
@@ -49,7 +62,7 @@ export class Visit implements AsyncDisposable {
    */
   static async open(
     broker: Broker,
-    options: { clientId: string; sessionExpiry: number },
+    options: VisitOptions,
   ): Promise<Visit> {
     const visit = new Visit(broker, options);
     try {
@@ -67,19 +80,29 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * The retained message on a topic; null if there is none.
+   * The retained message on a topic; null if there is none, or none has come.
    *
-   * At QoS 0, which no number of unanswered deliveries holds up; the broker
-   * sends the retained message before it answers the UNSUBSCRIBE.
+   * @param options.sentinel a topic on which this connection may retain
+   * something
    */
-  async lookUp(topic: string): Promise<Incoming | null> {
+  async lookUp(
+    topic: string,
+    { sentinel }: { sentinel: string },
+  ): Promise<Incoming | null> {
     let found: Incoming | null = null;
+    const fence = new Fence({
+      sentinel,
+      subscribe: (topic) => this.#connection.subscribe(topic, { qos: 1 }),
+      publish: (message) => this.#connection.publish(message),
+    });
     this.#listeners.set(topic, (message) => found = message);
-    await Promise.all([
-      this.#connection.subscribe(topic, { qos: 0 }),
-      this.#connection.unsubscribe(topic),
-    ]);
+    this.#listeners.set(sentinel, (message) => fence.receive(message));
+    await fence.prepare();
+    await this.#connection.subscribe(topic, { qos: 0 });
+    await fence.pass();
+    await this.#connection.unsubscribe(topic);
     this.#listeners.delete(topic);
+    this.#listeners.delete(sentinel);
     return found;
   }
 

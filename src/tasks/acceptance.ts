@@ -2,8 +2,16 @@
  * From a delivery to the queue: opening it, reading it, looking whether the
  * group has had it, refusing what cannot be run, and taking the task.
  *
- * Whatever becomes of a delivery, it is released only after what it became is
- * acknowledged by the broker.
+ * Whatever becomes of a delivery, it is answered only after the broker has
+ * acknowledged what it became: a task is its record, its `queued` status, and
+ * then the answer.
+ *
+ * | killed after | what becomes of the request |
+ * | --- | --- |
+ * | nothing | it is delivered again, and accepted |
+ * | the record | the record is judged as a request that has just come; what is delivered again is the same task |
+ * | `queued` | it waits again; what is delivered again is known, and dropped |
+ * | the answer | it waits again |
  *
  * @module
  */
@@ -11,25 +19,22 @@ import type { Delivery } from "../messages/packets.ts";
 import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { duplicateOf } from "./duplicates.ts";
 import type { LogRation } from "./log_ration.ts";
-import { type Arrival, duplicateOf } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
+import type { Origin } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
+import type { Records } from "./records.ts";
 import type { Rejection, Rejections } from "./rejections.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
 
-/** How a delivery came here, and what it brings along. */
-export interface Origin extends Arrival {
-  /** When the first worker accepted it. */
-  createdAt: Date | null;
-  /** How often it has been handed over. */
-  hops: number;
-}
+/** Where a killing test may stop the process. */
+export type AcceptanceStep = "recorded" | "queued" | "answered";
 
 /** What the acceptance needs. */
 export interface AcceptanceOptions {
@@ -45,6 +50,7 @@ export interface AcceptanceOptions {
   runner: Runner;
   /** Has cancels that came before their tasks. */
   cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
+  records: Records;
   opener: RequestOpener;
   responses: Responses;
   rejections: Pick<Rejections, "report">;
@@ -59,6 +65,8 @@ export interface AcceptanceOptions {
   workerWithRoom(task: Task, reserve: () => boolean): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
+  /** Called after each step. */
+  onStep?(step: AcceptanceStep): void;
 }
 
 /** What is said to whoever has lost the race for a task. */
@@ -67,9 +75,11 @@ const QUICKER = "another worker has taken this task at the same moment";
 /** The way in. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
-  /** Deliveries that are neither accepted nor released yet. */
+  /** Deliveries that are not answered yet. */
   readonly #current = new Set<Promise<void>>();
   readonly #order = new ArrivalOrder();
+  /** Tasks that came from their requesters, not from a peer or a record. */
+  readonly #firstHand = new WeakMap<Task, Delivery>();
   /** Deliveries that wait for room; the broker still owns them. */
   readonly #waiting: (() => void)[] = [];
 
@@ -77,7 +87,7 @@ export class Acceptance {
     this.#options = options;
   }
 
-  /** Settles when everything that has come so far is accepted or released. */
+  /** Settles when everything that has come so far is answered. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#current);
   }
@@ -85,7 +95,7 @@ export class Acceptance {
   /**
    * Takes care of a delivery.
    *
-   * @returns settles when it is accepted, or released; never rejects
+   * @returns settles when it is answered; never rejects
    */
   accept(delivery: Delivery, origin: Origin): Promise<void> {
     const now = this.#receive(delivery, origin).catch((error) =>
@@ -120,7 +130,7 @@ export class Acceptance {
         // A stranger gets no answer: it could be one to somebody else.
         const response = trusted ? responses.to(delivery.properties) : null;
         await this.#reject(delivery, report, response);
-      } else await delivery.release();
+      } else delivery.answer();
       return;
     }
     if (this.#options.waitForRoom) await this.#room();
@@ -131,9 +141,25 @@ export class Acceptance {
         task_id: message.request.request.task_id,
       }),
     });
+    if (origin.from === null) this.#firstHand.set(task, delivery);
     await this.#order.enter(
       task.id,
-      (place) => this.#accept(task, { origin, place }),
+      (place) => this.#accept(task, { delivery, origin, place }),
+    );
+  }
+
+  /**
+   * A task that was accepted here is lost to a worker that had accepted a
+   * request with its id before: this one was a duplicate.
+   */
+  async lostRace(task: Task): Promise<void> {
+    const delivery = this.#firstHand.get(task);
+    // What somebody else may have had before is the same request, not another.
+    if (!delivery || delivery.redelivered) return;
+    await this.#options.rejections.report(
+      task.message.payload,
+      duplicate(task, QUICKER),
+      task.response,
     );
   }
 
@@ -155,10 +181,17 @@ export class Acceptance {
 
   async #accept(
     task: Task,
-    { origin, place }: { origin: Origin; place: Place },
+    { delivery, origin, place }: {
+      delivery: Delivery;
+      origin: Origin;
+      place: Place;
+    },
   ): Promise<void> {
-    const { board, cancelling, dispatcher, log, queue, runner, waitForRoom } =
+    const { board, cancelling, dispatcher, log, onStep, queue, records } =
       this.#options;
+    const { runner, waitForRoom } = this.#options;
+    const isDuplicate = (message: string) =>
+      this.#duplicate(task, { delivery, origin, message });
     let reserved = waitForRoom;
     try {
       let here = dispatcher.find(task.id);
@@ -168,28 +201,24 @@ export class Acceptance {
         here = dispatcher.find(task.id);
       }
       if (here) {
-        await this.#duplicate(
-          task,
-          origin,
+        await isDuplicate(
           `this task is already ${here.state} (worker ${this.#options.workerId})`,
         );
         return;
       }
-      const { judgement, seen } = await board.look(task.id, {
-        ...origin,
+      const { judgement, seen } = await board.look(task.id, () => ({
+        from: origin.from,
+        redelivered: delivery.redelivered,
         signedAt: task.signature?.issuedAt ?? null,
-      });
+      }));
       if (judgement !== "take") {
-        await this.#duplicate(
-          task,
-          origin,
-          duplicateOf(seen!.status, this.#options),
-        );
+        await isDuplicate(duplicateOf(seen!.status, this.#options));
         return;
       }
       const refusal = await runner.refusal(task.request);
       if (refusal) {
-        await this.#turnAway(task, refusal, { origin, seen });
+        await this.#refuse(task, refusal, holderOf(seen, origin));
+        delivery.answer();
         return;
       }
       await place.earlier;
@@ -201,26 +230,36 @@ export class Acceptance {
       reserved ||= peer === this.#options.workerId;
       if (!peer) {
         place.taken();
-        await this.#turnAway(task, this.#full(), { origin, seen });
+        await this.#refuse(task, this.#full(), holderOf(seen, origin));
+        delivery.answer();
         return;
       }
       task.queue();
-      const taking = board.take(task);
+      const stored = records.store(task);
+      // A holder that sees the task taken over removes its own record.
+      if (origin.from !== null) await stored;
+      const taking = board.take(task, holderOf(seen, origin));
       place.taken();
+      await stored;
+      onStep?.("recorded");
       if (!await taking) {
         log.info("another worker was quicker to take the task", {
           task_id: task.id,
         });
-        await this.#duplicate(task, origin, QUICKER);
+        records.remove(task.id);
+        await isDuplicate(QUICKER);
         return;
       }
+      onStep?.("queued");
       if (!reserved) {
-        if (await this.#options.offer(task, peer)) {
-          board.forget(task.id);
-          await task.delivery.release();
-        } else await this.#refuse(task, this.#full());
+        if (await this.#options.offer(task, peer)) board.forget(task.id);
+        else await this.#refuse(task, this.#full());
+        records.remove(task.id);
+        delivery.answer();
         return;
       }
+      delivery.answer();
+      onStep?.("answered");
       log.info("the task is queued", {
         task_id: task.id,
         playbook: task.request.playbook,
@@ -242,56 +281,34 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
-  /**
-   * Refuses a task that is not taken. Where a holder's status stood, the holder
-   * may have taken the task back meanwhile, and end it itself: so only whoever
-   * has the task refuses it.
-   */
-  async #turnAway(
+  async #refuse(
     task: Task,
     error: string,
-    { origin, seen }: { origin: Origin; seen: PublishedStatus | null },
+    from: string | null = null,
   ): Promise<void> {
-    if (seen?.status.state === "queued") {
-      task.queue();
-      if (!await this.#options.board.take(task)) {
-        await this.#duplicate(task, origin, QUICKER);
-        return;
-      }
-    }
-    await this.#refuse(task, error);
-  }
-
-  /** Refuses a task that nobody else has. */
-  async #refuse(task: Task, error: string): Promise<void> {
-    const { board, log, rationed } = this.#options;
+    const { board, observer, rationed } = this.#options;
     task.end({ state: "failed", error });
-    this.#options.observer?.refused();
+    observer?.refused();
     rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
-    await board.publish(task).catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
-    await task.delivery.release();
-    board.forget(task.id);
+    await board.end(task, from);
   }
 
   async #duplicate(
     task: Task,
-    origin: Origin,
-    message: string,
+    { delivery, origin, message }: {
+      delivery: Delivery;
+      origin: Origin;
+      message: string;
+    },
   ): Promise<void> {
-    if (origin.redelivered || origin.from !== null) {
+    if (delivery.redelivered || origin.from !== null) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });
-      await task.delivery.release();
+      delivery.answer();
       return;
     }
-    await this.#reject(task.delivery, {
-      task_id: task.id,
-      reason: "duplicate",
-      errors: [{ path: "task_id", message }],
-    }, task.response);
+    await this.#reject(delivery, duplicate(task, message), task.response);
   }
 
   async #reject(
@@ -304,6 +321,22 @@ export class Acceptance {
       rejection,
       response,
     );
-    await delivery.release();
+    delivery.answer();
   }
+}
+
+function duplicate(task: Task, message: string): Rejection {
+  return {
+    task_id: task.id,
+    reason: "duplicate",
+    errors: [{ path: "task_id", message }],
+  };
+}
+
+/**
+ * The token of the holder that a task is taken over from, or of the one that had
+ * the id before; null for nobody.
+ */
+function holderOf(seen: PublishedStatus | null, origin: Origin): string | null {
+  return (seen?.token ?? origin.from) || null;
 }

@@ -9,6 +9,7 @@
 import { pause } from "../deadline.ts";
 import type { Log } from "./ports.ts";
 import type { TaskQueue } from "./queue.ts";
+import type { Records } from "./records.ts";
 import { ActiveTask, type StartOptions } from "./start.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -21,6 +22,7 @@ export interface DispatcherOptions {
   slots: number;
   queue: TaskQueue;
   board: StatusBoard;
+  records: Records;
   start: StartOptions;
   log: Log;
   /** Whether tasks may be started now. */
@@ -74,6 +76,12 @@ export class Dispatcher {
     this.#enterQueue(task);
   }
 
+  /** Takes a task that the group has accepted before, whether it fits or not. */
+  putBack(task: Task): void {
+    this.#options.queue.putBack(task);
+    this.#enterQueue(task);
+  }
+
   /** Starts what can be started. */
   startNext(): void {
     const { queue, mayStart, start, log } = this.#options;
@@ -92,8 +100,7 @@ export class Dispatcher {
           error,
         });
         await pause(RETRY_MS);
-        queue.putBack(task);
-        this.#enterQueue(task);
+        this.putBack(task);
       }).finally(() => {
         this.#active.delete(task.id);
         this.#clearing.delete(task.id);
@@ -139,7 +146,7 @@ export class Dispatcher {
   /**
    * Gives a waiting task its final status.
    *
-   * @returns settles when its message is released
+   * @returns settles when nothing of it is left here
    */
   endWaiting(task: Task, ending: Ending): Promise<void> {
     const cleared = this.#endWaiting(task, ending).finally(() =>
@@ -159,23 +166,17 @@ export class Dispatcher {
       task_id: task.id,
       error_message: ending.error,
     });
-    // The status first: a message released before has nobody to answer for it.
-    await board.publish(task).catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
-    await task.delivery.release();
-    board.forget(task.id);
+    // The status first: without its record nobody would answer for the task.
+    await board.end(task);
+    this.#options.records.remove(task.id);
   }
 
   /** A peer has the task now. */
   drop(task: Task): void {
-    const { board, log } = this.#options;
     this.#leaveQueue(task);
     this.#options.onChange();
-    board.forget(task.id);
-    task.delivery.release().catch((error) =>
-      log.warn("cannot release a message", { task_id: task.id, error })
-    );
+    this.#options.board.forget(task.id);
+    this.#options.records.remove(task.id);
   }
 
   /** The peer to which a task was offered did not take it: it waits again. */
@@ -186,8 +187,12 @@ export class Dispatcher {
     this.#options.onChange();
   }
 
-  /** Somebody else has taken over a task that is here, or has ended it. */
-  lost(taskId: string): void {
+  /**
+   * Somebody else has taken over a task that is here, or has ended it.
+   *
+   * @returns the task, if it waited here
+   */
+  lost(taskId: string): Task | null {
     const { queue, log } = this.#options;
     const active = this.#active.get(taskId);
     const task = queue.get(taskId);
@@ -199,7 +204,9 @@ export class Dispatcher {
     } else if (task && !queue.isLeaving(task)) {
       log.info("another worker has taken the task over", { task_id: taskId });
       this.drop(task);
+      return task;
     }
+    return null;
   }
 
   #enterQueue(task: Task): void {

@@ -12,11 +12,12 @@ import type { Progress } from "../messages/task_status.ts";
 
 /** The control connection, as far as tasks are concerned. */
 export interface Channel {
-  /** Rejects if there is no connection, or it is lost. */
-  subscribe(
-    topic: string,
-    options: { qos: 1; retained?: boolean },
-  ): Promise<void>;
+  /**
+   * Subscribes, at QoS 1 unless told otherwise; settles when what is retained there has come, as far as
+   * that can be known (see `../mqtt/fence.ts`). Rejects if there is no
+   * connection, or it is lost.
+   */
+  lookUp(topic: string, options?: { qos: 0 | 1 }): Promise<void>;
   /** Rejects if there is no connection, or it is lost. */
   unsubscribe(topic: string): Promise<void>;
   /** Settles with the broker's acknowledgement, however late. */

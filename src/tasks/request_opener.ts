@@ -116,14 +116,6 @@ export class RequestOpener {
     return { ok: true, request, signature };
   }
 
-  /** The task that a message asks for; null if it cannot be told. */
-  async taskIdOf(message: Uint8Array): Promise<string | null> {
-    const opened = await this.#unwrap(message, "ansible-worker-request");
-    if (opened) return opened.ok ? opened.signature.taskId : null;
-    const request = parseTaskRequest(message);
-    return request.ok ? request.request.task_id : null;
-  }
-
   /** Opens a cancel, which has its effect with that. */
   async openCancel(
     message: Uint8Array,

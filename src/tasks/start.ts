@@ -3,38 +3,27 @@
  * which a crash at any point loses nothing and runs nothing twice.
  *
  * Before the first step the task is this worker's by its status topic (see
- * `topic_lock.ts`), and its message still belongs to the broker.
+ * `status_board.ts`), and its record says so.
  *
  * | killed after | what becomes of the task |
  * | --- | --- |
- * | nothing | its message is delivered again, and it waits again |
- * | 1 claim | the same; the claim of an id that is delivered again is void |
- * | 2 PUBREC, 3 PUBREL | not delivered again but claimed: `failed` at the next start, or by the worker that adopts the session; if its request was sent again meanwhile, that one is run |
- * | 4 `running` | claimed and `running`: `failed`, whatever was sent again meanwhile |
- * | 5 run | the same; the run dies with the worker |
- * | 6 final status | it has its final status, and the claim is void |
- *
- * What is `queued` has therefore not run, and may be taken by whoever gets a
- * request for it; what is `running` may have run.
+ * | nothing | it waits again |
+ * | 1 `running` | `failed`, at the next start or by the worker that adopts this one; the run dies with the worker |
+ * | 2 run | the same |
+ * | 3 final status | it has its final status; the record is removed |
  *
  * @module
  */
 import { fulfilledWithin } from "../deadline.ts";
-import type { ClaimList } from "./claim_list.ts";
 import type { FeedOptions, RunFeed } from "./run_feed.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Log, Run, Runner } from "./ports.ts";
+import type { Records } from "./records.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
 
 /** Where a killing test may stop the process. */
-export type StartStep =
-  | "claimed"
-  | "released"
-  | "announced"
-  | "started"
-  | "ended"
-  | "published";
+export type StartStep = "running" | "started" | "ended" | "published";
 
 /** What the configuration says of runs. */
 export interface RunSettings {
@@ -49,12 +38,10 @@ export interface RunSettings {
 /** What a start needs. */
 export interface StartOptions {
   board: StatusBoard;
-  claims: ClaimList;
+  records: Pick<Records, "remove">;
   runner: Runner;
   log: Log;
   observer?: TaskObserver;
-  /** Settles when both connections are there and our presence is known good. */
-  connected(): Promise<void>;
   /** What counts for a run that begins at this moment. */
   settings(): RunSettings;
   /** Begins the live feed of a run. */
@@ -110,40 +97,26 @@ export class ActiveTask {
 
   async #start(): Promise<void> {
     const { task } = this;
-    const { board, claims, log, onStep } = this.#options;
+    const { board, log, onStep, records } = this.#options;
 
-    // 1. The claim, acknowledged. From the next step on the broker may forget
-    // the message, so this list is what says that somebody had it.
-    await claims.add(task.id);
-    onStep?.("claimed");
-
-    // 2, 3. PUBREC, and the PUBREL that answers it: now the broker can never
-    // deliver the message again, to nobody.
-    await task.delivery.release();
-    onStep?.("released");
-
-    // The message also counts as released when the broker has lost our session.
-    // Then a peer may have adopted it while we were away, so ask whose it is.
-    if (!await this.#isStillOurs()) return this.#leave();
-
-    if (this.#ending) task.end(this.#ending);
-    else {
-      // 4. The status, acknowledged: whoever finds the task `queued` after our
-      // death has to be sure that it has not run.
-      task.start();
-      const refusal = await board.publish(task).then(() => null, String);
-      if (!await this.#isStillOurs()) return this.#leave();
-      onStep?.("announced");
-
-      // 5. The run.
-      if (this.#ending) task.end(this.#ending);
-      else if (refusal) task.end({ state: "failed", error: refusal });
-      else await this.#runToEnd();
+    // 1. `running`, which has come back before anything of anybody else's: from
+    // here on nobody takes the task for one that waits.
+    task.start();
+    if (!await board.begin(task) || this.#abandoned) {
+      log.info("another worker has taken the task over", { task_id: task.id });
+      records.remove(task.id);
+      board.forget(task.id);
+      return;
     }
+    onStep?.("running");
+
+    // 2. The run.
+    if (this.#ending) task.end(this.#ending);
+    else await this.#runToEnd();
     this.#ended.resolve();
     onStep?.("ended");
 
-    // 6. The final status, acknowledged: before that the claim must stand, so
+    // 3. The final status, acknowledged: before that the record must stand, so
     // that the task is not without an end if we die here. Whoever sees it has
     // been told everything else.
     if (!this.#abandoned) {
@@ -154,37 +127,12 @@ export class ActiveTask {
       });
       await this.#feed.finish();
     }
-    if (!this.#abandoned) {
-      await board.publish(task).catch((error) =>
-        log.error("cannot publish the final status", {
-          task_id: task.id,
-          error,
-        })
-      );
-    }
+    if (this.#abandoned) board.forget(task.id);
+    else await board.end(task);
     onStep?.("published");
 
-    // 7. Off the list.
-    this.#forget();
-  }
-
-  /** Whether nobody has taken the task over, once that can be known. */
-  async #isStillOurs(): Promise<boolean> {
-    const { board, connected } = this.#options;
-    await connected();
-    return board.token(this.task.id) !== null && !this.#abandoned;
-  }
-
-  #leave(): void {
-    this.#options.log.info("another worker has taken the task over", {
-      task_id: this.task.id,
-    });
-    this.#forget();
-  }
-
-  #forget(): void {
-    this.#options.claims.remove(this.task.id);
-    this.#options.board.forget(this.task.id);
+    // 4. Nothing of it is left here.
+    records.remove(task.id);
   }
 
   async #runToEnd(): Promise<void> {
@@ -197,12 +145,7 @@ export class ActiveTask {
       task_id: task.id,
       playbook: task.request.playbook,
     });
-    const publish = () => {
-      if (this.#abandoned) return;
-      board.publish(task).catch((error) =>
-        log.warn("cannot publish a status", { task_id: task.id, error })
-      );
-    };
+    const publish = () => board.update(task);
     const updates = new Throttle(
       publish,
       settings.statusIntervalSeconds * 1000,

@@ -17,7 +17,7 @@
  *
  * @module
  */
-import type { TaskState } from "../messages/task_status.ts";
+import type { TaskState, TaskStatus } from "../messages/task_status.ts";
 
 const NEXT: Record<TaskState | "new", readonly TaskState[]> = {
   new: ["queued", "failed"],
@@ -32,6 +32,18 @@ const NEXT: Record<TaskState | "new", readonly TaskState[]> = {
 /** Whether a task in this state stays in it for ever. */
 export function isFinal(state: TaskState | "new"): boolean {
   return NEXT[state].length === 0;
+}
+
+/**
+ * Of two holders of one task, the one that is further has it (see
+ * `topic_lock.ts`): 0 for a task that waits, 1 for one that runs, 2 for one that
+ * has ended. Whoever has refused a copy of a request has nothing: -1.
+ */
+export function rankOf(
+  { state, started_at }: Pick<TaskStatus, "state" | "started_at">,
+): number {
+  if (state === "failed" && started_at === null) return -1;
+  return isFinal(state) ? 2 : state === "running" ? 1 : 0;
 }
 
 /** Whether a task may move from the one state to the other. */

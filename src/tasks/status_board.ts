@@ -1,30 +1,367 @@
 /**
- * The status topics of the tasks that this worker has. Each is also the task's
- * lock (see `topic_lock.ts`): the group agrees by it on who has the task.
+ * The status topics of the tasks that this worker has, each of which is also
+ * the task's lock (see `topic_lock.ts`): the group agrees by it on who has a
+ * task.
  *
- * To take a task is to publish its `queued` status. A holder that is alive lets
- * a task go only to the peer that it has offered it to, and a dead one to
- * whoever finds the task in its session: either publishes the last holder's
- * token as `from`.
+ * A retained status carries, as MQTT user properties, the `token` of its holder
+ * (new each time that a worker takes a task), a `seq` that rises with each
+ * status, `from`, the token of the holder that it was taken over from, and
+ * `held`, once a status of that rank has come back to its holder.
+ *
+ * What has ended here is remembered for a while: a broker that has forgotten its
+ * latest minutes, or delivers again what was answered, is put right.
  *
  * @module
  */
-import type { Incoming } from "../messages/packets.ts";
-import { encodeTaskStatus } from "../messages/task_status.ts";
+import {
+  ConnectionLostError,
+  type Incoming,
+  type MessageProperties,
+  type Outgoing,
+} from "../messages/packets.ts";
+import {
+  encodeTaskStatus,
+  shortenTaskStatus,
+} from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import { type PublishedStatus, readStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
-import { isFinal } from "./states.ts";
+import { rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
-import { type LockMessage, TopicLock } from "./topic_lock.ts";
+import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
+
+/** How long it is remembered what has ended here, in milliseconds. */
+const REMEMBERED_MS = 10 * 60_000;
+
+/** How many of them at most; the oldest is forgotten first. */
+const MAX_REMEMBERED = 1000;
 
 /** What came of looking at a task's topic. */
 export interface Look {
   judgement: Judgement;
   seen: PublishedStatus | null;
+}
+
+interface Ended {
+  readonly lock: TopicLock<PublishedStatus>;
+  readonly seen: PublishedStatus;
+  readonly until: number;
+}
+
+/** The statuses of this worker's tasks. */
+export class StatusBoard {
+  readonly #options: StatusBoardOptions;
+  readonly #locks = new Map<string, TopicLock<PublishedStatus>>();
+  /** All that watch a task's topic; one may be through, and another begin. */
+  readonly #watching = new Map<string, Set<TopicLock<PublishedStatus>>>();
+  readonly #ended = new Map<string, Ended>();
+  /** Who waits for a peer to take a task that was offered to it. */
+  readonly #waiting = new Map<string, (worker: string) => void>();
+  #takes = 0;
+
+  constructor(options: StatusBoardOptions) {
+    this.#options = options;
+  }
+
+  /** The token under which this worker holds a task; null if it does not. */
+  token(taskId: string): string | null {
+    return this.#locks.get(taskId)?.token ?? null;
+  }
+
+  /**
+   * Subscribes to the status topic of a task, and judges by what stands there.
+   * Unless the judgement is to take it, nothing is left subscribed.
+   *
+   * @param arrival how the request came, by what is known when it is judged
+   * @param options.holder whose tasks are taken over: what is queued there may
+   * be taken
+   */
+  async look(
+    taskId: string,
+    arrival: () => Arrival,
+    { holder = this.#options.workerId }: { holder?: string } = {},
+  ): Promise<Look> {
+    const judgeIt = (seen: PublishedStatus | null) =>
+      judge(seen, arrival(), {
+        workerId: holder,
+        windowSeconds: this.#options.windowSeconds,
+      });
+    const lock = this.#lockOf(taskId, (seen) => judgeIt(seen) === "take");
+    this.#locks.set(taskId, lock);
+    const there = (await lock.look())?.value ?? null;
+    const seen = this.#newer(
+      taskId,
+      there,
+      (ended) => judgeIt(ended) === "take",
+    );
+    const judgement = judgeIt(seen);
+    if (judgement !== "take") this.forget(taskId);
+    return { judgement, seen };
+  }
+
+  /**
+   * Takes a task that was looked at: publishes its `queued` status, and waits
+   * to see whose it is.
+   *
+   * @param from the token of the holder that it is taken over from, if any
+   * @returns false if somebody else has it; nothing is left subscribed then
+   */
+  async take(task: Task, from: string | null): Promise<boolean> {
+    const lock = this.#locks.get(task.id)!;
+    const queued = this.#statusOf(task);
+    this.#forgetEnd(task.id);
+    // A better bid may have come right behind our own.
+    const won = await lock.take(queued, this.#claim(task, from)) &&
+      !lock.isLost;
+    if (won) this.#respond(task, queued.message);
+    else this.forget(task.id);
+    return won;
+  }
+
+  /**
+   * Takes a task again that this worker has, under a new token: whoever it was
+   * offered to is late by it.
+   *
+   * @returns false if somebody else has it; nothing is left subscribed then
+   */
+  async retake(task: Task): Promise<boolean> {
+    const lock = this.#locks.get(task.id);
+    return lock !== undefined && !lock.isLost && await this.take(task, null);
+  }
+
+  /**
+   * Publishes that a task runs, and waits to see that it is still this worker's.
+   *
+   * @returns false if somebody else has it
+   */
+  async begin(task: Task): Promise<boolean> {
+    const lock = this.#locks.get(task.id);
+    if (!lock) return false;
+    const running = this.#statusOf(task);
+    if (!await lock.enter(running)) return false;
+    this.#respond(task, running.message);
+    return true;
+  }
+
+  /** Publishes how a task that runs stands now; a newer one may replace it. */
+  update(task: Task): void {
+    const own = this.#statusOf(task);
+    this.#locks.get(task.id)?.publish(own).catch((error) =>
+      this.#options.log.warn("cannot publish a status", {
+        task_id: task.id,
+        error,
+      })
+    );
+    this.#respond(task, own.message);
+  }
+
+  /**
+   * Publishes a task's final status, of one that is held, or that was looked at
+   * and is refused.
+   *
+   * @param from the token of the holder that is relieved by a refusal, if any
+   * @returns settles when the broker has acknowledged it; never rejects
+   */
+  async end(task: Task, from: string | null = null): Promise<void> {
+    const { log, observer } = this.#options;
+    observer?.ended(task);
+    const lock = this.#locks.get(task.id);
+    if (!lock) return;
+    const own = this.#statusOf(task);
+    this.#forgetEnd(task.id);
+    const published = lock.token
+      ? lock.publish(own)
+      : lock.finish(own, this.#claim(task, from));
+    // Somebody was quicker to take what is refused here.
+    if (lock.isLost) return this.forget(task.id);
+    this.#respond(task, own.message);
+    await published.catch((error) =>
+      log.error("cannot publish the final status", { task_id: task.id, error })
+    );
+    this.#locks.delete(task.id);
+    const seen = {
+      status: task.status(this.#options.workerId),
+      token: lock.token,
+      from: null,
+      properties: {},
+    };
+    lock.rest(seen);
+    this.#remember(task.id, { lock, seen });
+  }
+
+  /**
+   * Waits for a peer to take a task that was offered to it.
+   *
+   * @returns who has it; null when `signal` aborts before
+   */
+  gone(taskId: string, signal: AbortSignal): Promise<string | null> {
+    if (!this.#locks.has(taskId) || signal.aborted) {
+      return Promise.resolve(null);
+    }
+    const { promise, resolve } = Promise.withResolvers<string | null>();
+    const given = () => resolve(null);
+    signal.addEventListener("abort", given, { once: true });
+    this.#waiting.set(taskId, resolve);
+    return promise.finally(() => {
+      signal.removeEventListener("abort", given);
+      this.#waiting.delete(taskId);
+    });
+  }
+
+  /** Stops watching a task's topic. */
+  forget(taskId: string): void {
+    this.#locks.get(taskId)?.close();
+    this.#locks.delete(taskId);
+  }
+
+  /** A message on the status topic of a task. */
+  receive(taskId: string, message: Incoming): void {
+    this.#watching.get(taskId)?.forEach((lock) => lock.receive(message));
+  }
+
+  /** The connection is lost. */
+  disconnected(): void {
+    for (const lock of this.#all()) lock.disconnected();
+  }
+
+  /**
+   * With a new connection, or when the group has given up on this worker: looks
+   * at everything again, and says again what the broker does not have.
+   */
+  async reconnected(session: { present: boolean }): Promise<void> {
+    this.#forgetOldEnds();
+    await Promise.all(this.#all().map((lock) => lock.reconnected(session)));
+  }
+
+  #all(): TopicLock<PublishedStatus>[] {
+    return [...this.#watching.values()].flatMap((locks) => [...locks]);
+  }
+
+  /** Of what stands there and what ended here, the later. */
+  #newer(
+    taskId: string,
+    there: PublishedStatus | null,
+    isOver: (seen: PublishedStatus) => boolean,
+  ): PublishedStatus | null {
+    const seen = this.#ended.get(taskId)?.seen;
+    if (!seen) return there;
+    const isSame = there === null ||
+      there.status.created_at <= seen.status.created_at;
+    return isSame || !isOver(seen) ? seen : there;
+  }
+
+  #remember(taskId: string, { lock, seen }: Omit<Ended, "until">): void {
+    const until = performance.now() + REMEMBERED_MS;
+    this.#ended.set(taskId, { lock, seen, until });
+    this.#forgetOldEnds();
+  }
+
+  #forgetOldEnds(): void {
+    const now = performance.now();
+    for (const [taskId, { until }] of this.#ended) {
+      if (until > now && this.#ended.size <= MAX_REMEMBERED) return;
+      this.#forgetEnd(taskId);
+    }
+  }
+
+  /** Another task has the id, or it is too long ago. */
+  #forgetEnd(taskId: string): void {
+    this.#ended.get(taskId)?.lock.close();
+    this.#ended.delete(taskId);
+  }
+
+  #claim(task: Task, from: string | null) {
+    return {
+      token: `${this.#options.instance}.${++this.#takes}`,
+      since: task.createdAt.toISOString(),
+      from,
+    };
+  }
+
+  /** A task's status as it is now. */
+  #statusOf(task: Task): OwnMessage {
+    const { retentionSeconds, topics, workerId } = this.#options;
+    const status = task.status(workerId);
+    const properties: MessageProperties = {
+      // Whoever ends the task after our death knows by it where else to say so.
+      ...responseProperties(task.response),
+    };
+    if (task.final && retentionSeconds > 0) {
+      // As long as its signature is good, this is what tells a replay.
+      const signed = task.signature
+        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
+        : 0;
+      properties.expirySeconds = Math.max(retentionSeconds, signed);
+    }
+    return {
+      rank: rankOf(status),
+      message: {
+        topic: topics.status(task.id),
+        payload: encodeTaskStatus(status),
+        qos: 1,
+        retain: true,
+        replaceable: task.state === "running",
+        properties,
+        shorten: (bytes) => shortenTaskStatus(status, bytes),
+      },
+    };
+  }
+
+  #respond(task: Task, { payload, replaceable = false }: Outgoing): void {
+    if (!task.response) return;
+    this.#options.responses.send(task.response, {
+      payload,
+      about: task.id,
+      replaceable,
+    });
+  }
+
+  #lockOf(
+    taskId: string,
+    isOver: (seen: PublishedStatus) => boolean,
+  ): TopicLock<PublishedStatus> {
+    const { channel, connected, log, onGone, topics } = this.#options;
+    const topic = topics.status(taskId);
+    const lock = new TopicLock<PublishedStatus>({
+      async lookUp() {
+        for (;;) {
+          await connected();
+          try {
+            return await channel.lookUp(topic);
+          } catch (error) {
+            if (!(error instanceof ConnectionLostError)) throw error;
+          }
+        }
+      },
+      unsubscribe: () => {
+        const locks = this.#watching.get(taskId)!;
+        locks.delete(lock);
+        if (this.#ended.get(taskId)?.lock === lock) this.#ended.delete(taskId);
+        if (locks.size > 0) return;
+        this.#watching.delete(taskId);
+        // Without a connection the subscription stays in the session; what it
+        // brings is of a task that we no longer know, and is passed over.
+        channel.unsubscribe(topic).catch(() => {});
+      },
+      publish: (message) => channel.publish(message),
+      read: readBid,
+      isOver,
+      onLost: ({ value }, how) => {
+        const waiting = this.#waiting.get(taskId);
+        if (waiting) waiting(value.status.worker_id);
+        else onGone(taskId, how);
+      },
+      onRefused: (error) =>
+        log.error("cannot publish a status", { task_id: taskId, error }),
+    });
+    const watching = this.#watching.get(taskId);
+    if (watching) watching.add(lock);
+    else this.#watching.set(taskId, new Set([lock]));
+    return lock;
+  }
 }
 
 /** What the board needs. */
@@ -36,226 +373,36 @@ export interface StatusBoardOptions {
   workerId: string;
   /** Begins every token of this process. */
   instance: string;
+  /** How long the broker keeps a final status; 0: for ever. */
   retentionSeconds: number;
+  /** How long an id counts as the same request. */
   windowSeconds: number;
-  /** Sends each status also where its requester wants it. */
+  /** Sends each status also where its requester wants. */
   responses: Pick<Responses, "send">;
   log: Log;
   observer?: TaskObserver;
-  /** Somebody has taken a task over that we did not offer. */
-  onGone(taskId: string): void;
+  /**
+   * Somebody else has a task that was not offered; `contested`: it has accepted
+   * the same request, before this worker did.
+   */
+  onGone(taskId: string, how: { contested: boolean }): void;
 }
 
-/** The statuses of this worker's tasks. */
-export class StatusBoard {
-  readonly #options: StatusBoardOptions;
-  readonly #locks = new Map<string, TopicLock>();
-  /** Who waits for a peer to take a task that it was offered. */
-  readonly #offers = new Map<string, (taker: string) => void>();
-  #instance: string;
-  #takes = 0;
-
-  constructor(options: StatusBoardOptions) {
-    this.#options = options;
-    this.#instance = options.instance;
-  }
-
-  /** The token under which this worker holds a task; null if it does not. */
-  token(taskId: string): string | null {
-    return this.#locks.get(taskId)?.token ?? null;
-  }
-
-  /**
-   * Subscribes to the status topic of a task, and judges by what stands there.
-   * Unless the judgement is to take it, nothing is left subscribed.
-   */
-  async look(taskId: string, arrival: Arrival): Promise<Look> {
-    const { channel, connected, log, topics } = this.#options;
-    const lock: TopicLock = new TopicLock({
-      topic: topics.status(taskId),
-      channel,
-      connected,
-      onLost: (message) => this.#onLost(taskId, message),
-      onStranger: (message) => {
-        const { worker_id, state } = readStatus(message)!.status;
-        log.debug("another worker's status on a task of this one", {
-          task_id: taskId,
-          worker_id,
-          state,
-        });
-      },
-      onRefused: (error) =>
-        log.error("cannot publish a status", { task_id: taskId, error }),
-      onReleased: () => {
-        if (this.#locks.get(taskId) === lock) this.#locks.delete(taskId);
-      },
-    });
-    this.#locks.set(taskId, lock);
-    const look = await this.#judge(lock, arrival);
-    if (!look) throw new Error(`Cannot look at task "${taskId}": let go of`);
-    return look;
-  }
-
-  /**
-   * Takes a task that was looked at: publishes its `queued` status, and waits
-   * to see whose it is.
-   *
-   * @returns false if somebody else has it; nothing is left subscribed then
-   * @throws the broker refused the status
-   */
-  async take(task: Task): Promise<boolean> {
-    const lock = this.#locks.get(task.id);
-    if (!lock) return false;
-    const message = this.#message(task);
-    const token = `${this.#instance}.${++this.#takes}`;
-    if (!await lock.take(message, token)) return false;
-    this.#respond(task, message);
-    return true;
-  }
-
-  /**
-   * Takes a task again that this worker already has, under a new token, so that
-   * nobody can take it over by the old one any more.
-   *
-   * @returns false if somebody else has it; nothing is left subscribed then
-   */
-  async retake(task: Task): Promise<boolean> {
-    const lock = this.#locks.get(task.id);
-    if (!lock) return false;
-    const look = await this.#judge(lock, {
-      redelivered: true,
-      from: lock.token,
-    });
-    return look?.judgement === "take" && await this.take(task);
-  }
-
-  /**
-   * Publishes a task's status as it is now. A `running` one may be replaced by
-   * a newer one while it waits.
-   *
-   * @returns settles when the broker has acknowledged it
-   */
-  publish(task: Task): Promise<void> {
-    const { channel, observer, topics } = this.#options;
-    const message = this.#message(task);
-    if (task.final) observer?.ended(task);
-    const lock = this.#locks.get(task.id);
-    const acknowledged = lock
-      ? lock.publish(message)
-      : channel.publish({ ...message, topic: topics.status(task.id) });
-    this.#respond(task, message);
-    return acknowledged;
-  }
-
-  /**
-   * Waits for a peer to take a task that was offered to it.
-   *
-   * @returns who has it; null when `signal` aborts before
-   */
-  gone(taskId: string, signal: AbortSignal): Promise<string | null> {
-    if (this.token(taskId) === null || signal.aborted) {
-      return Promise.resolve(null);
-    }
-    const { promise, resolve } = Promise.withResolvers<string | null>();
-    const giveUp = () => resolve(null);
-    signal.addEventListener("abort", giveUp, { once: true });
-    this.#offers.set(taskId, resolve);
-    return promise.finally(() => {
-      signal.removeEventListener("abort", giveUp);
-      this.#offers.delete(taskId);
-    });
-  }
-
-  /**
-   * Whether somebody else has published a final status for a task that this
-   * worker runs; nothing is left subscribed then.
-   */
-  async endedElsewhere(taskId: string): Promise<boolean> {
-    const lock = this.#locks.get(taskId);
-    if (!lock || lock.token === null) return false;
-    let isEnded = false;
-    await lock.look((standing) => {
-      const seen = readStatus(standing);
-      isEnded = seen !== null && isFinal(seen.status.state);
-      return isEnded ? "leave" : "hold";
-    });
-    return isEnded;
-  }
-
-  /** Stops watching a task's topic. */
-  forget(taskId: string): void {
-    this.#locks.get(taskId)?.letGo();
-  }
-
-  /** A message on the status topic of a task. */
-  receive(taskId: string, message: Incoming): void {
-    // What cannot be read is nobody's status.
-    if (readStatus(message)) this.#locks.get(taskId)?.receive(message);
-  }
-
-  /**
-   * After a reconnect: where the broker has lost the session, subscribes again
-   * and publishes again what stood there.
-   */
-  async reconnected(session: { present: boolean }): Promise<void> {
-    if (session.present) return;
-    for (const lock of this.#locks.values()) await lock.sessionLost();
-  }
-
-  /** From now on this process takes tasks under another name. */
-  renew(instance: string): void {
-    this.#instance = instance;
-  }
-
-  /** @returns null if the task was forgotten meanwhile */
-  async #judge(lock: TopicLock, arrival: Arrival): Promise<Look | null> {
-    const { windowSeconds, workerId } = this.#options;
-    let look: Look | null = null;
-    await lock.look((standing) => {
-      const seen = readStatus(standing);
-      const judgement = judge(seen, arrival, { workerId, windowSeconds });
-      look = { judgement, seen };
-      if (judgement !== "take") return "leave";
-      // Its last holder is dead, or has offered it to us.
-      const isQueued = seen?.status.state === "queued";
-      return { takeFrom: isQueued ? seen.token : arrival.from };
-    });
-    return look;
-  }
-
-  #onLost(taskId: string, message: Incoming): void {
-    const offer = this.#offers.get(taskId);
-    if (offer) offer(readStatus(message)!.status.worker_id);
-    else this.#options.onGone(taskId);
-  }
-
-  /** A task's status as it is now. */
-  #message(task: Task): LockMessage {
-    const { retentionSeconds, workerId } = this.#options;
-    const message: LockMessage = {
-      payload: encodeTaskStatus(task.status(workerId)),
-      qos: 1,
-      retain: true,
-      replaceable: task.state === "running",
-      // Whoever ends the task after our death knows by it where else to say so.
-      properties: responseProperties(task.response),
-    };
-    if (task.final && retentionSeconds > 0) {
-      // As long as its signature is good, this is what tells a replay.
-      const signed = task.signature
-        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
-        : 0;
-      message.properties!.expirySeconds = Math.max(retentionSeconds, signed);
-    }
-    return message;
-  }
-
-  #respond(task: Task, { payload, replaceable = false }: LockMessage): void {
-    if (!task.response) return;
-    this.#options.responses.send(task.response, {
-      payload,
-      about: task.id,
-      replaceable,
-    });
-  }
+function readBid(
+  message: Incoming,
+): { value: PublishedStatus; bid: Bid } | null {
+  const value = readStatus(message);
+  if (!value) return null;
+  const { seq = "0", held } = message.properties.user ?? {};
+  return {
+    value,
+    bid: {
+      token: value.token,
+      from: value.from,
+      seq: Number(seq),
+      rank: rankOf(value.status),
+      since: value.status.created_at,
+      held: held === "1",
+    },
+  };
 }

@@ -32,8 +32,8 @@ export class Task {
   readonly request: TaskRequest;
   /** Its extra variables as JSON; null if it has none. */
   readonly extraVars: string | null;
-  /** The message that brought it; its bytes travel along if it moves on. */
-  readonly delivery: Delivery;
+  /** The message that brought it, which travels along if it moves on. */
+  readonly message: Pick<Delivery, "payload" | "properties">;
   /** When the first worker accepted it. */
   readonly createdAt: Date;
   /** What of it expires first. */
@@ -50,6 +50,8 @@ export class Task {
   #state: TaskState | "new" = "new";
   /** How old it was when it came, in milliseconds. */
   readonly #ageAtArrival: number;
+  /** How long its message may wait here, in milliseconds. */
+  readonly #messageMayWait: number | null;
   /** How long it may wait here, in milliseconds. */
   readonly #mayWait: number | null;
   // What is counted comes from a clock that nobody can set; what is published,
@@ -64,9 +66,10 @@ export class Task {
   /** A new task, in no state yet. */
   constructor(
     { request, extraVars }: { request: TaskRequest; extraVars: string | null },
-    delivery: Delivery,
+    message: Pick<Delivery, "payload" | "properties">,
     options: {
       createdAt?: Date | null;
+      expiresAt?: Date | null;
       hops?: number;
       signature?: Signature | null;
       response?: Response | null;
@@ -74,7 +77,7 @@ export class Task {
   ) {
     this.request = request;
     this.extraVars = extraVars;
-    this.delivery = delivery;
+    this.message = message;
     this.signature = options.signature ?? null;
     this.response = options.response ?? null;
     // Anybody can write such a property: it is neither to come, nor older than
@@ -88,8 +91,10 @@ export class Task {
     );
     this.hops = options.hops ?? 0;
     this.#ageAtArrival = Math.max(0, now - this.createdAt.getTime());
-    const expiry = delivery.properties.expirySeconds;
-    const byMessage = expiry === undefined ? Infinity : expiry * 1000;
+    const byMessage = options.expiresAt
+      ? options.expiresAt.getTime() - now
+      : Infinity;
+    this.#messageMayWait = byMessage === Infinity ? null : byMessage;
     const bySignature = this.signature
       ? this.signature.expiresAt.getTime() - now
       : Infinity;
@@ -106,6 +111,13 @@ export class Task {
     return this.#mayWait === null
       ? null
       : this.#mayWait - (performance.now() - this.arrivedAt);
+  }
+
+  /** When its message expires, by the clock as it is now; null for never. */
+  get messageExpiresAt(): Date | null {
+    if (this.#messageMayWait === null) return null;
+    const waited = performance.now() - this.arrivedAt;
+    return new Date(Date.now() + this.#messageMayWait - waited);
   }
 
   /** How long it waited for its start, in seconds; null before. */

@@ -1,40 +1,52 @@
 /**
- * A lock on a topic: the group agrees by one retained topic on who has
- * something.
+ * A lock on a retained topic: by it the workers of a group agree on who has what
+ * the topic stands for.
  *
- * What is published there carries, as MQTT user properties, the `token` of its
- * holder (new each time that somebody takes the lock) and a `seq` that rises
- * with each message. To take a lock, one
+ * Whoever wants it subscribes to the topic, looks what stands there, and
+ * publishes a **bid**: a message with a token of its own. Every bidder sees the
+ * bids of all others, and two of them settle it by one rule that both know:
  *
- * 1. subscribes to its topic, and so learns what stands there and sees
- *    everything that is published from then on;
- * 2. decides by it whether the lock may be taken at all;
- * 3. publishes with a token of one's own, and waits until that message has come
- *    back.
+ * 1. the higher rank has it (what waits before what is refused, what runs before
+ *    what waits, what has ended before what runs);
+ * 2. of two that wait, the one that has waited longer; then the lower token;
+ * 3. of two of a higher rank, the one whose message came first, for nobody acts
+ *    upon its own before that has come back; should both have acted, again the
+ *    one that has waited longer, then the lower token.
  *
- * The broker puts all publications on a topic into one order, and every
- * contender is subscribed before it publishes. So of two that take a lock at
- * once, the later one sees the message of the earlier one before its own, and
- * gives way; the earlier one sees its own first, and has the lock. The one that
- * gave way puts back what it has overwritten, and the holder does the same when
- * it sees a stranger's message on its topic.
+ * The loser falls silent; if a message of its own may have come after what it
+ * has lost to, it looks, and puts that back. The winner says its own once more,
+ * so that the topic ends with it, and so that a loser which has not seen it
+ * learns of it. Ranks only rise, so that comes to an end; and whoever compares
+ * compares the same two messages or later ones, so never do both fall silent.
  *
- * Whoever takes a lock over from its holder publishes the holder's token as
- * `from`. A holder that sees its own token there no longer has the lock. Of two
- * that take it over from one holder, the same order decides; a stranger that
- * comes in between gives way to the holder, and so to whoever takes over from
- * it.
+ * A holder lets go of what it holds when somebody bids `from` its token, which
+ * is known to whoever it was offered to, and to whoever takes over from the dead;
+ * unless its own rank is higher by now, and the bid comes too late.
  *
  * A lock is
  *
- * - **new**: nothing is known of it yet;
- * - **looking**: subscribing; what stands on the topic is coming;
- * - **looked**: it may be taken, and nothing was published for that;
- * - **taking**: our message is on its way;
- * - **overtaken**: it still is, and somebody else's has come before it;
- * - **held**: ours;
- * - **lost**: somebody else's;
- * - **released**: let go of; the topic is no longer watched.
+ * - **open**: nothing was looked at;
+ * - **looking**: subscribed; what stands there is on its way;
+ * - **looked**: it is known what stands there, and bids are watched;
+ * - **taking**: our bid is on its way, and has not come back;
+ * - **held**: it is ours, as far as anybody knows;
+ * - **entering**: still ours; our bid of a higher rank has not come back;
+ * - **lost**: somebody else has it; it is watched until the topic ends with
+ *   theirs;
+ * - **resting**: it was ours to the end. It is watched for some time yet: a bid
+ *   may have been under way for long, and a broker may have forgotten the end;
+ * - **closed**: nothing is watched any more.
+ *
+ * Nothing is said blindly: what was not acknowledged when the connection was lost
+ * is given up, and said again, as it is by then, after a look at what has become
+ * of the topic meanwhile.
+ *
+ * The broker is asked for what the standard promises, that all who are
+ * subscribed see the messages of one topic in one order (4.6). That a look sees
+ * what stands there is not promised (see `../mqtt/fence.ts`), and not relied upon:
+ * what it has missed comes later, and is settled by the same rule. What is
+ * retained, and comes after something that was published since the look, is older
+ * than that, and passed over.
  *
  * @module
  */
@@ -43,349 +55,468 @@ import {
   type Incoming,
   type Outgoing,
 } from "../messages/packets.ts";
-import type { Channel } from "./ports.ts";
 
-/** Where a lock stands, as seen from here. */
-export type LockState =
-  | "new"
+/** What the lock has to know of a message on its topic. */
+export interface Bid {
+  /** Names the bidder; null if nobody did. */
+  readonly token: string | null;
+  /** The token of the holder from whom this one takes over; null for nobody. */
+  readonly from: string | null;
+  /** Rises with each message under one token. */
+  readonly seq: number;
+  /** Of two bids the higher one has it. */
+  readonly rank: number;
+  /** Since when it has waited; ISO 8601. */
+  readonly since: string;
+  /** Whether a bid of this rank had come back to its bidder. */
+  readonly held: boolean;
+}
+
+/** A message on the topic, and what the lock has read in it. */
+export interface Sighting<T> {
+  readonly value: T;
+  readonly bid: Bid;
+  readonly message: Incoming;
+}
+
+type State =
+  | "open"
   | "looking"
   | "looked"
   | "taking"
-  | "overtaken"
   | "held"
+  | "entering"
   | "lost"
-  | "released";
+  | "resting"
+  | "closed";
 
-const NEXT: Record<LockState, readonly LockState[]> = {
-  new: ["looking", "released"],
-  looking: ["looked", "held", "released"],
-  looked: ["taking", "lost", "released"],
-  taking: ["held", "overtaken", "released"],
-  overtaken: ["lost", "released"],
-  held: ["looking", "lost", "released"],
-  lost: ["looking", "released"],
-  released: [],
+const MOVES: Record<State, readonly State[]> = {
+  open: ["looking", "closed"],
+  looking: ["looked", "closed"],
+  looked: ["taking", "lost", "resting", "closed"],
+  taking: ["held", "lost", "closed"],
+  held: ["taking", "entering", "lost", "resting", "closed"],
+  entering: ["held", "lost", "closed"],
+  lost: ["closed"],
+  resting: ["closed"],
+  closed: [],
 };
 
-/**
- * What to do about a lock after a look at its topic: take it, from the holder
- * of a token or from nobody; go on holding it; or leave it alone.
- */
-export type Decision = { takeFrom: string | null } | "hold" | "leave";
-
-/** A message for the topic of a lock. */
-export type LockMessage = Omit<Outgoing, "topic">;
-
-/** What a lock needs. */
-export interface TopicLockOptions {
-  topic: string;
-  channel: Channel;
-  /** Settles when the channel is connected. */
-  connected(): Promise<void>;
-  /** Somebody has taken the lock over from us by this message. */
-  onLost(message: Incoming): void;
-  /** Somebody has published on our topic who does not have the lock. */
-  onStranger(message: Incoming): void;
-  /** The broker has refused what was published to put something right. */
-  onRefused(error: unknown): void;
-  /** It was let go of. */
-  onReleased(): void;
+/** Whether what is published on the topic matters here. */
+function isWatched(state: State): boolean {
+  return state !== "open" && state !== "looking" && state !== "lost" &&
+    state !== "closed";
 }
 
-/** One lock. */
-export class TopicLock {
-  readonly #options: TopicLockOptions;
-  #state: LockState = "new";
-  /**
-   * Ours. Empty before the lock is taken: what is published then takes nothing,
-   * and is no rival's.
-   */
-  #token = "";
-  /** The token that we take the lock over from. */
-  #from: string | null = null;
-  /** Whether a message with that token stood there when we looked. */
-  #holderSeen = false;
-  /** The last message from somebody else. */
-  #last: Incoming | null = null;
-  /** Whether one of ours has come since we began to look. */
-  #ownStands = false;
-  #echo: PromiseWithResolvers<void> | null = null;
-  /** The newest seq of ours that was published, and that has come back. */
-  #seq = 0;
-  #seenSeq = -1;
-  #newest: Outgoing | null = null;
+/** How often it is put back what was overwritten, before one gives up. */
+const MAX_PUT_BACK = 5;
 
-  constructor(options: TopicLockOptions) {
+/** A message of our own, to which the lock adds the token and the number. */
+export interface OwnMessage {
+  readonly message: Outgoing;
+  readonly rank: number;
+}
+
+/** What a lock needs. */
+export interface TopicLockOptions<T> {
+  /** Subscribes; settles when what stands on the topic has come. */
+  lookUp(): Promise<void>;
+  /** Ends the subscription. */
+  unsubscribe(): void;
+  /** Settles with the broker's acknowledgement. */
+  publish(message: Outgoing): Promise<void>;
+  /** Reads a message; null for one that is no bid. */
+  read(message: Incoming): { value: T; bid: Bid } | null;
+  /**
+   * Whether what stands there is over, and may be bid against whatever its rank;
+   * of what others have said, and of one's own end.
+   */
+  isOver(value: T): boolean;
+  /**
+   * Somebody else has what was held; `contested`: by a bid of its own, not by
+   * taking over from us.
+   */
+  onLost(to: Sighting<T>, how: { contested: boolean }): void;
+  /** A message of ours was refused, that nobody waits for. */
+  onRefused(error: unknown): void;
+}
+
+/** One lock, as one worker sees it. */
+export class TopicLock<T> {
+  readonly #options: TopicLockOptions<T>;
+  #state: State = "open";
+  #token = "";
+  /** The holder that we take over from. */
+  #from: string | null = null;
+  #since = "";
+  /** What we published last, without the number. */
+  #own: OwnMessage | null = null;
+  #seq = 0;
+  /** The newest number of ours that was acknowledged, and that was seen. */
+  #acknowledged = 0;
+  #seen = 0;
+  /** Settles when our bid with this number has come back, or has lost. */
+  #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
+  /** Settles when the topic was looked at since the connection was lost. */
+  #unsure: PromiseWithResolvers<void> | null = null;
+  /** What is to be said then. */
+  #deferred: Promise<void> | null = null;
+  /** The newest that was seen of others. */
+  #theirs: Sighting<T> | null = null;
+  /** What was seen last on the topic: ours, or theirs. */
+  #last: "nothing" | "ours" | Sighting<T> = "nothing";
+  /** Something was published since the last look. */
+  #isLive = false;
+  /** Settles when what was said last is acknowledged, refused or lost. */
+  #sending: Promise<unknown> = Promise.resolve();
+  /** How it ended. */
+  #end: T | null = null;
+
+  /** Looks at nothing before `look()`. */
+  constructor(options: TopicLockOptions<T>) {
     this.#options = options;
   }
 
-  /** Our token, while we hold the lock; null otherwise. */
+  /** Our token while it is ours; null otherwise. */
   get token(): string | null {
-    return this.#state === "held" ? this.#token : null;
+    return this.#state === "held" || this.#state === "entering"
+      ? this.#token
+      : null;
+  }
+
+  /** Whether somebody else has it. */
+  get isLost(): boolean {
+    return this.#state === "lost";
   }
 
   /**
-   * Looks at what stands on the topic, whether or not the lock is held.
+   * Looks what stands there, and watches it from now on.
    *
-   * @param decide is given the last message from somebody else, if there is one
+   * @returns null for nothing, or nothing that is a bid
    */
-  async look(decide: (standing: Incoming | null) => Decision): Promise<void> {
+  async look(): Promise<Sighting<T> | null> {
     this.#move("looking");
-    try {
-      await this.#subscribe();
-    } catch (error) {
-      this.letGo();
-      throw error;
-    }
-    // Let go of meanwhile.
-    if (this.#state !== "looking") return;
-    // Decided here and not by whoever waits for this: the next message may be
-    // handled before that goes on.
-    const decision = decide(this.#last);
-    if (decision === "leave") this.letGo();
-    else if (decision === "hold") this.#move("held");
-    else {
-      this.#from = decision.takeFrom;
-      this.#holderSeen = this.#from !== null &&
-        (this.#last?.properties.user?.token === this.#from ||
-          (this.#ownStands && this.#token === this.#from));
-      this.#move("looked");
-    }
+    await this.#lookUp();
+    if (this.#state === "looking") this.#move("looked");
+    return this.#theirs;
   }
 
   /**
-   * Takes a lock that was looked at.
+   * Bids, and waits to see whose it is.
    *
-   * @param message says that it is ours
-   * @param token new, and of nobody else
-   * @returns false if somebody else has it; it is let go of then
-   * @throws the broker refused the message; the lock is let go of
+   * @param options.from the token of the holder that we take over from
+   * @throws {PublishError} the broker refused the bid
    */
-  async take(message: LockMessage, token: string): Promise<boolean> {
-    if (this.#state === "looked") {
-      this.#move("taking");
-      this.#token = token;
-      this.#seq = 0;
-      this.#seenSeq = -1;
-      this.#echo = Promise.withResolvers<void>();
-      this.publish(message).catch((error) => this.#echo?.reject(error));
-      try {
-        await this.#echo.promise;
-      } catch (error) {
-        this.letGo();
-        throw error;
-      } finally {
-        this.#echo = null;
+  async take(
+    own: OwnMessage,
+    options: { token: string; since: string; from: string | null },
+  ): Promise<boolean> {
+    if (this.#state === "lost") return false;
+    if (this.#state === "held") this.#from = this.#token;
+    else this.#from = options.from;
+    this.#move("taking");
+    this.#token = options.token;
+    this.#since = options.since;
+    this.#seq = this.#acknowledged = this.#seen = 0;
+    if (this.#theirs && this.#isContender(this.#theirs)) {
+      // It has come between the look and the bid.
+      if (this.#isBetter(this.#theirs.bid, own.rank)) {
+        this.#lose(this.#theirs);
+        return false;
       }
-      if (this.token !== null) return true;
-      await this.#putBack().catch(this.#options.onRefused);
     }
-    this.letGo();
-    return false;
+    return await this.#bid(own);
   }
 
   /**
-   * Publishes a message on the topic in the name of the holder.
+   * Says the last word on what was looked at, and is not taken; unless somebody
+   * has taken it since.
    *
-   * @returns settles when the broker has acknowledged it
+   * @param options.from the token of the holder that is relieved by it
+   * @throws {PublishError} the broker refused it
    */
-  publish(message: LockMessage): Promise<void> {
-    this.#newest = {
-      ...message,
-      topic: this.#options.topic,
-      properties: {
-        ...message.properties,
-        user: {
-          token: this.#token,
-          seq: String(++this.#seq),
-          ...(this.#from && { from: this.#from }),
-        },
-      },
-    };
-    return this.#options.channel.publish(this.#newest);
+  async finish(
+    own: OwnMessage,
+    options: { token: string; since: string; from: string | null },
+  ): Promise<void> {
+    if (this.#state !== "looked") return;
+    this.#from = options.from;
+    this.#token = options.token;
+    this.#since = options.since;
+    if (this.#theirs && this.#isContender(this.#theirs)) {
+      this.#lose(this.#theirs);
+    } else await this.publish(own);
   }
 
-  /** Takes note of a message on the topic. */
-  receive(message: Incoming): void {
-    const { token, from, seq } = message.properties.user ?? {};
-    // What was published without the lock has no token, ours neither.
-    if (token && token === this.#token) {
-      this.#receiveOwn(Number(seq));
+  /**
+   * Bids with a higher rank, and waits to see that it is still ours.
+   *
+   * @throws {PublishError} the broker refused the bid
+   */
+  async enter(own: OwnMessage): Promise<boolean> {
+    if (this.#state !== "held") return false;
+    this.#move("entering");
+    return await this.#bid(own);
+  }
+
+  /**
+   * Says something newer of what is held; after the last bid, nothing is
+   * settled by it.
+   *
+   * @throws {PublishError} the broker refused it
+   */
+  publish(own: OwnMessage): Promise<void> {
+    this.#own = own;
+    return this.#send();
+  }
+
+  /** The connection is lost: nothing is said before the next look. */
+  disconnected(): void {
+    this.#unsure ??= Promise.withResolvers<void>();
+  }
+
+  /**
+   * With a new connection, or a reason for doubt: looks again, and says ours
+   * again if the broker has something older, or nothing.
+   */
+  async reconnected(session: { present: boolean }): Promise<void> {
+    if (!isWatched(this.#state)) {
+      this.#sure();
       return;
     }
-    switch (this.#state) {
-      case "looked":
-      case "taking":
-      case "overtaken":
-        // The holder that we take it over from: it waits for our answer, and
-        // has not taken it back, for which it would use a new token.
-        if (token !== undefined && token === this.#from) return;
-        // A stranger: it sees that holder's message before its own, gives way,
-        // and puts right what it has overwritten.
-        if (
-          this.#state !== "overtaken" && this.#holderSeen && from !== this.#from
-        ) return;
-        this.#last = message;
-        if (this.#state === "looked") this.#move("lost");
-        else if (this.#state === "taking") this.#move("overtaken");
-        return;
-      case "held":
-        if (from === this.#token) {
-          this.#move("lost");
-          this.#options.onLost(message);
-        } else {
-          this.#options.onStranger(message);
-          this.assert();
-        }
-        return;
-      case "lost":
-        // What we have put back may come after what was published meanwhile.
-        if (!isOlder(message, this.#last)) this.#last = message;
-        return;
-      default:
-        this.#last = message;
+    this.#seen = 0;
+    this.#theirs = null;
+    // What came between ours and now may have been missed: only a new one tells.
+    if (this.#awaited && !session.present) this.#awaited.seq = this.#seq + 1;
+    await this.#lookUp();
+    this.#sure();
+    // It may have changed meanwhile.
+    if (!this.#own || !isWatched(this.#state)) return;
+    const isMissing = this.#seen < this.#acknowledged;
+    // What others have said was settled when it came.
+    if (this.#awaited || (isMissing && !this.#theirs)) this.#assert();
+    else if (isMissing && this.#state !== "resting") this.#assert();
+  }
+
+  /** A message on the topic. */
+  receive(message: Incoming): void {
+    if (this.#state === "open" || this.#state === "closed") return;
+    if (message.retained && this.#isLive) return;
+    const read = this.#options.read(message);
+    if (!read) return;
+    if (!message.retained) this.#isLive = true;
+    const { bid } = read;
+    if (bid.token !== null && bid.token === this.#token) {
+      this.#last = "ours";
+      this.#receiveOwn(bid.seq);
+      return;
     }
+    const sighting = this.#last = { ...read, message };
+    if (this.#isNews(sighting)) this.#theirs = sighting;
+    if (!this.#own || this.#state === "lost") return;
+    if (this.#state === "resting") {
+      this.#receiveAtRest(sighting);
+      return;
+    }
+    if (this.#isRelieved(bid)) {
+      this.#lose(sighting);
+      return;
+    }
+    if (!this.#isContender(sighting)) return;
+    if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
+    else this.#assert();
   }
 
-  /** Publishes once more what we have published last. */
-  assert(): void {
-    this.#assert().catch(this.#options.onRefused);
+  /** It has come to its end here, which is what was published last. */
+  rest(end: T): void {
+    if (this.#state === "lost" || this.#state === "closed") return;
+    this.#end = end;
+    this.#move("resting");
   }
 
-  /**
-   * Does so if the lock is still ours when all that was published before has
-   * come: after a time without a connection that can be much, and somebody may
-   * have taken the lock over in it.
-   */
-  async #assert(): Promise<void> {
-    const isOurs = () => this.#state === "taking" || this.#state === "held";
-    await this.#ask(() => this.#caughtUp(), isOurs);
-    if (!isOurs() || !this.#newest) return;
-    await this.#options.channel.publish({ ...this.#newest, replaceable: true });
+  /** Watches it no more; what was lost is watched as long as there is need. */
+  close(): void {
+    if (this.#state !== "closed" && this.#state !== "lost") this.#close();
   }
 
-  /**
-   * After a reconnect on which the broker had no session: subscribes again, and
-   * publishes again what stood there.
-   */
-  async sessionLost(): Promise<void> {
-    // What is looking subscribes by itself.
-    if (this.#state === "looking" || this.#state === "released") return;
-    const { channel, topic } = this.#options;
-    await channel.subscribe(topic, { qos: 1 });
-    if (this.#state === "taking" || this.#state === "held") this.assert();
+  #close(): void {
+    const subscribed = this.#state !== "open";
+    this.#move("closed");
+    this.#sure();
+    this.#awaited?.won.resolve(false);
+    if (subscribed) this.#options.unsubscribe();
   }
 
-  /** Watches the topic no longer. What stands there stays. */
-  letGo(): void {
-    if (this.#state === "released") return;
-    this.#move("released");
-    // Without a connection the subscription stays in the session; what it
-    // brings is for nobody here, and is passed over.
-    const { channel, onReleased, topic } = this.#options;
-    onReleased();
-    channel.unsubscribe(topic).catch(() => {});
+  async #lookUp(): Promise<void> {
+    this.#isLive = false;
+    this.#last = "nothing";
+    await this.#options.lookUp();
+  }
+
+  /** Whether it takes over what was offered to it, or takes us for dead. */
+  #isRelieved({ from, rank }: Bid): boolean {
+    if (from === null) return false;
+    // It may have refused what was offered, and has been taken back meanwhile.
+    const isOffer = from === this.#token || (rank < 0 && from === this.#from);
+    return isOffer && (rank >= this.#own!.rank || this.#own!.rank <= 0);
+  }
+
+  /** Whether it is newer than what was seen of others before. */
+  #isNews({ bid }: Sighting<T>): boolean {
+    const before = this.#theirs;
+    if (!before || this.#options.isOver(before.value)) return true;
+    return bid.token === before.bid.token
+      ? bid.seq >= before.bid.seq
+      : bid.rank >= before.bid.rank;
+  }
+
+  /** A bid after the end: by somebody who has not seen it, or of another task. */
+  #receiveAtRest({ bid }: Sighting<T>): void {
+    if (bid.from === this.#token) this.#close();
+    else if (
+      bid.rank < this.#own!.rank &&
+      (bid.since <= this.#since || !this.#options.isOver(this.#end!))
+    ) this.#assert();
+  }
+
+  /** Whether a bid of somebody else is one against ours. */
+  #isContender({ bid, value }: Sighting<T>): boolean {
+    if (this.#options.isOver(value)) return false;
+    // The holder that we take over from waits for our answer; unless it goes on
+    // after all.
+    const isHolder = bid.token !== null && bid.token === this.#from;
+    return !isHolder || bid.rank > 0;
+  }
+
+  #isBetter(bid: Bid, rank: number): boolean {
+    if (bid.rank !== rank) return bid.rank > rank;
+    // Two who refuse it: whoever is first.
+    if (rank < 0) return this.#seen === 0;
+    if (rank > 0) {
+      // Theirs has come before ours came back.
+      if (this.#state === "entering") return true;
+      if (!bid.held) return false;
+    }
+    if (bid.since !== this.#since) return bid.since < this.#since;
+    return (bid.token ?? "") < this.#token;
+  }
+
+  async #bid(own: OwnMessage): Promise<boolean> {
+    this.#own = own;
+    const won = Promise.withResolvers<boolean>();
+    this.#awaited = { seq: this.#seq + 1, won };
+    this.#send().catch((error) => won.reject(error));
+    return await won.promise;
   }
 
   #receiveOwn(seq: number): void {
-    switch (this.#state) {
-      case "looking":
-        this.#ownStands = true;
-        break;
-      case "taking":
-      case "overtaken":
-        // Decided here and not where it is awaited: the next message may be
-        // handled before that goes on.
-        this.#move(this.#state === "taking" ? "held" : "lost");
-        this.#echo?.resolve();
-        break;
-      case "held":
-        if (seq < this.#seenSeq) {
-          // Somebody has put back an older one of ours.
-          this.assert();
-          return;
-        }
+    const before = this.#seen;
+    this.#seen = Math.max(before, seq);
+    if (this.#awaited && seq >= this.#awaited.seq) {
+      this.#move("held");
+      this.#awaited.won.resolve(true);
+      this.#awaited = null;
+    } else if (
+      seq < before && (this.#state === "held" || this.#state === "resting")
+    ) {
+      // Somebody has put back an older one of ours.
+      this.#assert();
     }
-    this.#seenSeq = seq;
   }
 
-  /**
-   * Puts back what was overwritten. If its holder publishes something newer while
-   * that is on its way, and looks no longer, that is overwritten in turn: so
-   * whoever puts back looks for that.
-   */
-  async #putBack(): Promise<void> {
-    const { channel, topic } = this.#options;
-    for (let put: Incoming | null = null; this.#last && this.#last !== put;) {
-      put = this.#last;
-      const { payload, properties } = put;
-      await channel.publish({
+  #lose(to: Sighting<T>): void {
+    const awaited = this.#awaited;
+    this.#awaited = null;
+    this.#move("lost");
+    this.#giveWay().catch((error) => this.#options.onRefused(error)).finally(
+      () => this.#close(),
+    );
+    if (awaited) awaited.won.resolve(false);
+    else {
+      this.#options.onLost(to, { contested: to.bid.from !== this.#token });
+    }
+  }
+
+  /** Sees to it that the topic ends with what ours was lost to. */
+  async #giveWay(): Promise<void> {
+    // All of ours came before it.
+    if (this.#seen === this.#seq) return;
+    await this.#sending;
+    for (let i = 0; i < MAX_PUT_BACK; i++) {
+      await this.#lookUp();
+      if (this.#last !== "ours" && !this.#isOlder()) return;
+      const { topic, payload, properties } = this.#theirs!.message;
+      await this.#options.publish({
         topic,
         payload,
-        properties,
         qos: 1,
         retain: true,
-      });
-      await this.#caughtUp();
-    }
-  }
-
-  /**
-   * Subscribes, and returns when the retained message, if there is one, has
-   * come. The broker sends it after its SUBACK; the answer to a second
-   * subscription, which asks for no retained message, comes after it.
-   */
-  #subscribe(): Promise<void> {
-    const { channel, topic } = this.#options;
-    return this.#ask(async () => {
-      this.#last = null;
-      this.#ownStands = false;
-      // One after the other: two answers in a row make a broker that uses
-      // Nagle's algorithm wait 40 ms for our TCP acknowledgement.
-      await channel.subscribe(topic, { qos: 1 });
-      await this.#caughtUp();
-    }, () => this.#state === "looking");
-  }
-
-  /**
-   * Settles when all that was published on the topic before has come here:
-   * nothing new is asked for, and the answer comes after it.
-   */
-  #caughtUp(): Promise<void> {
-    const { channel, topic } = this.#options;
-    return channel.subscribe(topic, { qos: 1, retained: false });
-  }
-
-  /** Asks the broker, again after each lost connection, while that is wanted. */
-  async #ask(
-    request: () => Promise<void>,
-    isWanted: () => boolean,
-  ): Promise<void> {
-    for (;;) {
-      await this.#options.connected();
-      if (!isWanted()) return;
-      try {
-        return await request();
-      } catch (error) {
+        properties,
+        fleeting: true,
+      }).catch((error) => {
         if (!(error instanceof ConnectionLostError)) throw error;
-      }
+      });
     }
   }
 
-  #move(to: LockState): void {
-    if (!NEXT[this.#state].includes(to)) {
-      throw new TypeError(
-        `Cannot move the lock on "${this.#options.topic}" from ${this.#state} to ${to}`,
-      );
+  /** Whether the last of others on the topic is older than another of theirs. */
+  #isOlder(): boolean {
+    return typeof this.#last === "object" && this.#last !== this.#theirs &&
+      this.#last.bid.seq < this.#theirs!.bid.seq;
+  }
+
+  /** Says ours once more. */
+  #assert(): void {
+    this.#send().catch((error) => this.#options.onRefused(error));
+  }
+
+  #sure(): void {
+    this.#unsure?.resolve();
+    this.#unsure = null;
+  }
+
+  /** Says ours as it is, now or when the topic was looked at again. */
+  #send(): Promise<void> {
+    if (!this.#unsure) return this.#sendNow();
+    this.#deferred ??= this.#unsure.promise.then(() => {
+      this.#deferred = null;
+      return this.#send();
+    });
+    return this.#deferred;
+  }
+
+  async #sendNow(): Promise<void> {
+    // It was lost, or let go of, before it could be said.
+    if (this.#state === "lost" || this.#state === "closed") return;
+    const { message } = this.#own!;
+    const seq = ++this.#seq;
+    const user: Record<string, string> = {
+      ...message.properties?.user,
+      token: this.#token,
+      seq: String(seq),
+    };
+    if (this.#from !== null) user.from = this.#from;
+    if (this.#state === "held") user.held = "1";
+    const sent = this.#options.publish({
+      ...message,
+      fleeting: true,
+      properties: { ...message.properties, user },
+    });
+    this.#sending = sent.catch(() => {});
+    try {
+      await sent;
+      this.#acknowledged = Math.max(this.#acknowledged, seq);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      this.disconnected();
+      await this.#send();
+    }
+  }
+
+  #move(to: State): void {
+    if (!MOVES[this.#state].includes(to)) {
+      throw new TypeError(`Cannot move the lock from ${this.#state} to ${to}`);
     }
     this.#state = to;
   }
-}
-
-/** Whether a message was published before another one, by the same holder. */
-function isOlder(message: Incoming, other: Incoming | null): boolean {
-  const { token, seq } = message.properties.user ?? {};
-  const { user } = other?.properties ?? {};
-  return token !== undefined && token === user?.token &&
-    Number(seq) <= Number(user?.seq);
 }

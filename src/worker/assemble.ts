@@ -9,25 +9,26 @@ import { HandOver } from "../group/hand_over.ts";
 import { LoadReport } from "../group/load.ts";
 import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
-import { originOf } from "../group/moved_task.ts";
 import { type HandOverStep, Offering } from "../group/offering.ts";
 import { Peers } from "../group/peers.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
-import { Acceptance } from "../tasks/acceptance.ts";
+import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
-import { ClaimList } from "../tasks/claim_list.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { FeedQueue } from "../tasks/feed_queue.ts";
+import { originOf } from "../tasks/origin.ts";
 import { TaskQueue } from "../tasks/queue.ts";
+import { Records } from "../tasks/records.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
 import { Rejections } from "../tasks/rejections.ts";
 import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
 import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
+import { TakeOver } from "../tasks/take_over.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
@@ -38,14 +39,8 @@ import { Router } from "./router.ts";
 import type { Stopping } from "./shutdown.ts";
 import type { Timing } from "./timing.ts";
 
-/** Deliveries beyond what fits, so that a full queue can still refuse. */
-const REFUSAL_MARGIN = 32;
-
-/** The most that MQTT can announce (3.1.2.11.3). */
-const MAX_RECEIVE_MAXIMUM = 65_535;
-
 /** A step at which a killing test may stop the process. */
-export type Step = StartStep | HandOverStep | AdoptionStep;
+export type Step = AcceptanceStep | StartStep | HandOverStep | AdoptionStep;
 
 /** A worker that has not begun. */
 export interface Parts extends Stopping {
@@ -65,7 +60,7 @@ export function assemble(
     stack: AsyncDisposableStack;
   },
 ): Parts {
-  const { ansible, broker, config, manager, observers, predecessor } = ready;
+  const { ansible, broker, config, manager, observers } = ready;
   const { settings, topics } = ready;
   const { worker } = config;
   const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
@@ -86,12 +81,13 @@ export function assemble(
       announced.then(() => log.info(ready, { worker_id: workerId, version }));
     },
     controlConnected: async (session: { present: boolean }) => {
-      presence.check();
       await loads.reconnected(session);
-      // A worker that is still starting holds nothing yet.
-      if (lifecycle.phase !== "starting") await recovery.reconnected(session);
+      await recovery.reconnected(session);
     },
-    taskLost: (taskId: string) => dispatcher.lost(taskId),
+    taskLost: (taskId: string, { contested }: { contested: boolean }) => {
+      const task = dispatcher.lost(taskId);
+      if (task && contested) void acceptance.lostRace(task);
+    },
     tasksChanged: () => {
       acceptance.update();
       load.update();
@@ -107,7 +103,6 @@ export function assemble(
     publish: back.publish,
     topics,
     workerId,
-    before: predecessor?.presence ?? null,
     description: {
       slots,
       version,
@@ -117,25 +112,23 @@ export function assemble(
   });
   const { instance } = membership;
   const feeds = new FeedQueue({ outlet: back, connected: linked, log });
-  const fits = worker.max_queue_size + slots;
   const link: Link = new Link({
     broker,
     topics,
-    groupName: worker.group_name,
     workerId,
     lifecycle,
     log,
     sessionExpiry: config.mqtt.session_expiry,
-    receiveMaximum: Math.min(
-      MAX_RECEIVE_MAXIMUM,
-      worker.when_full === "wait" ? fits : fits + REFUSAL_MARGIN,
-    ),
     will: {
       payload: membership.will(),
       delaySeconds: timing.willDelaySeconds,
     },
     bulk: feeds,
     onControl: back.controlConnected,
+    onControlLost: () => {
+      board.disconnected();
+      peers.disconnected();
+    },
     onReconnected: (which) => observers.reconnected(which),
     onLost: (problem) => manager.ready(problem),
     onDelivery: (delivery) => router.delivery(delivery),
@@ -166,11 +159,7 @@ export function assemble(
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
   });
-  const claims = new ClaimList({
-    ...common,
-    instance,
-    topic: topics.running(workerId),
-  });
+  const records = new Records(common);
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
@@ -180,13 +169,13 @@ export function assemble(
     slots,
     queue,
     board,
+    records,
     start: {
       board,
-      claims,
+      records,
       runner: ansible,
       log,
       observer: observers,
-      connected: () => lifecycle.untilConnected(),
       settings: () => settings.now.run,
       openFeed: (taskId) => new RunFeed(taskId, { queue: feeds, topics }),
       ...steps,
@@ -232,11 +221,21 @@ export function assemble(
     waitForRoom: worker.when_full === "wait",
     dispatcher,
     board,
+    records,
     runner: ansible,
     cancelling,
     rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
     offer: (task, peer) => offering.offer(task, peer),
+    ...steps,
+  });
+  const takeOver = new TakeOver({
+    ...common,
+    opener,
+    runner: ansible,
+    board,
+    records,
+    dispatcher,
   });
   const load = new LoadReport({
     ...common,
@@ -253,7 +252,8 @@ export function assemble(
   const adoption = new Adoption({
     ...common,
     peers,
-    taskIdOf: (payload) => opener.taskIdOf(payload),
+    records: (id) => records.read(id),
+    takeOver: (record, holder) => takeOver.records([record], holder),
     openIntake: (id) => link.openIntakeOf(id),
     endControlSession: (id) => link.endControlSessionOf(id),
     ...steps,
@@ -264,17 +264,16 @@ export function assemble(
       peers,
       timing,
       connected: () => lifecycle.isConnected,
-      adopt: (dead) => adoption.adopt(dead),
+      adopt: (dead, signal) => adoption.adopt(dead, signal),
     }),
   );
   const recovery = new Recovery({
     ...common,
+    lifecycle,
     membership,
     board,
-    claims,
-    dispatcher,
-    queue,
-    opener,
+    records,
+    takeOver,
   });
   const presence = new OwnPresence({
     workerId,
@@ -295,15 +294,16 @@ export function assemble(
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
-        peers.presence(id, theirs);
+        if (!peers.presence(id, theirs, message)) return;
         ring.presence(id, theirs);
         handOver.update();
         handOver.wake();
       },
-      load: (id, load) => {
-        peers.load(id, load);
+      load: (id, load, message) => {
+        peers.load(id, load, message);
         handOver.update();
       },
+      record: (id, taskId, message) => records.receive(id, taskId, message),
       probe: () => void presence.announce(),
     },
   });
@@ -319,7 +319,6 @@ export function assemble(
     log,
     membership,
     peers,
-    queue,
     recovery,
     ring,
     router,

@@ -148,11 +148,6 @@ export class Lifecycle {
     return this.#until(() => this.#link !== "down");
   }
 
-  /** Settles when `isConnected`. */
-  untilConnected(): Promise<void> {
-    return this.#until(() => this.isConnected);
-  }
-
   /** Settles when both connections are ready, in whichever phase. */
   untilBoth(): Promise<void> {
     return this.#until(() => this.#link === "both");

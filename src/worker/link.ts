@@ -8,22 +8,38 @@
  *
  * @module
  */
-import type { Delivery, Incoming, Outgoing } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  type Delivery,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
 import {
   type Broker,
   type BulkSource,
+  Fence,
+  Lateness,
   MqttConnection,
   Visit,
 } from "../mqtt/mod.ts";
-import type { Channel, Log } from "../tasks/ports.ts";
+import type { Log } from "../tasks/ports.ts";
+import type { RecordChannel } from "../tasks/records.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+
+/**
+ * Requests that the broker may send unanswered (3.1.2.11.3): as many as can be
+ * said, so that no broker has a reason to drop what is beyond.
+ */
+const RECEIVE_MAXIMUM = 65_535;
 
 /** What the link tells whoever joins the parts. */
 export interface LinkEvents {
   /** The control connection is back, and its subscriptions stand. */
   onControl(session: { present: boolean }): Promise<void>;
+  /** The control connection is lost. */
+  onControlLost(): void;
   /** A connection that was lost is ready again. */
   onReconnected(which: Connection): void;
   /** A connection could not be made, or is lost: what is to be said of it. */
@@ -38,14 +54,11 @@ export interface LinkEvents {
 export interface LinkOptions extends LinkEvents {
   broker: Broker;
   topics: Topics;
-  groupName: string;
   workerId: string;
   lifecycle: Lifecycle;
   log: Log;
   /** Seconds that the broker keeps the sessions without us. */
   sessionExpiry: number;
-  /** Requests that the broker may send unanswered (3.1.2.11.3). */
-  receiveMaximum: number;
   /** What the broker publishes as this worker's presence when it vanishes. */
   will: { payload: string; delaySeconds: number };
   /** Has messages to publish when there is nothing else to be sent. */
@@ -53,10 +66,14 @@ export interface LinkOptions extends LinkEvents {
 }
 
 /** Both connections. */
-export class Link implements Channel, AsyncDisposable {
+export class Link implements RecordChannel, AsyncDisposable {
   readonly #options: LinkOptions;
   readonly #control: MqttConnection;
   readonly #intake: MqttConnection;
+  readonly #fence: Fence;
+  readonly #lateness: Lateness;
+  /** What is looked up at this moment. */
+  readonly #awaited: string[] = [];
   readonly #readyBefore = new Set<Connection>();
   #doubts = 0;
 
@@ -73,18 +90,37 @@ export class Link implements Channel, AsyncDisposable {
       bulk: options.bulk,
       onConnect: async (session) => {
         lifecycle.move("control");
-        await this.#subscribeControl();
+        await this.#prepareControl();
         await options.onControl(session);
       },
       onReady: () => this.#onReady("control"),
       onLost: (reason) => this.#onLost("control", reason),
-      onMessage: (message) => options.onMessage(message),
+      onMessage: (message) => {
+        if (this.#fence.receive(message)) return;
+        if (this.#lateness.receive(message)) return;
+        if (message.retained && !this.#isAwaited(message.topic)) {
+          this.#fence.isLate();
+        }
+        options.onMessage(message);
+      },
+    });
+    this.#fence = new Fence({
+      sentinel: topics.sentinel(workerId),
+      subscribe: (topic) => this.#control.subscribe(topic, { qos: 1 }),
+      publish: (message) => this.#control.publish(message),
+    });
+    this.#lateness = new Lateness({
+      topic: (name) => topics.record(workerId, name),
+      publish: (message) => this.#control.publish(message),
+      subscribe: (filter) => this.#control.subscribe(filter, { qos: 0 }),
+      unsubscribe: (filter) => this.#control.unsubscribe(filter),
+      fence: () => this.#fence.pass(),
     });
     this.#intake = new MqttConnection({
       broker,
       clientId: intake,
       sessionExpiry,
-      receiveMaximum: options.receiveMaximum,
+      receiveMaximum: RECEIVE_MAXIMUM,
       onConnect: () => this.#subscribeIntake(),
       onReady: () => this.#onReady("intake"),
       onLost: (reason) => this.#onLost("intake", reason),
@@ -119,12 +155,30 @@ export class Link implements Channel, AsyncDisposable {
     return this.#control.unacknowledged;
   }
 
+  /** See `RecordChannel`. */
+  get patienceMs(): number {
+    return this.#fence.patienceMs;
+  }
+
   /** See `Channel`. */
-  subscribe(
+  async lookUp(
     topic: string,
-    options: { qos: 1; retained?: boolean },
+    options: { qos: 0 | 1 } = { qos: 1 },
   ): Promise<void> {
-    return this.#control.subscribe(topic, options);
+    // One after the other: two answers in a row make a broker that uses Nagle's
+    // algorithm wait 40 ms for our TCP acknowledgement.
+    this.#awaited.push(topic);
+    try {
+      await this.#control.subscribe(topic, options);
+      await this.#fence.pass();
+    } finally {
+      this.#awaited.splice(this.#awaited.indexOf(topic), 1);
+    }
+  }
+
+  /** Whether somebody waits for what is retained on a topic. */
+  #isAwaited(topic: string): boolean {
+    return this.#awaited.some((filter) => matches(filter, topic));
   }
 
   /** See `Channel`. */
@@ -180,6 +234,7 @@ export class Link implements Channel, AsyncDisposable {
     return Visit.open(this.#options.broker, {
       clientId: this.#clientIds(workerId).intake,
       sessionExpiry: this.#options.sessionExpiry,
+      takesDeliveries: true,
     });
   }
 
@@ -200,19 +255,34 @@ export class Link implements Channel, AsyncDisposable {
   }
 
   #clientIds(workerId: string): Record<Connection, string> {
-    const intake = `ansible-worker-${this.#options.groupName}-${workerId}`;
-    return { intake, control: `${intake}-control` };
+    // No level of a topic has a slash in it, so no two workers share one.
+    const intake = `ansible-worker/${this.#options.topics.group}/${workerId}`;
+    return { intake, control: `${intake}/control` };
   }
 
-  async #subscribeControl(): Promise<void> {
-    const { topics, workerId } = this.#options;
+  async #prepareControl(): Promise<void> {
+    const { log, topics, workerId } = this.#options;
     await Promise.all([
-      this.subscribe(topics.allCancels, { qos: 1 }),
-      this.subscribe(topics.probe(workerId), { qos: 1 }),
-      this.subscribe(topics.allPresences, { qos: 1 }),
-      // Answered after the retained presences have come, our own among them.
-      this.subscribe(topics.allPresences, { qos: 1, retained: false }),
+      this.#fence.prepare(),
+      // A cancel that somebody has retained is for nobody.
+      this.#control.subscribe(topics.allCancels, { qos: 1, retained: false }),
+      this.#control.subscribe(topics.probe(workerId), {
+        qos: 1,
+        retained: false,
+      }),
     ]);
+    if (!this.#readyBefore.has("control")) {
+      this.#fence.patienceMs = 0;
+      const patience = this.#fence.patienceMs = await this.#lateness.measure();
+      if (patience > 0) {
+        log.info(
+          `the broker sends what is retained late; whoever looks for it waits ${
+            patience.toFixed(0)
+          } ms`,
+        );
+      }
+    }
+    await this.lookUp(topics.allPresences);
   }
 
   async #subscribeIntake(): Promise<void> {
@@ -245,8 +315,14 @@ export class Link implements Channel, AsyncDisposable {
 
   #onLost(which: Connection, reason: string): void {
     const { lifecycle, log } = this.#options;
-    if (which === "control") lifecycle.move("down");
-    else if (lifecycle.link === "both") lifecycle.move("control");
+    if (which === "control") {
+      lifecycle.move("down");
+      this.#options.onControlLost();
+      this.#fence.lost(new ConnectionLostError("the connection was lost"));
+    }
+    if (which === "intake" && lifecycle.link === "both") {
+      lifecycle.move("control");
+    }
     const problem = `no connection to the broker at ${
       this.#at(which)
     }: ${reason}; trying again`;
@@ -263,4 +339,13 @@ export class Link implements Channel, AsyncDisposable {
     const { host, port } = this.#options.broker;
     return `${host}:${port} (${which})`;
   }
+}
+
+/** Whether a filter without `#` fits a topic (4.7). */
+function matches(filter: string, topic: string): boolean {
+  if (filter === topic) return true;
+  const wanted = filter.split("/");
+  const levels = topic.split("/");
+  return wanted.length === levels.length &&
+    wanted.every((level, i) => level === "+" || level === levels[i]);
 }

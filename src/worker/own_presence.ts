@@ -46,8 +46,6 @@ export class OwnPresence {
   receive(presence: Presence | null, message: { retained: boolean }): void {
     const { lifecycle, log, membership, reclaim } = this.#options;
     const meaning = membership.receiveOwn(presence, message);
-    // What is queued for a worker that starts may be older than its predecessor.
-    if (lifecycle.phase === "starting") return;
     if (meaning === "rival") this.#giveUp();
     // Otherwise it is dealt with on connect.
     if (!lifecycle.isConnected) return;
@@ -59,18 +57,8 @@ export class OwnPresence {
     }
   }
 
-  /**
-   * What stood on its topic when it connected has come.
-   *
-   * @throws {IdInUseError} a worker that started earlier uses the id
-   */
-  check(): void {
-    if (this.#options.membership.isIdTaken) throw this.#giveUp();
-  }
-
-  #giveUp(): IdInUseError {
+  #giveUp(): void {
     const error = new IdInUseError(this.#options.workerId);
     this.#options.lifecycle.fail(error);
-    return error;
   }
 }

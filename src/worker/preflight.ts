@@ -6,11 +6,16 @@
  */
 import { Ansible } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
-import { enquire, type Predecessor } from "../group/membership.ts";
+import { enquire } from "../group/membership.ts";
 import type { Log } from "../log.ts";
 import { ConnectionLostError } from "../messages/packets.ts";
 import { Topics } from "../messages/topics.ts";
-import { type Broker, Visit } from "../mqtt/mod.ts";
+import {
+  type Broker,
+  BrokerUnsuitableError,
+  PublishError,
+  Visit,
+} from "../mqtt/mod.ts";
 import type { Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
@@ -41,8 +46,6 @@ export interface Ready {
   observers: Observers;
   ansible: Playbooks;
   manager: ServiceManager;
-  /** What the last owner of the id has left; null if nobody had it. */
-  predecessor: Predecessor | null;
 }
 
 /**
@@ -95,7 +98,7 @@ export async function preflight(
     }),
   );
   log.info("Ansible is ready", { ansible_version: ansible.version });
-  const predecessor = await whoHadTheId(worker.worker_id, {
+  await makeSureTheIdIsFree(worker.worker_id, {
     broker,
     topics,
     log,
@@ -111,12 +114,11 @@ export async function preflight(
     observers,
     ansible,
     manager,
-    predecessor,
   };
 }
 
 /** Asks, before the first connection of our own, whether the id is free. */
-async function whoHadTheId(
+async function makeSureTheIdIsFree(
   workerId: string,
   { broker, topics, log, manager, signals }: {
     broker: Broker;
@@ -125,7 +127,7 @@ async function whoHadTheId(
     manager: ServiceManager;
     signals: StopSignals;
   },
-): Promise<Predecessor | null> {
+): Promise<void> {
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
       await using visit = await Visit.open(broker, {
@@ -134,6 +136,9 @@ async function whoHadTheId(
       });
       return await enquire(visit, { topics, workerId });
     } catch (error) {
+      if (error instanceof PublishError) {
+        throw new BrokerUnsuitableError(error.message);
+      }
       if (!(error instanceof ConnectionLostError)) throw error;
       const problem =
         `cannot connect to the broker at ${broker.host}:${broker.port}: ${error.message}; trying again`;
@@ -143,5 +148,4 @@ async function whoHadTheId(
       wait = Math.min(wait * 2, broker.reconnectMax);
     }
   }
-  return null;
 }

@@ -4,35 +4,23 @@
  *
  * @module
  */
-import { endOfLeftBehind } from "../group/left_behind.ts";
 import type { Membership } from "../group/membership.ts";
-import type { GroupObserver } from "../group/observer.ts";
-import type { Delivery } from "../messages/packets.ts";
-import type { Topics } from "../messages/topics.ts";
-import type { ClaimList } from "../tasks/claim_list.ts";
-import type { Dispatcher } from "../tasks/dispatcher.ts";
-import type { Channel, Log } from "../tasks/ports.ts";
-import type { TaskQueue } from "../tasks/queue.ts";
-import type { RequestOpener } from "../tasks/request_opener.ts";
-import type { Responses } from "../tasks/responses.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
+import type { Log } from "../tasks/ports.ts";
+import type { Records } from "../tasks/records.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
+import type { TakeOver } from "../tasks/take_over.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 
 /** What coming back needs. */
 export interface RecoveryOptions {
   workerId: string;
-  topics: Topics;
-  /** Seconds that the broker keeps a final status; 0: for ever. */
-  retentionSeconds: number;
-  channel: Channel;
+  lifecycle: Pick<Lifecycle, "phase">;
   membership: Membership;
   board: StatusBoard;
-  claims: ClaimList;
-  dispatcher: Dispatcher;
-  queue: TaskQueue;
-  opener: RequestOpener;
-  responses: Responses;
+  records: Records;
+  takeOver: TakeOver;
   log: Log;
-  observer: GroupObserver;
 }
 
 /** Puts in order what may have changed while this worker was away. */
@@ -46,59 +34,31 @@ export class Recovery {
   }
 
   /**
-   * As a new process: ends the tasks that an earlier one of this worker had
-   * claimed, but for those that wait again.
+   * As a new process: takes over what an earlier one of this worker had.
+   *
+   * @throws {ConnectionLostError} the records could not be read
    */
-  async recover(
-    { claimed, delivered }: {
-      claimed: readonly string[];
-      delivered: readonly Delivery[];
-    },
-  ): Promise<void> {
-    const { board, channel, claims, log, observer, opener, responses } =
-      this.#options;
-    const { retentionSeconds, topics, workerId } = this.#options;
-    const again = new Set(
-      await Promise.all(
-        delivered.map(({ payload }) => opener.taskIdOf(payload)),
-      ),
-    );
-    for (const id of claimed) {
-      const { seen } = await board.look(id, { redelivered: true, from: null });
-      const end = endOfLeftBehind(seen, {
-        workerId,
-        topic: topics.status(id),
-        retentionSeconds,
-        started: false,
-        delivered: again.has(id),
-      });
-      board.forget(id);
-      if (!end) continue;
-      await channel.publish(end);
-      responses.follow(end, id);
-      observer.leftBehind();
-      log.warn("a task that was running when the worker stopped failed", {
-        task_id: id,
-      });
-    }
-    await claims.publish();
+  async recover(): Promise<void> {
+    const { records, takeOver, workerId } = this.#options;
+    await takeOver.records(await records.read(workerId), workerId);
   }
 
   /** With a new control connection. */
   async reconnected(session: { present: boolean }): Promise<void> {
-    const { board, claims, membership } = this.#options;
+    const { board, lifecycle, membership, records } = this.#options;
     if (!membership.isAdopted) {
       await board.reconnected(session);
-      if (!session.present) await claims.publish();
+      // A worker that is still starting does not know yet what it has.
+      if (lifecycle.phase !== "starting") await records.reconnected();
     }
     // It may have been said meanwhile.
     await this.reclaim();
   }
 
   /**
-   * After the group has given up on this worker, if it has: what waits here may
-   * have moved, and what runs here may have been ended. Takes everything again
-   * that nobody else has, under a new name.
+   * After the group has given up on this worker, if it has: somebody may have
+   * taken over what waits here, and ended what runs here. Looks at all of it,
+   * under a new name, and drops what is no longer its own.
    */
   reclaim(): Promise<void> {
     this.#reclaiming ??= this.#reclaim().finally(() => this.#reclaiming = null);
@@ -106,22 +66,17 @@ export class Recovery {
   }
 
   async #reclaim(): Promise<void> {
-    const { board, claims, dispatcher, log, membership, queue } = this.#options;
+    const { board, log, membership, records } = this.#options;
     while (membership.isAdopted) {
-      log.warn("the group has adopted this worker's session meanwhile");
-      const instance = membership.renew();
-      board.renew(instance);
-      claims.renew(instance);
-      for (const active of dispatcher.active) {
-        if (!active.running) await board.retake(active.task);
-        else if (await board.endedElsewhere(active.task.id)) {
-          dispatcher.lost(active.task.id);
-        }
+      log.warn("the group has taken over this worker's tasks meanwhile");
+      membership.renew();
+      try {
+        await board.reconnected({ present: false });
+        await records.reconnected();
+      } catch (error) {
+        // The next connection begins with it.
+        if (!(error instanceof ConnectionLostError)) throw error;
       }
-      for (const task of [...queue.tasks()]) {
-        if (!await board.retake(task)) dispatcher.drop(task);
-      }
-      await claims.publish();
     }
   }
 }

@@ -25,7 +25,13 @@ export interface Handlers {
     message: { retained: boolean },
   ): void;
   /** A worker's load; null if it was cleared, or cannot be read. */
-  load(workerId: string, load: Load | null): void;
+  load(
+    workerId: string,
+    load: Load | null,
+    message: { retained: boolean },
+  ): void;
+  /** A record of a task that a worker has. */
+  record(workerId: string, taskId: string, message: Incoming): void;
   /** A newcomer asks whether this worker's id is in use. */
   probe(): void;
 }
@@ -83,7 +89,10 @@ export class Router {
         return this.#handlers.load(
           topic.workerId,
           readAs(loadSchema, message.payload),
+          message,
         );
+      case "record":
+        return this.#handlers.record(topic.workerId, topic.taskId, message);
       case "probe":
         return this.#handlers.probe();
     }

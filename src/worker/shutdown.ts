@@ -2,7 +2,7 @@
  * The way out of a worker, from the first signal on.
  *
  * It takes no more work: what waits goes to peers, and what no peer takes stays
- * with the broker for the next start. It stops the work: what runs may go on
+ * in its record for the next start. It stops the work: what runs may go on
  * for `shutdown_grace`, and is ended then, or at the second signal at once. It
  * leaves when the broker has acknowledged everything, or when that takes too
  * long.
@@ -18,7 +18,6 @@ import type { Peers } from "../group/peers.ts";
 import type { Acceptance } from "../tasks/acceptance.ts";
 import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Log } from "../tasks/ports.ts";
-import type { TaskQueue } from "../tasks/queue.ts";
 import { fulfilledWithin } from "../deadline.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Link } from "./link.ts";
@@ -46,7 +45,6 @@ export interface Stopping {
   lifecycle: Lifecycle;
   link: Link;
   dispatcher: Dispatcher;
-  queue: TaskQueue;
   membership: Membership;
   peers: Peers;
   handOver: HandOver;
@@ -60,8 +58,8 @@ export async function shutDown(
   signals: StopSignals,
   parts: Stopping,
 ): Promise<void> {
-  const { config: { worker, mqtt }, dispatcher, lifecycle, link, log } = parts;
-  const { membership, peers, queue } = parts;
+  const { config: { worker }, dispatcher, lifecycle, link, log } = parts;
+  const { membership, peers } = parts;
   log.info(STOPPING);
   lifecycle.move(lifecycle.phase === "starting" ? "stopped" : "draining");
   parts.ring[Symbol.dispose]();
@@ -82,15 +80,6 @@ export async function shutDown(
   await fulfilledWithin(worker.kill_grace * 1000 + RUN_END_MS, runs);
   if (signals.count === 1) await fulfilledWithin(HAND_OVER_MS, givenAway);
   enough.abort();
-  if (mqtt.session_expiry === 0) {
-    // Nobody would deliver these again.
-    for (const task of [...queue.tasks()]) {
-      void dispatcher.endWaiting(task, {
-        state: "cancelled",
-        error: "the worker was stopped",
-      });
-    }
-  }
   const acknowledged = await fulfilledWithin(
     LAST_WORDS_MS,
     dispatcher.idle().then(() => link.allAcknowledged()),

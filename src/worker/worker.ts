@@ -5,8 +5,9 @@
  */
 import { AnsibleUnusableError } from "../ansible/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { IdInUseError, type Predecessor } from "../group/membership.ts";
+import { IdInUseError } from "../group/membership.ts";
 import type { Log } from "../log.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import { BrokerUnsuitableError } from "../mqtt/mod.ts";
 import { assemble, type Parts, type Step } from "./assemble.ts";
 import { AddressUnavailableError } from "./observers.ts";
@@ -63,7 +64,7 @@ export async function runWorker(
       stack,
     });
     ready.observers.read = parts.readings;
-    return await work(parts, { ...ready, signals });
+    return await work(parts, { manager: ready.manager, signals });
   } catch (error) {
     if (
       error instanceof AddressUnavailableError ||
@@ -80,15 +81,13 @@ export async function runWorker(
 /** Works until a signal, or until it cannot go on. */
 async function work(
   parts: Parts,
-  { manager, predecessor, signals }: Pick<Ready, "manager" | "predecessor"> & {
-    signals: StopSignals;
-  },
+  { manager, signals }: Pick<Ready, "manager"> & { signals: StopSignals },
 ): Promise<number> {
   const { dispatcher, lifecycle, link } = parts;
   const stopped = signals.next();
   const connecting = link.connect();
   connecting.catch(() => {});
-  begin(parts, predecessor).catch((error) => lifecycle.fail(error));
+  begin(parts).catch((error) => lifecycle.fail(error));
   try {
     // A broker that cannot serve us stops the start, and only the start.
     await Promise.race([connecting, stopped, lifecycle.failed]);
@@ -104,14 +103,12 @@ async function work(
 }
 
 /** From the first connection to work: what was left behind, then what has come. */
-async function begin(
-  { lifecycle, recovery, router }: Parts,
-  predecessor: Predecessor | null,
-): Promise<void> {
-  const claimed = predecessor?.claims?.tasks ?? [];
+async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
   do {
     await lifecycle.untilBoth();
-    await recovery.recover({ claimed, delivered: router.kept });
+    await recovery.recover().catch((error) => {
+      if (!(error instanceof ConnectionLostError)) throw error;
+    });
   } while (lifecycle.link !== "both");
   if (lifecycle.phase !== "starting") return;
   lifecycle.move("working");

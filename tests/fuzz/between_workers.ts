@@ -7,7 +7,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { z } from "zod";
 import {
-  claimListSchema,
   loadSchema,
   presenceSchema,
   readAs,
@@ -38,7 +37,6 @@ const KINDS: [z.ZodType, Record<string, unknown>][] = [
     updated_at: TIME,
   }],
   [loadSchema, { worker_id: "w1", free_slots: 1, queued: 0, room: 1, seq: 5 }],
-  [claimListSchema, { worker_id: "w1", instance: "x", tasks: ["a", "b"] }],
   [taskStatusSchema, {
     task_id: "a",
     state: "running",

@@ -36,7 +36,7 @@ export type Request = { task_id: string } & Record<string, unknown>;
 /** What tests have published where workers do, which need not be valid. */
 const byTests = new Set<string>();
 
-/** A controller that sees everything below `ansible/`. */
+/** A controller that sees everything below a topic prefix. */
 export class Client implements AsyncDisposable {
   readonly messages: Message[] = [];
   readonly base: string;
@@ -242,13 +242,32 @@ export class Client implements AsyncDisposable {
 
   /** The retained message on a topic, asked for now; null for none. */
   async retained(port: number, topic: string): Promise<string | null> {
+    return (await this.allRetained(port, topic)).get(topic) ?? null;
+  }
+
+  /** The retained messages on all topics of a filter, asked for now. */
+  async allRetained(
+    port: number,
+    filter: string,
+  ): Promise<Map<string, string>> {
     const client = await open(port);
-    let text: string | null = null;
-    client.on("message", (_topic, payload) => text = payload.toString());
-    await client.subscribeAsync(topic, { qos: 1 });
-    await client.unsubscribeAsync(topic);
+    const found = new Map<string, string>();
+    client.on(
+      "message",
+      (topic, payload) => found.set(topic, payload.toString()),
+    );
+    await client.subscribeAsync(filter, { qos: 0 });
+    await client.unsubscribeAsync(filter);
     await client.endAsync(true);
-    return text;
+    return found;
+  }
+
+  /** The ids of the tasks that a worker has, by its records. */
+  async records(port: number, workerId: string): Promise<string[]> {
+    const filter = `${this.base}/workers/${workerId}/queue/+`;
+    const found = await this.allRetained(port, filter);
+    return [...found.keys()].map((topic) => topic.split("/").at(-1)!)
+      .filter((id) => !id.startsWith("!"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

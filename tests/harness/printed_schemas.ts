@@ -38,7 +38,6 @@ const PUBLISHED: [RegExp, MessageName][] = [
   [/\/rejected$/, "rejected"],
   [/\/workers\/[^/]+\/status$/, "presence"],
   [/\/workers\/[^/]+\/load$/, "load"],
-  [/\/workers\/[^/]+\/running$/, "running"],
 ];
 
 /**

@@ -93,22 +93,22 @@ export async function allFinal(
   }
 }
 
-/** Asserts that the workers that are online hold nothing any more. */
+/** Asserts that the workers that are online have nothing any more. */
 export async function nothingHeld(
   client: Client,
   port: number,
   workers: readonly string[],
 ): Promise<void> {
   for (const id of workers) {
-    await until(`${id} to hold nothing`, async () => {
-      const read = async (leaf: string) =>
-        JSON.parse(
-          await client.retained(port, `${client.base}/workers/${id}/${leaf}`) ??
-            "null",
-        );
-      const [claims, load] = await Promise.all([read("running"), read("load")]);
-      return claims?.tasks.length === 0 && load?.queued === 0 &&
-        load?.free_slots > 0;
+    let records: string[] = [];
+    await until(() => `${id} to have nothing: ${records}`, async () => {
+      const [found, load] = await Promise.all([
+        client.records(port, id),
+        client.retained(port, `${client.base}/workers/${id}/load`),
+      ]);
+      records = found;
+      const { queued, free_slots: freeSlots } = JSON.parse(load ?? "{}");
+      return found.length === 0 && queued === 0 && freeSlots > 0;
     });
   }
 }

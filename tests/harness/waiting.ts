@@ -34,14 +34,15 @@ export async function within<T>(
 
 /** Asks again and again until the answer is true. */
 export async function until(
-  what: string,
+  what: string | (() => string),
   holds: () => boolean | Promise<boolean>,
   seconds: number = PATIENCE,
 ): Promise<void> {
   const end = performance.now() + seconds * 1000;
   while (!await holds()) {
     if (performance.now() > end) {
-      throw new Error(`waited ${seconds} s in vain for ${what}`);
+      const text = typeof what === "string" ? what : what();
+      throw new Error(`waited ${seconds} s in vain for ${text}`);
     }
     await pause(0.02);
   }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { examine } from "../harness/doctor.ts";
 import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
 import { pause, until, within } from "../harness/waiting.ts";
 import { IMPATIENT, Worker } from "../harness/worker.ts";
 
@@ -223,5 +226,64 @@ Deno.test({
         JSON.parse(message.text).instance === again.instance &&
         JSON.parse(message.text).state === "offline",
     );
+  },
+});
+
+Deno.test({
+  name: "with a broker that has no QoS 2 all is done at QoS 1",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const port = freePort();
+    await using _broker = await Broker.start({
+      extra: [`listener ${port} 127.0.0.1`, "max_qos 1"],
+    });
+    await using project = await Project.create();
+    await using client = await Client.connect(port);
+    await using first = await Worker.start({ project, port });
+    const publish = (request: object) =>
+      client.publish("ansible/test/tasks", JSON.stringify(request), { qos: 1 });
+    await publish(project.work("long", { seconds: 3 }));
+    await project.started("long");
+    await publish(project.work("moves"));
+    await client.status("moves", ({ state }) => state === "queued");
+    await using second = await Worker.start({ project, port, id: "w2" });
+    assert.equal((await client.final("moves")).worker_id, "w2");
+    const ids = ["long", "moves"];
+    await allFinal(client, ids, 20);
+    assert.deepEqual(await keptPromises(project, client, ids), { success: 2 });
+    await nothingHeld(client, port, ["w1", "w2"]);
+    for (const { log } of [first, second]) {
+      assert.doesNotMatch(log, /no connection|ERROR/);
+    }
+    const report = await examine({ project, port });
+    assert.equal(report.code, 0, report.text);
+    assert.deepEqual(await Promise.all([first.stop(), second.stop()]), [0, 0]);
+  },
+});
+
+Deno.test({
+  name:
+    "where the access rules forbid its records a worker does not start, and says so",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using project = await Project.create();
+    await Deno.writeTextFile(
+      project.path("acl"),
+      "topic readwrite #\ntopic deny ansible/test/workers/+/queue/+\n",
+    );
+    await using broker = await Broker.start({
+      extra: [`acl_file ${project.path("acl")}`],
+    });
+    await using worker = await Worker.spawn({ project, port: broker.port });
+    const { code } = await within(20, "its end", worker.exited);
+    assert.equal(code, 1);
+    await worker.ended();
+    assert.match(
+      worker.log,
+      /ERROR Cannot publish on "ansible\/test\/workers\/w1\/queue\/!sentinel": not authorized/,
+    );
+    assert.doesNotMatch(worker.log, /internal error/);
   },
 });

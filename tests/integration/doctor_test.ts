@@ -375,14 +375,14 @@ test("a broker that offers too little, or has low limits", async () => {
     extra: [
       "retain_available false",
       `listener ${port} 127.0.0.1`,
-      "max_qos 1",
+      "max_qos 0",
     ],
   });
   const report = await examine({ project, port });
   assert.equal(report.code, 1);
   assert.equal(
     report.of("features").message,
-    "the broker offers no retained messages, no QoS 2",
+    "the broker offers no retained messages, no QoS 1",
   );
   await using small = await Broker.start({ extra: ["max_packet_size 5000"] });
   const limited = await examine({ project, port: small.port });
@@ -409,6 +409,8 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
     says: RegExp;
     /** The worker could work all the same. */
     helping?: boolean;
+    /** Another check that needs it as well. */
+    also?: string;
   }[] = [
     {
       name: "reading requests",
@@ -479,16 +481,26 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
       says: /^no right to read "ansible\/test\/workers\/new\/probe"/,
     },
     {
-      name: "the claims",
-      id: "running",
-      rules: ["deny workers/new/running", "readwrite workers/+/running"],
-      says: /^no right to write "ansible\/test\/workers\/new\/running"/,
+      name: "its records",
+      id: "queue",
+      rules: ["deny workers/new/queue/+", "readwrite workers/+/queue/+"],
+      says:
+        /^no right to write "ansible\/test\/workers\/new\/queue\/!doctor-\w+"/,
     },
     {
-      name: "the claims of others",
-      id: "running",
-      rules: ["readwrite workers/new/running"],
-      says: /^no right to write "ansible\/test\/workers\/!doctor-\w+\/running"/,
+      name: "reading its records",
+      id: "queue",
+      rules: ["write workers/+/queue/+"],
+      says:
+        /^no right to read "ansible\/test\/workers\/new\/queue\/!doctor-\w+"/,
+      also: "retained",
+    },
+    {
+      name: "the records of others",
+      id: "queue",
+      rules: ["readwrite workers/new/queue/+"],
+      says:
+        /^no right to write "ansible\/test\/workers\/!doctor-\w+\/queue\/!doctor/,
       helping: true,
     },
     {
@@ -514,7 +526,7 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
     ["presence", "workers/+/status"],
     ["load", "workers/+/load"],
     ["probe", "workers/+/probe"],
-    ["running", "workers/+/running"],
+    ["queue", "workers/+/queue/+"],
     ["inbox", "workers/+/tasks"],
   ];
   const lines = cases.flatMap(({ id, rules }, i) => [
@@ -530,7 +542,7 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
   await using broker = await Broker.start({
     extra: [`acl_file ${project.path("acl")}`],
   });
-  for (const [i, { name, id, says, helping }] of cases.entries()) {
+  for (const [i, { name, id, says, helping, also }] of cases.entries()) {
     await t.step(name, async () => {
       const report = await examine({
         project,
@@ -538,7 +550,10 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
         mqtt: { username: `case-${i}`, password: "any" },
       });
       assertWrong(report, {
-        [helping ? "warning" : "failed"]: [`access-${id}`],
+        [helping ? "warning" : "failed"]: [
+          `access-${id}`,
+          ...(also === undefined ? [] : [also]),
+        ],
         says,
       });
     });

@@ -94,6 +94,11 @@ Deno.test({
       "ansible/production/tasks/+/status",
     );
     await watching.ready;
+    const publishAtQos0 = (topic: string, message: string) =>
+      run("mosquitto_pub", [
+        ...["-h", "127.0.0.1", "-p", String(broker.port)],
+        ...["-t", `ansible/production/${topic}`, "-m", message],
+      ]);
     const publish = (topic: string, message: string, ...more: string[]) =>
       run("mosquitto_pub", [
         ...["-h", "127.0.0.1", "-p", String(broker.port), "-q", "2"],
@@ -101,6 +106,14 @@ Deno.test({
       ]);
     const submit = (request: object, ...more: string[]) =>
       publish("tasks", JSON.stringify(request), ...more);
+
+    await t.step("a run that is asked for with no -q at all", async () => {
+      const request = { ...REQUEST, task_id: "no-q" };
+      await publishAtQos0("tasks", JSON.stringify(request));
+      const history = await watching.history("no-q");
+      check(history);
+      assert.equal(history.at(-1)!.state, "success");
+    });
 
     await t.step("a run that succeeds", async () => {
       await submit(REQUEST, "-V", "5");

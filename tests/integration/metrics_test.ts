@@ -38,6 +38,7 @@ Deno.test({
       project,
       port: broker.port,
       config: listening(port),
+      worker: { max_queue_size: 1, when_full: "wait" },
       narrow: true,
     });
     const before = await Scrape.of(port);
@@ -87,6 +88,14 @@ Deno.test({
     await client.submit(project.work("waits"));
     await client.status("waits", ({ state }) => state === "queued");
 
+    // Stays with the broker until there is room.
+    await client.submit(project.work("beyond"));
+    await until(
+      10,
+      "its delivery",
+      async () => (await Scrape.of(port)).value("held_deliveries") === 1,
+    );
+
     const busy = await Scrape.of(port);
     const gauges = (scrape: Scrape) =>
       Object.fromEntries(
@@ -110,6 +119,7 @@ Deno.test({
     finals.push(await client.final("waits"));
     await client.cancel("long");
     finals.push(await client.final("long"));
+    finals.push(await client.final("beyond"));
 
     const tasks = `${client.base}/tasks`;
     await client.publish(tasks, "no JSON", { qos: 2 });
@@ -134,7 +144,7 @@ Deno.test({
     );
     assert.deepEqual(
       after.by("tasks_ended_total", "state"),
-      { success: 2, failed: 2, timeout: 1, cancelled: 2 },
+      { success: 3, failed: 2, timeout: 1, cancelled: 2 },
     );
     assert.equal(after.value("tasks_refused_total"), 1);
     assert.deepEqual(
@@ -153,7 +163,7 @@ Deno.test({
       const found = after.value(name);
       assert.ok(Math.abs(found - expected) < within, `${name}: ${found}`);
     };
-    assert.equal(started.length, 5);
+    assert.equal(started.length, 6);
     close("task_wait_seconds_count", started.length);
     close("task_run_seconds_count", started.length);
     close(

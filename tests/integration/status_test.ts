@@ -4,6 +4,7 @@ import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client, open } from "../harness/client.ts";
 import { localHosts, Project } from "../harness/project.ts";
+import { nothingHeld } from "../harness/verdict.ts";
 import { within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -166,11 +167,63 @@ ${"    - debug: msg=1\n".repeat(200)}
   },
 });
 
-for (const [retention, expected] of [[7200, 7200], [0, undefined]] as const) {
+Deno.test({
+  name:
+    "a final status that is larger than the broker takes is shortened, and says so",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start({
+      extra: ["max_packet_size 3000"],
+    });
+    await using project = await Project.create({
+      hosts: localHosts("h1", "h2", "h3"),
+      "fail.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: first
+      fail:
+        msg: "{{ 'x' * 1900 }}"
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const final = await client.run({
+      task_id: "t",
+      playbook: "fail.yml",
+      inventory: "hosts",
+    });
+    assert.equal(final.state, "failed");
+    assert.equal(final.tasks_failed, 3);
+    assert.equal(final.return_code, 2);
+    assert.match(
+      final.error_message!,
+      /^h\d: failed at "first": x{100,}[^]*… \(shortened: /,
+    );
+    const kept = await client.retained(
+      broker.port,
+      "ansible/test/tasks/t/status",
+    );
+    assert.deepEqual(JSON.parse(kept!), final);
+    assert.equal((await client.run(project.work("next"))).state, "success");
+    await nothingHeld(client, broker.port, ["w1"]);
+    assert.doesNotMatch(worker.log, /no connection/);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+for (
+  const [retention, expected] of [
+    [7200, 7200],
+    [2_592_000, 2_592_000],
+    [0, undefined],
+  ] as const
+) {
   Deno.test({
     name: `with status_retention: ${retention} a final status is kept ${
       retention === 0 ? "for ever" : "for that time"
-    }`,
+    }${retention > 2_147_483 ? ", where the broker can count it" : ""}`,
     sanitizeOps: true,
     sanitizeResources: true,
     async fn() {
@@ -182,6 +235,10 @@ for (const [retention, expected] of [[7200, 7200], [0, undefined]] as const) {
         port: broker.port,
         worker: { status_retention: retention },
       });
+      assert.equal(
+        worker.log.includes("WARN  worker.status_retention is more than"),
+        retention > 2_147_483,
+      );
       await client.run(project.work("kept"));
       const late = await open(broker.port);
       try {

@@ -90,7 +90,7 @@ Deno.test("schema asyncapi has every topic, its parameters, and both roles", () 
     "{prefix}/{group}/tasks/{task_id}/status",
     "{prefix}/{group}/workers/{worker_id}/load",
     "{prefix}/{group}/workers/{worker_id}/probe",
-    "{prefix}/{group}/workers/{worker_id}/running",
+    "{prefix}/{group}/workers/{worker_id}/queue/{task_id}",
     "{prefix}/{group}/workers/{worker_id}/status",
     "{prefix}/{group}/workers/{worker_id}/tasks",
   ]);

@@ -129,7 +129,6 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     adopted_by: "w2",
   },
   load: { worker_id: "w1", free_slots: 0, queued: 0, room: 100, seq: 1 },
-  running: { worker_id: "w1", instance: "i", tasks: ["t-1"] },
 };
 
 /** What stands in the place of each field, one after the other. */

@@ -37,7 +37,12 @@ export interface TaskRecord {
   mayExpire: boolean;
   /** The broker has forgotten something since. */
   mayBeForgotten: boolean;
-  /** Whether any worker has said anything of it. */
+  /**
+   * All its requests were published at QoS 0, at which a message that is under
+   * way when a connection is lost arrives not at all (4.3.1).
+   */
+  mayBeLost: boolean;
+  /** Whether any worker has said anything of it, or stored its record. */
   isKnown: boolean;
   /** Its runs. */
   readonly runs: Ran[];
@@ -73,6 +78,7 @@ export class Ledger {
         isUnheard: false,
         mayExpire: false,
         mayBeForgotten: false,
+        mayBeLost: true,
         isKnown: false,
         runs: [],
         finals: new Map(),
@@ -107,10 +113,20 @@ export class Ledger {
     }
   }
 
+  /**
+   * A request was given to somebody else as a new one, with no DUP: whoever gets
+   * it cannot tell it from one that was sent again. (4.8.2 lets a broker do so at
+   * QoS 1, and forbids it at QoS 2, where it was seen.)
+   */
+  repeated(taskId: string): void {
+    this.task(taskId).taken++;
+  }
+
   /** A message that the broker has accepted. */
   said(message: Message): void {
     if (message.payload.length === 0) return;
     const topic = this.#topics.parse(message.topic);
+    if (topic?.kind === "record") this.task(topic.taskId).isKnown = true;
     if (topic?.kind !== "status") return;
     const record = this.task(topic.taskId);
     record.isKnown = true;

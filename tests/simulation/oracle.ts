@@ -3,11 +3,7 @@
  *
  * @module
  */
-import {
-  claimListSchema,
-  loadSchema,
-  readAs,
-} from "../../src/messages/presence.ts";
+import { loadSchema, readAs } from "../../src/messages/presence.ts";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import type { Topics } from "../../src/messages/topics.ts";
@@ -109,10 +105,11 @@ export function judge(
   for (const worker of workers) {
     const read = (topic: string) =>
       broker.retained(topic)?.payload ?? new Uint8Array();
-    const claims = readAs(claimListSchema, read(topics.running(worker)));
     const load = readAs(loadSchema, read(topics.load(worker)));
     const held = [
-      ...(claims?.tasks.length ? [`has claimed ${claims.tasks}`] : []),
+      ...broker.retainedTopics(topics.record(worker, ""))
+        .filter((topic) => !topic.endsWith("!sentinel"))
+        .map((topic) => `has the record ${topic}`),
       ...(load?.queued ? [`has ${load.queued} queued`] : []),
       ...(load && load.free_slots === 0 ? ["has no free slot"] : []),
     ];
@@ -144,7 +141,8 @@ function judgeRecord(
     // Nobody has promised anything of what the broker did not give away, or of
     // what it dropped before a worker had it.
     if (record.taken === 0) return [];
-    if (!record.isKnown && (record.mayExpire || record.mayBeForgotten)) {
+    const { mayBeForgotten, mayBeLost, mayExpire } = record;
+    if (!record.isKnown && (mayExpire || mayBeForgotten || mayBeLost)) {
       return [];
     }
     return [{ promise: record.mayExpire ? "expires" : promise, text }];

@@ -108,7 +108,7 @@ export interface Leanings {
   slow?: boolean;
   /** Workers that live may be cut off until the group gives up on them. */
   longCuts?: boolean;
-  /** Requests may expire while their worker is away. */
+  /** Many requests expire, some of them while their worker is away. */
   expiries?: boolean;
 }
 
@@ -116,19 +116,19 @@ export interface Leanings {
 const BEGIN_MS = 3000;
 
 const STEPS: PlannedStep[] = [
-  "claimed",
-  "released",
-  "announced",
+  "recorded",
+  "queued",
+  "answered",
+  "running",
   "started",
   "ended",
   "published",
   "offered",
   "taken",
   "marked",
+  "taken_over",
   "connected",
   "moved",
-  "released",
-  "ended",
   "closed",
 ];
 
@@ -170,8 +170,6 @@ export function drawPlan(
   const span = tasks * random.pick([20, 150, 500]);
   const when = () => BEGIN_MS + random.next() * span;
   const faults = drawFaults(random, { ids, when, leanings });
-  const mayExpire = leanings.expiries ||
-    !faults.some(({ what }) => what !== "slow" && what !== "reload");
   const happenings: Happening[] = [];
   for (const { id } of planned) {
     const at = when();
@@ -180,7 +178,7 @@ export function drawPlan(
       what: "request",
       task: id,
       qos: random.pick(leanings.requestQos ?? [2]),
-      ...(mayExpire && random.chance(0.08) &&
+      ...(random.chance(leanings.expiries ? 0.3 : 0.08) &&
         { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
@@ -250,7 +248,7 @@ function drawFaults(
       what: "cut",
       worker: random.pick(ids),
       connection: random.pick(["intake", "control", "both"]),
-      brokenFor: leanings.longCuts && random.chance(0.5)
+      brokenFor: random.chance(leanings.longCuts ? 0.5 : 0.3)
         ? random.between(3000, 60_000)
         : random.between(0, 3000),
     }),
@@ -259,10 +257,8 @@ function drawFaults(
       what: "slow",
       worker: random.pick(ids),
       delay: [random.between(1, 50), random.between(50, 2000)],
-      blockedFor: random.chance(0.3)
-        ? random.between(0, leanings.longCuts ? 120_000 : 10_000)
-        : 0,
-      lasts: random.between(1000, 15_000),
+      blockedFor: random.chance(0.3) ? random.between(0, 120_000) : 0,
+      lasts: random.between(1000, 30_000),
     }),
     stop: () => ({
       at: when(),

@@ -116,6 +116,8 @@ class World {
   readonly #broker: Broker;
   readonly #seats: Map<string, Seat>;
   readonly #tasks: ReadonlyMap<string, Plan["tasks"][number]>;
+  /** Whether a connection may be lost. */
+  readonly #hasFaults: boolean;
   readonly #told: boolean;
   readonly #story: StoryLine[] = [];
   readonly #hash = createHash("sha256");
@@ -131,6 +133,9 @@ class World {
     this.#plan = plan;
     this.#payloads = payloads;
     this.#told = told;
+    this.#hasFaults = plan.happenings.some(({ what }) =>
+      what !== "request" && what !== "cancel" && what !== "reload"
+    );
     this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
     const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
     this.#broker = new Broker({
@@ -138,6 +143,12 @@ class World {
       random: new Random(plan.seed, "broker"),
       time: { now: virtualNow, after: (ms, action) => after(ms, null, action) },
       onMessage: (message) => this.#ledger.said(message),
+      onRepeated: ({ payload }) => {
+        const text = new TextDecoder().decode(payload);
+        for (const [id, { request }] of payloads) {
+          if (request === text) this.#ledger.repeated(id);
+        }
+      },
       ...(told && {
         onPacket: (clientId, direction, what) =>
           this.#tell(
@@ -318,6 +329,7 @@ class World {
     }
     record.taken++;
     if (expiry) record.mayExpire = true;
+    if (qos > 0 || !this.#hasFaults) record.mayBeLost = false;
   }
 
   /** Whether a worker has had both its connections for a while. */

@@ -10,7 +10,7 @@ function task(id: string): Task {
     properties: {},
     redelivered: false,
     retained: false,
-    release: () => Promise.resolve(),
+    answer() {},
   };
   const request = { task_id: id, playbook: "p", inventory: "i" };
   return new Task(

@@ -20,6 +20,7 @@ function routerOf() {
       cancel: (taskId) => got.push(`cancel ${taskId}`),
       presence: (id, presence) => got.push(`presence ${id} ${presence?.state}`),
       load: (id, load) => got.push(`load ${id} ${load?.queued}`),
+      record: (id, taskId) => got.push(`record ${id} ${taskId}`),
       probe: () => got.push("probe"),
     },
   });
@@ -40,7 +41,7 @@ function request(topic: string): Delivery {
   return {
     ...message(topic),
     redelivered: false,
-    release: () => Promise.resolve(),
+    answer() {},
   };
 }
 
@@ -63,6 +64,7 @@ Deno.test("each message reaches the part that it is for", () => {
   router.message(message("ansible/g/workers/w1/status", PRESENCE));
   router.message(message("ansible/g/workers/w1/status"));
   router.message(message("ansible/g/workers/w1/load"));
+  router.message(message("ansible/g/workers/w1/queue/t1"));
   router.message(message("ansible/g/workers/w1/probe"));
   assert.deepEqual(got, [
     "status t1",
@@ -70,6 +72,7 @@ Deno.test("each message reaches the part that it is for", () => {
     "presence w1 online",
     "presence w1 undefined",
     "load w1 undefined",
+    "record w1 t1",
     "probe",
   ]);
 });

@@ -17,6 +17,7 @@ import type {
 } from "mqtt-packet";
 import type { Random } from "../random.ts";
 import type { Behaviour } from "./behaviour.ts";
+import type { Parcel } from "./flow.ts";
 import type { Link, Time } from "./link.ts";
 import { type Message, messageOf, type Qos } from "./message.ts";
 import { Retained } from "./retained.ts";
@@ -42,6 +43,11 @@ export interface BrokerOptions {
   random: Random;
   /** Is told of each message that it has accepted, before anybody gets it. */
   onMessage?(message: Message): void;
+  /**
+   * Is told of each message that is given to somebody else as a new one, after
+   * one client has had it.
+   */
+  onRepeated?(message: Message): void;
   /** Is told of each packet; `what` is only to be called where it is read. */
   onPacket?(
     clientId: string,
@@ -77,6 +83,11 @@ export class Broker {
   /** Whether it runs. */
   get isUp(): boolean {
     return this.#up;
+  }
+
+  /** The topics with something retained that begin so. */
+  retainedTopics(start: string): string[] {
+    return this.#retained.topics().filter((topic) => topic.startsWith(start));
   }
 
   /** What is retained on a topic. */
@@ -485,18 +496,19 @@ export class Broker {
     const others = [...this.#sessions.values()].filter((session) =>
       session !== from && session.link
     );
-    const members = (topic: string, share: string) =>
+    const takers = ({ message, share }: Parcel) =>
       others.flatMap((session) =>
-        [...session.matching(topic)].filter(({ filter }) => filter === share)
+        [...session.matching(message!.topic)]
+          .filter(({ filter }) => filter === share)
           .map((subscription): [Session, Subscription] => [
             session,
             subscription,
           ])
       );
-    for (const { message, share, ...parcel } of from.flow.takeShared()) {
-      const takers = members(message!.topic, share!);
-      if (takers.length > 0) this.#share(message!, share!, takers);
-      else from.flow.put({ ...parcel, message, share, id: 0 });
+    const shared = from.flow.takeShared((parcel) => takers(parcel).length > 0);
+    for (const parcel of shared) {
+      this.#options.onRepeated?.(parcel.message!);
+      this.#share(parcel.message!, parcel.share!, takers(parcel));
     }
   }
 }

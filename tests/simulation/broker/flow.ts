@@ -113,17 +113,20 @@ export class Flow {
     return true;
   }
 
-  /** Takes out what came by a share and is not received. */
-  takeShared(): Parcel[] {
+  /** Takes out what came by a share, is not received, and can go elsewhere. */
+  takeShared(isWanted: (parcel: Parcel) => boolean): Parcel[] {
     const shared: Parcel[] = [];
     for (const parcel of this.#underWay.values()) {
-      if (!parcel.message || parcel.share === null) continue;
+      if (!parcel.message || parcel.share === null || !isWanted(parcel)) {
+        continue;
+      }
       this.#underWay.delete(parcel.id);
       shared.push(parcel);
     }
     this.#queue = this.#queue.filter((parcel) => {
-      if (parcel.share !== null) shared.push(parcel);
-      return parcel.share === null;
+      const isShared = parcel.share !== null && isWanted(parcel);
+      if (isShared) shared.push(parcel);
+      return !isShared;
     });
     return shared;
   }

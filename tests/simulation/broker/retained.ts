@@ -34,6 +34,11 @@ export class Retained {
     return message && message.expiresAt > this.#now() ? message : undefined;
   }
 
+  /** All topics with something on them. */
+  topics(): string[] {
+    return [...this.#messages.keys()];
+  }
+
   /** All that stands on the topics of a filter. */
   matching(filter: TopicFilter): Message[] {
     if (!filter.hasWildcards) {

@@ -1,0 +1,81 @@
+/**
+ * What a task takes along when its message is published again: as a record, to
+ * a peer's inbox, or by whoever empties a dead worker's session. They are MQTT
+ * user properties, so that the message itself stays as the controller wrote it.
+ *
+ * @module
+ */
+import type { MessageProperties } from "../messages/packets.ts";
+import type { Arrival } from "./duplicates.ts";
+
+const FROM = "ansible-worker-from";
+const CREATED_AT = "ansible-worker-created-at";
+const EXPIRES_AT = "ansible-worker-expires-at";
+const HOPS = "ansible-worker-hops";
+
+/** How a request came here, and what it brings along. */
+export interface Origin extends Arrival {
+  /** When the first worker accepted it. */
+  createdAt: Date | null;
+  /** When the message expires. */
+  expiresAt: Date | null;
+  /** How often it has been handed over. */
+  hops: number;
+}
+
+/** What a message that is published again takes along. */
+export interface Baggage {
+  /** The token of the task's last holder; "" if it had none; null for a record. */
+  from: string | null;
+  createdAt: Date | null;
+  hops: number;
+  expiresAt: Date | null;
+}
+
+/**
+ * The properties of a message that is published again. The time at which it
+ * expires is one of them, and not MQTT's: a message that the broker drops has
+ * nobody to say that it has expired.
+ */
+export function movedProperties(
+  { user, responseTopic, correlationData }: MessageProperties,
+  { from, createdAt, hops, expiresAt }: Baggage,
+): MessageProperties {
+  const own: Record<string, string> = { ...user, [HOPS]: String(hops) };
+  for (const name of [FROM, CREATED_AT, EXPIRES_AT]) delete own[name];
+  if (from !== null) own[FROM] = from;
+  if (createdAt) own[CREATED_AT] = createdAt.toISOString();
+  if (expiresAt) own[EXPIRES_AT] = expiresAt.toISOString();
+  return {
+    user: own,
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
+  };
+}
+
+/** How a request came here, by its properties. */
+export function originOf(
+  { redelivered, properties }: {
+    redelivered: boolean;
+    properties: MessageProperties;
+  },
+): Origin {
+  const user = properties.user ?? {};
+  const hops = Number(user[HOPS] ?? 0);
+  const { expirySeconds } = properties;
+  const byMessage = expirySeconds === undefined
+    ? null
+    : new Date(Date.now() + expirySeconds * 1000);
+  return {
+    redelivered,
+    from: user[FROM] ?? null,
+    createdAt: dateOf(user[CREATED_AT]),
+    expiresAt: dateOf(user[EXPIRES_AT]) ?? byMessage,
+    hops: Number.isInteger(hops) && hops > 0 ? hops : 0,
+  };
+}
+
+function dateOf(text: string | undefined): Date | null {
+  const date = new Date(text ?? NaN);
+  return isNaN(date.getTime()) ? null : date;
+}

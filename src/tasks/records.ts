@@ -1,0 +1,165 @@
+/**
+ * The records of the tasks that this worker has: each is the request as it came,
+ * retained on a topic of the worker's own, with what it brings along. What a
+ * worker has accepted is there for its next process, or for whoever takes over
+ * from it, whatever becomes of sessions.
+ *
+ * Records are read at QoS 0, at which a broker sends all that it has.
+ *
+ * @module
+ */
+import type { Incoming, Outgoing } from "../messages/packets.ts";
+import type { Topics } from "../messages/topics.ts";
+import { pause } from "../deadline.ts";
+import { movedProperties } from "./origin.ts";
+import type { Channel, Log } from "./ports.ts";
+import type { Task } from "./task.ts";
+
+/** The control connection, as far as records are concerned. */
+export interface RecordChannel extends Channel {
+  /** How long what is retained may be late, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** A record that stood on its topic. */
+export interface FoundRecord {
+  readonly taskId: string;
+  readonly message: Incoming;
+}
+
+/** What this worker has, as the broker is to know it. */
+export class Records {
+  readonly #channel: RecordChannel;
+  readonly #topics: Topics;
+  readonly #workerId: string;
+  readonly #log: Log;
+  readonly #own = new Map<string, Outgoing>();
+  /** What has come of the records that are being read, by their worker. */
+  readonly #reading = new Map<string, Map<string, Incoming>>();
+
+  /** With none. */
+  constructor(options: {
+    channel: RecordChannel;
+    topics: Topics;
+    workerId: string;
+    log: Log;
+  }) {
+    this.#channel = options.channel;
+    this.#topics = options.topics;
+    this.#workerId = options.workerId;
+    this.#log = options.log;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#own.size;
+  }
+
+  /** Whether this worker has the record of a task. */
+  has(taskId: string): boolean {
+    return this.#own.has(taskId);
+  }
+
+  /** Stores the record of a task; settles when the broker has it. */
+  store(task: Task): Promise<void> {
+    const record: Outgoing = {
+      topic: this.#topics.record(this.#workerId, task.id),
+      payload: task.message.payload,
+      qos: 1,
+      retain: true,
+      properties: movedProperties(task.message.properties, {
+        from: null,
+        createdAt: task.createdAt,
+        hops: task.hops,
+        expiresAt: task.messageExpiresAt,
+      }),
+    };
+    this.#own.set(task.id, record);
+    return this.#channel.publish(record);
+  }
+
+  /** Takes note of a record of this worker's that the broker already has. */
+  keep(
+    taskId: string,
+    message: Pick<Incoming, "payload" | "properties">,
+  ): void {
+    this.#own.set(taskId, {
+      topic: this.#topics.record(this.#workerId, taskId),
+      ...message,
+      qos: 1,
+      retain: true,
+    });
+  }
+
+  /** The task is over here, or somebody else's. */
+  remove(taskId: string, workerId: string = this.#workerId): void {
+    if (workerId === this.#workerId) this.#own.delete(taskId);
+    this.#channel.publish({
+      topic: this.#topics.record(workerId, taskId),
+      payload: "",
+      qos: 1,
+      retain: true,
+    }).catch((error) =>
+      this.#log.error("cannot remove the record of a task", {
+        task_id: taskId,
+        error,
+      })
+    );
+  }
+
+  /**
+   * The records that a worker has, the oldest first.
+   *
+   * @throws {ConnectionLostError} there is no connection, or it was lost
+   */
+  async read(workerId: string): Promise<FoundRecord[]> {
+    const found = new Map<string, Incoming>();
+    const filter = this.#topics.records(workerId);
+    this.#reading.set(workerId, found);
+    try {
+      await this.#channel.lookUp(filter, { qos: 0 });
+      // Of many, some may be later than one would be.
+      for (let before = -1; before < found.size;) {
+        before = found.size;
+        const { patienceMs } = this.#channel;
+        if (patienceMs > 0) await pause(patienceMs);
+      }
+      await this.#channel.unsubscribe(filter);
+    } finally {
+      this.#reading.delete(workerId);
+    }
+    const age = ({ message }: FoundRecord) =>
+      message.properties.user?.["ansible-worker-created-at"] ?? "";
+    return [...found].map(([taskId, message]) => ({ taskId, message }))
+      .sort((a, b) => age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0);
+  }
+
+  /** A message on the topic of a record. */
+  receive(workerId: string, taskId: string, message: Incoming): void {
+    const found = this.#reading.get(workerId);
+    if (!found || taskId.startsWith("!")) return;
+    if (message.payload.length === 0) found.delete(taskId);
+    else found.set(taskId, message);
+  }
+
+  /**
+   * With a new connection: the broker is to have what this worker has, and no
+   * more.
+   */
+  async reconnected(): Promise<void> {
+    const found = await this.read(this.#workerId);
+    const there = new Set(found.map(({ taskId }) => taskId));
+    for (const { taskId } of found) {
+      if (!this.#own.has(taskId)) this.remove(taskId);
+    }
+    for (const [taskId, record] of this.#own) {
+      if (there.has(taskId)) continue;
+      this.#channel.publish(record).catch((error) =>
+        this.#log.error("cannot store the record of a task", {
+          task_id: taskId,
+          error,
+        })
+      );
+    }
+  }
+}
