@@ -9,7 +9,7 @@
  * 2. take over its records, one by one: what waits, waits here; what was running
  *    is published as `failed`;
  * 3. connect with the dead worker's client id, if that is allowed, and publish to
- *    the group what the broker still has for it, and has not given to it;
+ *    the group what the broker still has for it, and it has not answered;
  * 4. close: end both of its sessions;
  * 5. tombstone: the presence says `adopted`.
  *
