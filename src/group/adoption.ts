@@ -112,12 +112,15 @@ export class Adoption {
 
     await announce("offline");
     onStep?.("marked");
-    // Until a look finds none: a broker may be late with some.
+    // Until a look finds none that is new: a broker may be late with some.
+    const seen = new Set<string>();
     for (;;) {
-      const records = await this.#options.records(dead);
+      const records = (await this.#options.records(dead))
+        .filter(({ taskId }) => !seen.has(taskId));
       stillDead();
       if (records.length === 0) break;
       for (const record of records) {
+        seen.add(record.taskId);
         await this.#options.takeOver(record, dead);
         onStep?.("taken_over");
         stillDead();
