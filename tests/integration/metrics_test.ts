@@ -91,7 +91,6 @@ Deno.test({
     // Stays with the broker until there is room.
     await client.submit(project.work("beyond"));
     await until(
-      10,
       "its delivery",
       async () => (await Scrape.of(port)).value("held_deliveries") === 1,
     );
