@@ -11,16 +11,24 @@ const SENTINEL = "own/sentinel";
 function setUp() {
   const published: Outgoing[] = [];
   let asked = 0;
+  let awaited = 0;
+  const refuse = { current: false };
   const fence = new Fence({
     sentinel: SENTINEL,
     subscribe: (topic) => {
       assert.equal(topic, SENTINEL);
       asked++;
-      return Promise.resolve();
+      return refuse.current
+        ? Promise.reject(new ConnectionLostError("gone"))
+        : Promise.resolve();
     },
     publish: (message) => {
       published.push(message);
       return Promise.resolve();
+    },
+    awaiting: (message) => {
+      awaited++;
+      return message.finally(() => awaited--);
     },
   });
   const message = (more: Partial<Incoming> = {}): Incoming => ({
@@ -30,7 +38,14 @@ function setUp() {
     properties: {},
     ...more,
   });
-  return { asked: () => asked, fence, message, published };
+  return {
+    asked: () => asked,
+    awaited: () => awaited,
+    fence,
+    message,
+    published,
+    refuse,
+  };
 }
 
 /** Lets everything happen that is to happen by itself. */
@@ -78,6 +93,20 @@ Deno.test("fence: those who come while one is on its way share the next", async 
   fence.receive(message());
   await Promise.all(later);
   assert.equal(asked(), 2);
+});
+
+Deno.test("fence: a message is awaited until it has come, or cannot come any more", async () => {
+  const { awaited, fence, message, refuse } = setUp();
+  const passed = fence.pass();
+  await settle();
+  assert.equal(awaited(), 1);
+  fence.receive(message());
+  await passed;
+  assert.equal(awaited(), 0);
+  refuse.current = true;
+  await assert.rejects(fence.pass(), ConnectionLostError);
+  await settle();
+  assert.equal(awaited(), 0);
 });
 
 Deno.test("fence: with the connection all that wait are lost, and the next one begins anew", async () => {
