@@ -20,6 +20,7 @@ import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { duplicateOf } from "./duplicates.ts";
+import type { LeftBehind } from "./left_behind.ts";
 import type { LogRation } from "./log_ration.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Origin } from "./origin.ts";
@@ -32,6 +33,7 @@ import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
+import type { Turns } from "./turns.ts";
 
 /** Where a killing test may stop the process. */
 export type AcceptanceStep = "recorded" | "queued" | "answered";
@@ -52,6 +54,8 @@ export interface AcceptanceOptions {
   cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
   records: Records;
   opener: RequestOpener;
+  turns: Turns;
+  leftBehind: Pick<LeftBehind, "end">;
   responses: Responses;
   rejections: Pick<Rejections, "report">;
   log: Log;
@@ -77,7 +81,7 @@ export class Acceptance {
   readonly #options: AcceptanceOptions;
   /** Deliveries that are not answered yet. */
   readonly #current = new Set<Promise<void>>();
-  readonly #order = new ArrivalOrder();
+  readonly #order: ArrivalOrder;
   /** Tasks that came from their requesters, not from a peer or a record. */
   readonly #firstHand = new WeakMap<Task, Delivery>();
   /** Deliveries that wait for room; the broker still owns them. */
@@ -85,6 +89,7 @@ export class Acceptance {
 
   constructor(options: AcceptanceOptions) {
     this.#options = options;
+    this.#order = new ArrivalOrder(options.turns);
   }
 
   /** Settles when everything that has come so far is answered. */
@@ -189,7 +194,7 @@ export class Acceptance {
   ): Promise<void> {
     const { board, cancelling, dispatcher, log, onStep, queue, records } =
       this.#options;
-    const { runner, waitForRoom } = this.#options;
+    const { leftBehind, runner, waitForRoom } = this.#options;
     const isDuplicate = (message: string) =>
       this.#duplicate(task, { delivery, origin, message });
     let reserved = waitForRoom;
@@ -211,6 +216,9 @@ export class Acceptance {
         redelivered: delivery.redelivered,
         signedAt: task.signature?.issuedAt ?? null,
       }));
+      if (judgement === "left behind") {
+        await leftBehind.end(task.id, seen!);
+      }
       if (judgement !== "take") {
         await isDuplicate(duplicateOf(seen!.status, this.#options));
         return;

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Turns } from "./turns.ts";
 
 /** The place of one delivery among those that came before and after it. */
 export interface Place {
@@ -22,8 +23,11 @@ export class ArrivalOrder {
   #opened: Promise<unknown> = Promise.resolve();
   /** Settles when everything that has come so far has its place. */
   #placed: Promise<unknown> = Promise.resolve();
-  /** The last work for each id. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns: Turns;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
 
   /** Settles as an opening does, and after everything that came before it. */
   opened<T>(opening: Promise<T>): Promise<T> {
@@ -41,17 +45,12 @@ export class ArrivalOrder {
     id: string,
     work: (place: Place) => Promise<void>,
   ): Promise<void> {
-    const before = this.#turns.get(id);
     const place = Promise.withResolvers<void>();
     const earlier = this.#placed;
     this.#placed = Promise.all([earlier, place.promise]);
-    const turn = (async () => {
-      await before?.catch(() => {});
-      await work({ earlier, taken: place.resolve });
-    })().finally(place.resolve);
-    this.#turns.set(id, turn);
-    await turn.finally(() => {
-      if (this.#turns.get(id) === turn) this.#turns.delete(id);
-    });
+    await this.#turns.take(
+      id,
+      () => work({ earlier, taken: place.resolve }),
+    ).finally(place.resolve);
   }
 }

@@ -26,11 +26,15 @@ export type Judgement =
   /** Sent again by a controller: report it. */
   | "duplicate"
   /** A copy of what was answered or moved on: forget it. */
-  | "stale";
+  | "stale"
+  /** It was running at its holder, which does not run it any more: end it. */
+  | "left behind";
 
 /**
  * Judges a request by the retained status of its id.
  *
+ * @param options.workerId whoever judges, or the worker that is gone; neither
+ * has the task at this moment
  * @param options.windowSeconds how long after it was accepted a task that has
  * started, or was cancelled, counts as the same request
  */
@@ -50,7 +54,9 @@ export function judge(
       (moved && seen.token === arrival.from);
     return ours ? "take" : again;
   }
-  if (!isFinal(status.state)) return again;
+  if (!isFinal(status.state)) {
+    return status.worker_id === options.workerId ? "left behind" : again;
+  }
   // A copy whose task has been answered must not be answered again.
   if (again === "stale") return "stale";
   // A cancel is meant for every copy of the request. One that was refused may

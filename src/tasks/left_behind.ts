@@ -1,52 +1,63 @@
 /**
- * Tasks that were running when their worker stopped: whoever finds them, its next
- * process or the worker that adopts it, ends them.
+ * Ending tasks that nobody can go on with: they were running when their worker
+ * stopped, or what is left of their request is no request any more. Whoever finds
+ * one ends it: the next process of its worker, or the worker that adopts it.
  *
  * @module
  */
-import type { Outgoing } from "../messages/packets.ts";
-import { encodeTaskStatus, type TaskStatus } from "../messages/task_status.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
+import type { Log } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
+import type { StatusBoard } from "./status_board.ts";
 
-/**
- * The final status of a task that was running; null if it was not, or not at the
- * worker that is gone.
- */
-export function endOfLeftBehind(
-  found: PublishedStatus,
-  options: { workerId: string; topic: string; retentionSeconds: number },
-): Outgoing | null {
-  const { status } = found;
-  if (status.state !== "running" || status.worker_id !== options.workerId) {
-    return null;
+/** What ending them needs. */
+export interface LeftBehindOptions {
+  board: StatusBoard;
+  log: Log;
+  observer: { leftBehind(): void };
+}
+
+/** Ends what was left behind. */
+export class LeftBehind {
+  readonly #options: LeftBehindOptions;
+
+  constructor(options: LeftBehindOptions) {
+    this.#options = options;
   }
+
+  /**
+   * Ends a task whose topic was looked at, unless somebody else is quicker.
+   *
+   * @param seen what stands there
+   */
+  async end(
+    taskId: string,
+    seen: PublishedStatus,
+    error = "the worker stopped while this task was running",
+  ): Promise<void> {
+    const { board, log, observer } = this.#options;
+    if (!await board.endOnBehalf(taskId, seen, endOf(seen.status, error))) {
+      return;
+    }
+    observer.leftBehind();
+    log.warn(`a task was left behind, and has failed: ${error}`, {
+      task_id: taskId,
+      worker_id: seen.status.worker_id,
+    });
+  }
+}
+
+function endOf(status: TaskStatus, error: string): TaskStatus {
   const now = new Date();
   const { started_at: startedAt } = status;
-  const ended: TaskStatus = {
+  return {
     ...status,
     state: "failed",
     completed_at: now.toISOString(),
     duration_seconds: startedAt === null
       ? null
       : Math.max(0, now.getTime() - new Date(startedAt).getTime()) / 1000,
-    error_message: "the worker stopped while this task was running",
+    error_message: error,
     current_task: null,
   };
-  const { responseTopic, correlationData } = found.properties;
-  const publication: Outgoing = {
-    topic: options.topic,
-    payload: encodeTaskStatus(ended),
-    qos: 1,
-    retain: true,
-    properties: {
-      ...(responseTopic !== undefined && { responseTopic }),
-      ...(correlationData !== undefined && { correlationData }),
-    },
-  };
-  // For the worker itself, should it be alive: the task is no longer its own.
-  if (found.token) publication.properties!.user = { from: found.token };
-  if (options.retentionSeconds > 0) {
-    publication.properties!.expirySeconds = options.retentionSeconds;
-  }
-  return publication;
 }

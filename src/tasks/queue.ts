@@ -1,5 +1,6 @@
 /**
- * The tasks that wait here for a slot, oldest first.
+ * The tasks that wait here for a slot: as they came, and those that the group
+ * has accepted before by when that was.
  *
  * A place is reserved before the group is told that a task is queued, and
  * filled or given back once it is clear whose task it is. A task that is on its
@@ -12,7 +13,8 @@ import type { Task } from "./task.ts";
 /** A bounded queue with reservations. */
 export class TaskQueue {
   readonly #capacity: number;
-  readonly #tasks = new Map<string, Task>();
+  #tasks = new Map<string, Task>();
+  #isSorted = true;
   readonly #leaving = new Set<string>();
   #reserved = 0;
 
@@ -66,9 +68,10 @@ export class TaskQueue {
     this.#tasks.set(task.id, task);
   }
 
-  /** Takes a task back that could not be started, whether or not it fits. */
+  /** Takes a task that the group has accepted before, whether or not it fits. */
   putBack(task: Task): void {
     this.#tasks.set(task.id, task);
+    this.#isSorted = false;
   }
 
   /** The task of this id, if it waits here. */
@@ -78,6 +81,7 @@ export class TaskQueue {
 
   /** All that wait for a slot here, oldest first. */
   *tasks(): IterableIterator<Task> {
+    this.#sort();
     for (const task of this.#tasks.values()) {
       if (!this.#leaving.has(task.id)) yield task;
     }
@@ -101,6 +105,15 @@ export class TaskQueue {
   /** Whether a task is on its way to a peer. */
   isLeaving(task: Task): boolean {
     return this.#leaving.has(task.id);
+  }
+
+  #sort(): void {
+    if (this.#isSorted) return;
+    this.#isSorted = true;
+    const tasks = [...this.#tasks.values()].sort((a, b) =>
+      a.createdAt.getTime() - b.createdAt.getTime()
+    );
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]));
   }
 
   /** Takes a task out. */

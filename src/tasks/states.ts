@@ -37,12 +37,13 @@ export function isFinal(state: TaskState | "new"): boolean {
 /**
  * Of two holders of one task, the one that is further has it (see
  * `topic_lock.ts`): 0 for a task that waits, 1 for one that runs, 2 for one that
- * has ended. Whoever has refused a copy of a request has nothing: -1.
+ * has ended. Whoever has refused a request that it did not have has nothing: -1.
  */
 export function rankOf(
   { state, started_at }: Pick<TaskStatus, "state" | "started_at">,
+  { held }: { held: boolean },
 ): number {
-  if (state === "failed" && started_at === null) return -1;
+  if (!held && state === "failed" && started_at === null) return -1;
   return isFinal(state) ? 2 : state === "running" ? 1 : 0;
 }
 

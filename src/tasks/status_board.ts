@@ -22,6 +22,7 @@ import {
 import {
   encodeTaskStatus,
   shortenTaskStatus,
+  type TaskStatus,
 } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
@@ -29,7 +30,7 @@ import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import { type PublishedStatus, readStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
-import { rankOf } from "./states.ts";
+import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
 import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
 
@@ -73,7 +74,7 @@ export class StatusBoard {
 
   /**
    * Subscribes to the status topic of a task, and judges by what stands there.
-   * Unless the judgement is to take it, nothing is left subscribed.
+   * Unless it is to be taken or ended, nothing is left subscribed.
    *
    * @param arrival how the request came, by what is known when it is judged
    * @param options.holder whose tasks are taken over: what is queued there may
@@ -98,7 +99,9 @@ export class StatusBoard {
       (ended) => judgeIt(ended) === "take",
     );
     const judgement = judgeIt(seen);
-    if (judgement !== "take") this.forget(taskId);
+    if (judgement !== "take" && judgement !== "left behind") {
+      this.forget(taskId);
+    }
     return { judgement, seen };
   }
 
@@ -114,7 +117,7 @@ export class StatusBoard {
     const queued = this.#statusOf(task);
     this.#forgetEnd(task.id);
     // A better bid may have come right behind our own.
-    const won = await lock.take(queued, this.#claim(task, from)) &&
+    const won = await lock.take(queued, this.#bidderFor(task, from)) &&
       !lock.isLost;
     if (won) this.#respond(task, queued.message);
     else this.forget(task.id);
@@ -174,22 +177,59 @@ export class StatusBoard {
     this.#forgetEnd(task.id);
     const published = lock.token
       ? lock.publish(own)
-      : lock.finish(own, this.#claim(task, from));
+      : lock.finish(own, this.#bidderFor(task, from));
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
     await published.catch((error) =>
       log.error("cannot publish the final status", { task_id: task.id, error })
     );
-    this.#locks.delete(task.id);
-    const seen = {
-      status: task.status(this.#options.workerId),
-      token: lock.token,
-      from: null,
-      properties: {},
-    };
+    this.#rest(lock, task.status(this.#options.workerId));
+  }
+
+  /** It has come to its end here, which is remembered for a while. */
+  #rest(lock: TopicLock<PublishedStatus>, status: TaskStatus): void {
+    const taskId = status.task_id;
+    this.#locks.delete(taskId);
+    const seen = { status, token: lock.token, from: null, properties: {} };
     lock.rest(seen);
-    this.#remember(task.id, { lock, seen });
+    this.#remember(taskId, { lock, seen });
+  }
+
+  /**
+   * Ends a task that was looked at, and that its holder has left behind: takes
+   * it over as it stands, so that one alone ends it, and publishes its end.
+   *
+   * @returns false if somebody else has it; nothing is left subscribed then
+   */
+  async endOnBehalf(
+    taskId: string,
+    seen: PublishedStatus,
+    end: TaskStatus,
+  ): Promise<boolean> {
+    const { log, responses } = this.#options;
+    const lock = this.#locks.get(taskId)!;
+    const { responseTopic, correlationData } = seen.properties;
+    const properties = {
+      ...(responseTopic !== undefined && { responseTopic }),
+      ...(correlationData !== undefined && { correlationData }),
+    };
+    const taken = await lock.take(
+      this.#messageOf(seen.status, { held: true, properties }),
+      this.#bidder({ since: seen.status.created_at, from: seen.token }),
+    );
+    if (!taken || lock.isLost) {
+      this.forget(taskId);
+      return false;
+    }
+    const own = this.#messageOf(end, { held: true, properties });
+    this.#forgetEnd(taskId);
+    responses.follow(own.message, taskId);
+    await lock.publish(own).catch((error) =>
+      log.error("cannot publish the final status", { task_id: taskId, error })
+    );
+    this.#rest(lock, end);
+    return true;
   }
 
   /**
@@ -273,38 +313,52 @@ export class StatusBoard {
     this.#ended.delete(taskId);
   }
 
-  #claim(task: Task, from: string | null) {
-    return {
-      token: `${this.#options.instance}.${++this.#takes}`,
-      since: task.createdAt.toISOString(),
-      from,
-    };
+  /** This worker, as it bids for a task: under a token that is new each time. */
+  #bidder({ since, from }: { since: string; from: string | null }) {
+    return { token: `${this.#options.instance}.${++this.#takes}`, since, from };
+  }
+
+  #bidderFor(task: Task, from: string | null) {
+    return this.#bidder({ since: task.createdAt.toISOString(), from });
   }
 
   /** A task's status as it is now. */
   #statusOf(task: Task): OwnMessage {
-    const { retentionSeconds, topics, workerId } = this.#options;
-    const status = task.status(workerId);
-    const properties: MessageProperties = {
+    const held = this.token(task.id) !== null;
+    return this.#messageOf(task.status(this.#options.workerId), {
+      held,
       // Whoever ends the task after our death knows by it where else to say so.
-      ...responseProperties(task.response),
-    };
-    if (task.final && retentionSeconds > 0) {
-      // As long as its signature is good, this is what tells a replay.
-      const signed = task.signature
-        ? Math.ceil((task.signature.expiresAt.getTime() - Date.now()) / 1000)
-        : 0;
-      properties.expirySeconds = Math.max(retentionSeconds, signed);
-    }
+      properties: responseProperties(task.response),
+      // As long as its signature is good, its status is what tells a replay.
+      keptUntil: task.signature?.expiresAt ?? null,
+    });
+  }
+
+  #messageOf(
+    status: TaskStatus,
+    { held, properties, keptUntil = null }: {
+      held: boolean;
+      properties: MessageProperties;
+      keptUntil?: Date | null;
+    },
+  ): OwnMessage {
+    const { retentionSeconds, topics } = this.#options;
+    const expires = isFinal(status.state) && retentionSeconds > 0;
+    const until = keptUntil
+      ? Math.ceil((keptUntil.getTime() - Date.now()) / 1000)
+      : 0;
     return {
-      rank: rankOf(status),
+      rank: rankOf(status, { held }),
       message: {
-        topic: topics.status(task.id),
+        topic: topics.status(status.task_id),
         payload: encodeTaskStatus(status),
         qos: 1,
         retain: true,
-        replaceable: task.state === "running",
-        properties,
+        replaceable: status.state === "running",
+        properties: {
+          ...properties,
+          ...(expires && { expirySeconds: Math.max(retentionSeconds, until) }),
+        },
         shorten: (bytes) => shortenTaskStatus(status, bytes),
       },
     };
@@ -378,7 +432,7 @@ export interface StatusBoardOptions {
   /** How long an id counts as the same request. */
   windowSeconds: number;
   /** Sends each status also where its requester wants. */
-  responses: Pick<Responses, "send">;
+  responses: Pick<Responses, "follow" | "send">;
   log: Log;
   observer?: TaskObserver;
   /**
@@ -400,7 +454,7 @@ function readBid(
       token: value.token,
       from: value.from,
       seq: Number(seq),
-      rank: rankOf(value.status),
+      rank: rankOf(value.status, { held: held === "1" }),
       since: value.status.created_at,
       held: held === "1",
     },

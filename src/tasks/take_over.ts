@@ -14,16 +14,17 @@
  *
  * @module
  */
-import type { Topics } from "../messages/topics.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { endOfLeftBehind } from "./left_behind.ts";
+import type { LeftBehind } from "./left_behind.ts";
 import { originOf } from "./origin.ts";
-import type { Channel, Log, Runner } from "./ports.ts";
+import type { Log, Runner } from "./ports.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Responses } from "./responses.ts";
 import type { StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
+import type { Turns } from "./turns.ts";
 
 /** How many are taken over side by side. */
 const AT_ONCE = 100;
@@ -31,19 +32,15 @@ const AT_ONCE = 100;
 /** What taking over needs. */
 export interface TakeOverOptions {
   workerId: string;
-  topics: Topics;
-  channel: Pick<Channel, "publish">;
   opener: RequestOpener;
   runner: Pick<Runner, "refusal">;
   board: StatusBoard;
   records: Records;
   dispatcher: Dispatcher;
   responses: Responses;
+  turns: Turns;
+  leftBehind: LeftBehind;
   log: Log;
-  /** Is told of each task that was running and is ended as failed. */
-  observer: { leftBehind(): void };
-  /** How long the broker keeps a final status; 0: for ever. */
-  retentionSeconds: number;
 }
 
 /** Takes over what others have left. */
@@ -64,78 +61,79 @@ export class TakeOver {
     found: readonly FoundRecord[],
     holder: string,
   ): Promise<void> {
+    const { turns } = this.#options;
     for (let i = 0; i < found.length; i += AT_ONCE) {
-      const tasks = await Promise.all(
+      await Promise.all(
         found.slice(i, i + AT_ONCE).map((record) =>
-          this.#record(record, holder)
+          turns.take(record.taskId, () => this.#record(record, holder))
         ),
       );
-      for (const task of tasks) {
-        if (task) this.#options.dispatcher.putBack(task);
-      }
     }
   }
 
-  /** @returns the task, if it waits here now */
   async #record(
     { taskId, message }: FoundRecord,
     holder: string,
-  ): Promise<Task | null> {
-    const { dispatcher, log, records, workerId } = this.#options;
-    if (dispatcher.find(taskId)) {
-      // Taken over before, by an adoption that was not finished.
-      if (holder !== workerId) records.remove(taskId, holder);
-      return null;
+  ): Promise<void> {
+    const { board, dispatcher, records, workerId } = this.#options;
+    const isOwn = holder === workerId;
+    let waits = false;
+    // Otherwise it was taken over before, by an adoption that was not finished.
+    if (!dispatcher.find(taskId)) {
+      const { judgement, seen } = await board.look(taskId, () => ({
+        redelivered: true,
+        from: null,
+      }), { holder });
+      if (judgement === "take") {
+        waits = await this.#open({ taskId, message }, { holder, seen });
+      } else if (judgement === "left behind") {
+        await this.#options.leftBehind.end(taskId, seen!);
+      }
+      if (!waits && (isOwn || records.has(taskId))) records.remove(taskId);
     }
-    const task = await this.#open(taskId, message);
-    const waits = task !== null && await this.#take(task, holder);
-    if (!waits) {
-      if (holder === workerId || records.has(taskId)) records.remove(taskId);
-    } else {
-      log.info(
-        holder === workerId
-          ? "a task that waited when the worker stopped waits again"
-          : "a task of a worker that is gone waits here",
-        { task_id: taskId, ...(holder !== workerId && { worker_id: holder }) },
-      );
-    }
-    if (holder !== workerId) records.remove(taskId, holder);
-    return waits ? task : null;
+    if (!isOwn) records.remove(taskId, holder);
   }
 
+  /** @returns whether it is ours and waits */
   async #open(
-    taskId: string,
-    { payload, properties }: FoundRecord["message"],
-  ): Promise<Task | null> {
-    const { log, opener, responses } = this.#options;
+    { taskId, message: { payload, properties } }: FoundRecord,
+    { holder, seen }: { holder: string; seen: PublishedStatus | null },
+  ): Promise<boolean> {
+    const { board, leftBehind, log, opener, responses } = this.#options;
     const origin = originOf({ redelivered: true, properties });
     const opened = await opener.open(payload, { ...origin, from: null });
     if (!opened.ok || opened.request.request.task_id !== taskId) {
-      log.warn("a record that is no valid request is removed", {
+      const reason = opened.ok || !opened.report
+        ? "it asks for another task"
+        : opened.report.reason;
+      log.warn("a record is not a valid request any more, and is removed", {
         task_id: taskId,
-        ...(!opened.ok && opened.report && { reason: opened.report.reason }),
+        reason,
       });
-      return null;
+      if (seen) {
+        await leftBehind.end(
+          taskId,
+          seen,
+          `its request is not valid any more: ${reason}`,
+        );
+      } else board.forget(taskId);
+      return false;
     }
-    return new Task(opened.request, { payload, properties }, {
+    const task = new Task(opened.request, { payload, properties }, {
       ...origin,
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
     });
+    return await this.#take(task, { holder, seen });
   }
 
   /** @returns whether it is ours and waits */
-  async #take(task: Task, holder: string): Promise<boolean> {
-    const { board, records, runner, workerId } = this.#options;
-    const { judgement, seen } = await board.look(task.id, () => ({
-      redelivered: true,
-      from: null,
-      signedAt: task.signature?.issuedAt ?? null,
-    }), { holder });
-    if (judgement !== "take") {
-      if (seen) await this.#endLeftBehind(task.id, seen, holder);
-      return false;
-    }
+  async #take(
+    task: Task,
+    { holder, seen }: { holder: string; seen: PublishedStatus | null },
+  ): Promise<boolean> {
+    const { board, dispatcher, log, records, runner, workerId } = this.#options;
+    const isOwn = holder === workerId;
     const refusal = await runner.refusal(task.request);
     if (refusal !== null) {
       task.end({ state: "failed", error: refusal });
@@ -144,31 +142,16 @@ export class TakeOver {
     }
     task.queue();
     const { payload, properties } = task.message;
-    if (holder === workerId) {
-      records.keep(task.id, { payload, properties });
-    } else await records.store(task);
-    return await board.take(task, seen?.token ?? null);
-  }
-
-  async #endLeftBehind(
-    taskId: string,
-    seen: NonNullable<Awaited<ReturnType<StatusBoard["look"]>>["seen"]>,
-    holder: string,
-  ): Promise<void> {
-    const { channel, log, observer, responses, retentionSeconds, topics } =
-      this.#options;
-    const end = endOfLeftBehind(seen, {
-      workerId: holder,
-      topic: topics.status(taskId),
-      retentionSeconds,
-    });
-    if (!end) return;
-    await channel.publish(end);
-    responses.follow(end, taskId);
-    observer.leftBehind();
-    log.warn("a task that was running when its worker stopped failed", {
-      task_id: taskId,
-      worker_id: holder,
-    });
+    if (isOwn) records.keep(task.id, { payload, properties });
+    else await records.store(task);
+    if (!await board.take(task, seen?.token ?? null)) return false;
+    log.info(
+      isOwn
+        ? "a task that waited when the worker stopped waits again"
+        : "a task of a worker that is gone waits here",
+      { task_id: task.id, ...(!isOwn && { worker_id: holder }) },
+    );
+    dispatcher.putBack(task);
+    return true;
   }
 }

@@ -171,6 +171,8 @@ export class TopicLock<T> {
   #sending: Promise<unknown> = Promise.resolve();
   /** How it ended. */
   #end: T | null = null;
+  /** Whether it was ours when it ended. */
+  #wasHeld = false;
 
   /** Looks at nothing before `look()`. */
   constructor(options: TopicLockOptions<T>) {
@@ -331,6 +333,7 @@ export class TopicLock<T> {
   rest(end: T): void {
     if (this.#state === "lost" || this.#state === "closed") return;
     this.#end = end;
+    this.#wasHeld = this.#state === "held";
     this.#move("resting");
   }
 
@@ -496,7 +499,7 @@ export class TopicLock<T> {
       seq: String(seq),
     };
     if (this.#from !== null) user.from = this.#from;
-    if (this.#state === "held") user.held = "1";
+    if (this.#state === "held" || this.#wasHeld) user.held = "1";
     const sent = this.#options.publish({
       ...message,
       fleeting: true,

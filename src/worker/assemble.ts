@@ -17,6 +17,7 @@ import type { Readings } from "../metrics/readings.ts";
 import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
+import { LeftBehind } from "../tasks/left_behind.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { FeedQueue } from "../tasks/feed_queue.ts";
 import { originOf } from "../tasks/origin.ts";
@@ -29,6 +30,7 @@ import type { StartStep } from "../tasks/start.ts";
 import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
 import { TakeOver } from "../tasks/take_over.ts";
+import { Turns } from "../tasks/turns.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
@@ -160,6 +162,8 @@ export function assemble(
     onGone: back.taskLost,
   });
   const records = new Records(common);
+  const turns = new Turns();
+  const leftBehind = new LeftBehind({ ...common, board });
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
@@ -215,6 +219,8 @@ export function assemble(
     ...common,
     rationed,
     opener,
+    turns,
+    leftBehind,
     queue,
     queueCapacity: worker.max_queue_size,
     windowSeconds: worker.duplicate_window,
@@ -232,6 +238,8 @@ export function assemble(
   const takeOver = new TakeOver({
     ...common,
     opener,
+    turns,
+    leftBehind,
     runner: ansible,
     board,
     records,
