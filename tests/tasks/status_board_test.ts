@@ -58,7 +58,7 @@ class Member {
       instance,
       retentionSeconds: 0,
       windowSeconds: 3600,
-      responses: { send() {} },
+      responses: { follow() {}, send() {} },
       log: LOG,
       onGone: () => this.wasLost = true,
     });
