@@ -112,12 +112,17 @@ export class Adoption {
 
     await announce("offline");
     onStep?.("marked");
-    for (const record of await this.#options.records(dead)) {
+    // Until a look finds none: a broker may be late with some.
+    for (;;) {
+      const records = await this.#options.records(dead);
       stillDead();
-      await this.#options.takeOver(record, dead);
-      onStep?.("taken_over");
+      if (records.length === 0) break;
+      for (const record of records) {
+        await this.#options.takeOver(record, dead);
+        onStep?.("taken_over");
+        stillDead();
+      }
     }
-    stillDead();
     await this.#emptySession(dead, stillDead);
     for (const topic of [topics.load(dead), topics.sentinel(dead)]) {
       await channel.publish({ topic, payload: "", qos: 1, retain: true });

@@ -168,14 +168,17 @@ export class MqttConnection implements AsyncDisposable {
       });
     });
     client.on("connect", (connack) => {
+      const { stream } = client;
       this.#connected(client, connack).then(
         () => first.resolve(),
         (error) => {
+          if (error instanceof BrokerUnsuitableError) first.reject(error);
+          // It may be another connection by now.
+          if (client.stream !== stream) return;
           // Nothing gets better by trying the same broker again at once, but
           // only the first attempt may stop the program.
           this.#reason = error.message;
-          if (error instanceof BrokerUnsuitableError) first.reject(error);
-          client.stream.destroy();
+          stream.destroy();
         },
       );
     });
@@ -331,12 +334,13 @@ export class MqttConnection implements AsyncDisposable {
     }
     // Small packets that wait for each other's TCP acknowledgements would add
     // 40 ms to every exchange.
-    (client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+    const { stream } = client;
+    (stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
     this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
     this.#maximumQos = offer.maximumQos;
     this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
     await this.#options.onConnect({ present: offer.sessionPresent });
-    if (!client.connected) {
+    if (!client.connected || client.stream !== stream) {
       throw new ConnectionLostError("the connection was lost again");
     }
     this.#attempt = 0;

@@ -34,6 +34,9 @@ const MIN_PATIENCE_MS = 100;
 /** Beyond that, it is not waited for. */
 const MAX_PATIENCE_MS = 5000;
 
+/** What was late once may be later still. */
+const MARGIN = 1.5;
+
 /** Lets those through that wait for what is retained. */
 export class Fence {
   /** How much longer everybody waits, in milliseconds. */
@@ -78,11 +81,13 @@ export class Fence {
     return true;
   }
 
-  /** Something retained has come for which nobody waits any more. */
-  isLate(): void {
-    this.patienceMs = Math.min(
-      MAX_PATIENCE_MS,
-      Math.max(MIN_PATIENCE_MS, 2 * this.patienceMs),
+  /** Something has come so much later than everybody has waited, in milliseconds. */
+  wasLate(ms: number): void {
+    if (ms === 0) return;
+    const wanted = MARGIN * (this.patienceMs + ms);
+    this.patienceMs = Math.max(
+      this.patienceMs,
+      Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, wanted)),
     );
   }
 

@@ -8,6 +8,7 @@ export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
 export { answersMqtt, AttemptError, Examination } from "./examination.ts";
 export { Fence } from "./fence.ts";
 export { Lateness } from "./lateness.ts";
+export { Lookups } from "./lookups.ts";
 export { CHECK_PROPERTY } from "./message.ts";
 export { type Offer } from "./offer.ts";
 export { type BulkSource, PublishError } from "./outbox.ts";

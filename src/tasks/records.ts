@@ -128,6 +128,12 @@ export class Records {
     } finally {
       this.#reading.delete(workerId);
     }
+    for (const name of found.keys()) {
+      // What a broker's lateness was measured with, and was left there.
+      if (!name.startsWith("!")) continue;
+      found.delete(name);
+      this.remove(name, workerId);
+    }
     const age = ({ message }: FoundRecord) =>
       message.properties.user?.["ansible-worker-created-at"] ?? "";
     return [...found].map(([taskId, message]) => ({ taskId, message }))
@@ -137,23 +143,25 @@ export class Records {
   /** A message on the topic of a record. */
   receive(workerId: string, taskId: string, message: Incoming): void {
     const found = this.#reading.get(workerId);
-    if (!found || taskId.startsWith("!")) return;
+    if (!found || this.#topics.sentinel(workerId) === message.topic) return;
     if (message.payload.length === 0) found.delete(taskId);
     else found.set(taskId, message);
   }
 
   /**
-   * With a new connection: the broker is to have what this worker has, and no
-   * more.
+   * Compares what the broker has with what this worker has, and stores again
+   * what the broker does not have.
+   *
+   * @returns what the broker has, and this worker does not know of
+   * @throws {ConnectionLostError} there is no connection, or it was lost
    */
-  async reconnected(): Promise<void> {
+  async compare(): Promise<FoundRecord[]> {
+    const before = new Set(this.#own.keys());
     const found = await this.read(this.#workerId);
     const there = new Set(found.map(({ taskId }) => taskId));
-    for (const { taskId } of found) {
-      if (!this.#own.has(taskId)) this.remove(taskId);
-    }
     for (const [taskId, record] of this.#own) {
-      if (there.has(taskId)) continue;
+      // What has come meanwhile is on its way.
+      if (!before.has(taskId) || there.has(taskId)) continue;
       this.#channel.publish(record).catch((error) =>
         this.#log.error("cannot store the record of a task", {
           task_id: taskId,
@@ -161,5 +169,8 @@ export class Records {
         })
       );
     }
+    return found.filter(({ taskId }) =>
+      !before.has(taskId) && !this.#own.has(taskId)
+    );
   }
 }

@@ -220,7 +220,7 @@ export class TopicLock<T> {
     this.#token = options.token;
     this.#since = options.since;
     this.#seq = this.#acknowledged = this.#seen = 0;
-    if (this.#theirs && this.#isContender(this.#theirs)) {
+    if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
       // It has come between the look and the bid.
       if (this.#isBetter(this.#theirs.bid, own.rank)) {
         this.#lose(this.#theirs);
@@ -245,7 +245,7 @@ export class TopicLock<T> {
     this.#from = options.from;
     this.#token = options.token;
     this.#since = options.since;
-    if (this.#theirs && this.#isContender(this.#theirs)) {
+    if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
       this.#lose(this.#theirs);
     } else await this.publish(own);
   }
@@ -324,7 +324,7 @@ export class TopicLock<T> {
       this.#lose(sighting);
       return;
     }
-    if (!this.#isContender(sighting)) return;
+    if (!this.#isContender(sighting, this.#own.rank)) return;
     if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
     else this.#assert();
   }
@@ -382,13 +382,13 @@ export class TopicLock<T> {
     ) this.#assert();
   }
 
-  /** Whether a bid of somebody else is one against ours. */
-  #isContender({ bid, value }: Sighting<T>): boolean {
+  /** Whether a bid of somebody else is one against ours of a rank. */
+  #isContender({ bid, value }: Sighting<T>, rank: number): boolean {
     if (this.#options.isOver(value)) return false;
-    // The holder that we take over from waits for our answer; unless it goes on
-    // after all.
+    // The holder that we take over from lets go when it sees ours, unless it is
+    // further by then.
     const isHolder = bid.token !== null && bid.token === this.#from;
-    return !isHolder || bid.rank > 0;
+    return !isHolder || bid.rank > Math.max(0, rank);
   }
 
   #isBetter(bid: Bid, rank: number): boolean {

@@ -275,14 +275,16 @@ export function assemble(
       adopt: (dead, signal) => adoption.adopt(dead, signal),
     }),
   );
-  const recovery = new Recovery({
-    ...common,
-    lifecycle,
-    membership,
-    board,
-    records,
-    takeOver,
-  });
+  const recovery = stack.use(
+    new Recovery({
+      ...common,
+      lifecycle,
+      membership,
+      board,
+      records,
+      takeOver,
+    }),
+  );
   const presence = new OwnPresence({
     workerId,
     membership,

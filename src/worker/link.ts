@@ -21,6 +21,7 @@ import {
   type BulkSource,
   Fence,
   Lateness,
+  Lookups,
   MqttConnection,
   Visit,
 } from "../mqtt/mod.ts";
@@ -72,8 +73,7 @@ export class Link implements RecordChannel, AsyncDisposable {
   readonly #intake: MqttConnection;
   readonly #fence: Fence;
   readonly #lateness: Lateness;
-  /** What is looked up at this moment. */
-  readonly #awaited: string[] = [];
+  readonly #lookups = new Lookups();
   readonly #readyBefore = new Set<Connection>();
   #doubts = 0;
 
@@ -98,8 +98,8 @@ export class Link implements RecordChannel, AsyncDisposable {
       onMessage: (message) => {
         if (this.#fence.receive(message)) return;
         if (this.#lateness.receive(message)) return;
-        if (message.retained && !this.#isAwaited(message.topic)) {
-          this.#fence.isLate();
+        if (message.retained) {
+          this.#fence.wasLate(this.#lookups.latenessOf(message.topic));
         }
         options.onMessage(message);
       },
@@ -112,7 +112,8 @@ export class Link implements RecordChannel, AsyncDisposable {
     });
     this.#lateness = new Lateness({
       topic: (name) => topics.record(workerId, name),
-      publish: (message) => this.#control.publish(message),
+      publish: (message) =>
+        this.#control.publish({ ...message, fleeting: true }),
       subscribe: (filter) => this.#control.subscribe(filter, { qos: 0 }),
       unsubscribe: (filter) => this.#control.unsubscribe(filter),
       fence: () => this.#fence.pass(),
@@ -168,18 +169,10 @@ export class Link implements RecordChannel, AsyncDisposable {
   ): Promise<void> {
     // One after the other: two answers in a row make a broker that uses Nagle's
     // algorithm wait 40 ms for our TCP acknowledgement.
-    this.#awaited.push(topic);
-    try {
+    await this.#lookups.during(topic, async () => {
       await this.#control.subscribe(topic, options);
       await this.#fence.pass();
-    } finally {
-      this.#awaited.splice(this.#awaited.indexOf(topic), 1);
-    }
-  }
-
-  /** Whether somebody waits for what is retained on a topic. */
-  #isAwaited(topic: string): boolean {
-    return this.#awaited.some((filter) => matches(filter, topic));
+    });
   }
 
   /** See `Channel`. */
@@ -340,13 +333,4 @@ export class Link implements RecordChannel, AsyncDisposable {
     const { host, port } = this.#options.broker;
     return `${host}:${port} (${which})`;
   }
-}
-
-/** Whether a filter without `#` fits a topic (4.7). */
-function matches(filter: string, topic: string): boolean {
-  if (filter === topic) return true;
-  const wanted = filter.split("/");
-  const levels = topic.split("/");
-  return wanted.length === levels.length &&
-    wanted.every((level, i) => level === "+" || level === levels[i]);
 }

@@ -23,9 +23,16 @@ export interface RecoveryOptions {
   log: Log;
 }
 
+/**
+ * How long after the start the records are looked at once more, in milliseconds:
+ * a broker may have been later with some of them than anybody knew.
+ */
+const SECOND_LOOK_MS = 5000;
+
 /** Puts in order what may have changed while this worker was away. */
-export class Recovery {
+export class Recovery implements Disposable {
   readonly #options: RecoveryOptions;
+  #secondLook: ReturnType<typeof setTimeout> | undefined;
   #reclaiming: Promise<void> | null = null;
 
   /** Does nothing by itself. */
@@ -39,17 +46,21 @@ export class Recovery {
    * @throws {ConnectionLostError} the records could not be read
    */
   async recover(): Promise<void> {
-    const { records, takeOver, workerId } = this.#options;
-    await takeOver.records(await records.read(workerId), workerId);
+    await this.#compare();
+    this.#secondLook ??= setTimeout(
+      // A connection that is lost begins with it when it is back.
+      () => void this.#compare().catch(() => {}),
+      SECOND_LOOK_MS,
+    );
   }
 
   /** With a new control connection. */
   async reconnected(session: { present: boolean }): Promise<void> {
-    const { board, lifecycle, membership, records } = this.#options;
+    const { board, lifecycle, membership } = this.#options;
     if (!membership.isAdopted) {
       await board.reconnected(session);
       // A worker that is still starting does not know yet what it has.
-      if (lifecycle.phase !== "starting") await records.reconnected();
+      if (lifecycle.phase !== "starting") await this.#compare();
     }
     // It may have been said meanwhile.
     await this.reclaim();
@@ -65,14 +76,25 @@ export class Recovery {
     return this.#reclaiming;
   }
 
+  /** Nothing is looked at later by itself. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#secondLook);
+  }
+
+  /** Takes over whatever this worker has by its records, and does not know of. */
+  async #compare(): Promise<void> {
+    const { records, takeOver, workerId } = this.#options;
+    await takeOver.records(await records.compare(), workerId);
+  }
+
   async #reclaim(): Promise<void> {
-    const { board, log, membership, records } = this.#options;
+    const { board, log, membership } = this.#options;
     while (membership.isAdopted) {
       log.warn("the group has taken over this worker's tasks meanwhile");
       membership.renew();
       try {
         await board.reconnected({ present: false });
-        await records.reconnected();
+        await this.#compare();
       } catch (error) {
         // The next connection begins with it.
         if (!(error instanceof ConnectionLostError)) throw error;
