@@ -291,6 +291,11 @@ export class MqttConnection implements AsyncDisposable {
     this.#outbox.bulkReady();
   }
 
+  /** Has the broker not hold back a message that is to come (see `nudge.ts`). */
+  awaiting<T>(message: Promise<T>): Promise<T> {
+    return this.#nudge.awaiting(message);
+  }
+
   /**
    * Settles when the broker has answered everything that was published by
    * `publish()`.

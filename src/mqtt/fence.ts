@@ -24,6 +24,8 @@ export interface FenceOptions {
   /** A topic of one's own. */
   sentinel: string;
   publish(message: Outgoing): Promise<void>;
+  /** Has the broker not hold back a message that is to come. */
+  awaiting(message: Promise<void>): Promise<void>;
 }
 
 /** What a broker that is late, and nobody has noticed, is granted at first. */
@@ -103,14 +105,16 @@ export class Fence {
   async #begin(): Promise<void> {
     const seen = Promise.withResolvers<void>();
     this.#seen = seen;
-    seen.promise.catch(() => {});
+    const come = this.#options.awaiting(seen.promise);
+    come.catch(() => {});
     try {
       await this.#options.subscribe(this.#options.sentinel);
-      await seen.promise;
+      await come;
       if (this.patienceMs > 0) {
         await new Promise((resolve) => setTimeout(resolve, this.patienceMs));
       }
     } finally {
+      seen.resolve();
       this.#seen = null;
       this.#current = null;
     }

@@ -4,8 +4,8 @@
  * A broker that uses it (mosquitto, unless told otherwise) holds back the second
  * of two small answers until the first is acknowledged by TCP, which our kernel
  * puts off for 40 ms unless there is something to send. So something is sent at
- * once when an answer has come that we do not answer, and more answers are
- * awaited. A PINGREQ (3.12) is the smallest something.
+ * once when an answer has come that we do not answer, and more is awaited. A
+ * PINGREQ (3.12) is the smallest something.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const MAX_PINGS = 3;
 /** Sends a PINGREQ where an answer would be held back. */
 export class Nudge {
   readonly #ping: () => void;
-  /** Requests and publications that the broker has not answered. */
+  /** What the broker is still to send. */
   #unanswered = 0;
   #scheduled = false;
   /** PINGRESPs that have come with nothing else in between. */
@@ -36,7 +36,7 @@ export class Nudge {
     this.#ping = ping;
   }
 
-  /** Counts a request or a publication until it is answered. */
+  /** Counts a request or a publication until it is answered, or a message. */
   awaiting<T>(answer: Promise<T>): Promise<T> {
     this.#unanswered++;
     return answer.finally(() => this.#unanswered--);

@@ -94,6 +94,7 @@ export class Visit implements AsyncDisposable {
       sentinel,
       subscribe: (topic) => this.#connection.subscribe(topic, { qos: 1 }),
       publish: (message) => this.#connection.publish(message),
+      awaiting: (message) => this.#connection.awaiting(message),
     });
     this.#listeners.set(topic, (message) => found = message);
     this.#listeners.set(sentinel, (message) => fence.receive(message));

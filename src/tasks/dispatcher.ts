@@ -216,7 +216,7 @@ export class Dispatcher {
         task.id,
         setTimeout(
           () => this.#expire(task),
-          Math.min(Math.ceil(left), 2 ** 31 - 1),
+          Math.min(Math.max(0, Math.ceil(left)), 2 ** 31 - 1),
         ),
       );
     }

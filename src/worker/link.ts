@@ -108,6 +108,7 @@ export class Link implements RecordChannel, AsyncDisposable {
       sentinel: topics.sentinel(workerId),
       subscribe: (topic) => this.#control.subscribe(topic, { qos: 1 }),
       publish: (message) => this.#control.publish(message),
+      awaiting: (message) => this.#control.awaiting(message),
     });
     this.#lateness = new Lateness({
       topic: (name) => topics.record(workerId, name),

@@ -45,11 +45,11 @@ test("a worker that is gone for good is adopted, by one, and its return is in or
   assert.equal(tombstone.adopted_by, "w3", "the next one in the ring");
   assert.ok(
     others.every(({ log, id }) =>
-      log.includes("adopting its session") === (id === "w3")
+      log.includes("taking over its tasks") === (id === "w3")
     ),
   );
   proxy.heal();
-  await lost.logged("the group has adopted this worker's session");
+  await lost.logged("the group has taken over this worker's tasks meanwhile");
   await lost.logged("its run is ended");
   await project.quiet();
   assert.deepEqual(await keptPromises(project, client, ids), {
@@ -114,11 +114,11 @@ test("where the access rules forbid an adoption, the survivor says so once and w
   await using dead = await start("w1");
   await using survivor = await start("w2");
   await dead.kill();
-  await survivor.logged("cannot adopt the session of worker w1");
+  await survivor.logged("cannot adopt worker w1");
   // It tries again, in case the rules have changed, and says nothing more.
-  await survivor.logged("worker w1 is gone; adopting its session", 2);
+  await survivor.logged("worker w1 is gone; taking over its tasks", 2);
   await pause(1);
-  assert.equal(survivor.log.split("cannot adopt the session").length, 2);
+  assert.equal(survivor.log.split("cannot adopt worker").length, 2);
   await client.submit(project.work("t-0"));
   await client.submit(project.work("t-1"));
   // The broker gives one of them to the dead worker's session, where it waits.

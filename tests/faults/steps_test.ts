@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { AdoptionStep } from "../../src/group/adoption.ts";
 import type { HandOverStep } from "../../src/group/offering.ts";
+import type { AcceptanceStep } from "../../src/tasks/acceptance.ts";
 import type { StartStep } from "../../src/tasks/start.ts";
 import type { Step } from "../../src/worker/assemble.ts";
 import { Broker } from "../harness/broker.ts";
@@ -22,19 +23,25 @@ const brokerOptions = {
   extra: ["max_queued_messages 0"],
 };
 
-const STARTS: Record<StartStep, { first: string; ran: boolean }> = {
-  claimed: { first: "success", ran: true },
-  released: { first: "failed", ran: false },
-  announced: { first: "failed", ran: false },
+/** How a task ends whose worker is killed after a step, and whether it has run. */
+const WAYS: Record<
+  AcceptanceStep | StartStep,
+  { first: string; ran: boolean }
+> = {
+  recorded: { first: "success", ran: true },
+  queued: { first: "success", ran: true },
+  answered: { first: "success", ran: true },
+  running: { first: "failed", ran: false },
   started: { first: "failed", ran: true },
   ended: { first: "failed", ran: true },
   published: { first: "success", ran: true },
 };
 
-for (const step of Object.keys(STARTS) as StartStep[]) {
-  const { first, ran } = STARTS[step];
+for (const step of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
+  const { first, ran } = WAYS[step];
   Deno.test({
-    name: `killed in a start, after "${step}": nothing is lost or run twice`,
+    name:
+      `killed on a task's way, after "${step}": nothing is lost or run twice`,
     sanitizeOps: true,
     sanitizeResources: true,
     async fn() {
@@ -128,10 +135,9 @@ for (const step of ["offered", "taken"] satisfies HandOverStep[]) {
 
 const ADOPTIONS: AdoptionStep[] = [
   "marked",
+  "taken_over",
   "connected",
   "moved",
-  "released",
-  "ended",
   "closed",
 ];
 
@@ -169,7 +175,7 @@ async function adoption(step: AdoptionStep, broker: Broker): Promise<void> {
     worker: { group_name: group },
   });
   const impatient = (id: string) => ({ ...options(id), inner: IMPATIENT });
-  const ids = ["t-0", "t-1", "t-2"];
+  const ids = ["t-0", "t-1", "t-2", "t-3"];
   await using dead = await Worker.start(options("w1"));
   await client.submit(project.work("t-0", { seconds: 600 }));
   await project.started("t-0");
@@ -177,6 +183,8 @@ async function adoption(step: AdoptionStep, broker: Broker): Promise<void> {
   await client.status("t-2", ({ state }) => state === "queued");
   await dead.kill();
   await project.quiet();
+  // Only the session of the dead one is subscribed, so that is where it waits.
+  await client.submit(project.work("t-3"));
   await using adopter = await stepping(step, impatient("w2"));
   await using next = await Worker.start(impatient("w3"));
   // What the broker says of the dead one 30 s later; by then both are there.

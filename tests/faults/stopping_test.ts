@@ -57,16 +57,3 @@ test("a second signal ends everything at once, and the end is acknowledged", asy
   assert.match(final.error_message!, /the worker was stopped/);
   await project.quiet();
 });
-
-test("with a clean session a stop cancels what waits", async () => {
-  await using g = await group();
-  const { client, project } = g;
-  const worker = await g.start("w1", { mqtt: { session_expiry: 0 } });
-  const ids = many(3);
-  for (const id of ids) await client.submit(project.work(id, { seconds: 600 }));
-  await client.status("t-2", ({ state }) => state === "queued");
-  await project.started("t-0");
-  assert.equal(await worker.stop(), 0);
-  await allFinal(client, ids);
-  assert.deepEqual(await keptPromises(project, client, ids), { cancelled: 3 });
-});

@@ -1,127 +1,207 @@
 /**
- * What an adopter makes of the deliveries in a dead worker's session, where a
- * real worker would have to be killed at one moment of many.
+ * What an adopter does, and in what order, where a real worker would have to be
+ * killed at one moment of many.
  */
 import assert from "node:assert/strict";
-import { Adoption } from "../../src/group/adoption.ts";
+import { Adoption, WorkerReturnedError } from "../../src/group/adoption.ts";
 import { Peers } from "../../src/group/peers.ts";
-import type { Delivery, Incoming } from "../../src/messages/packets.ts";
-import { NO_PROGRESS } from "../../src/messages/task_status.ts";
+import type { Delivery, Outgoing } from "../../src/messages/packets.ts";
 import { Topics } from "../../src/messages/topics.ts";
+import type { FoundRecord } from "../../src/tasks/records.ts";
 
 const TOPICS = new Topics("ansible", "test");
 const NOW = "2026-05-04T12:00:00.000Z";
 
-function queuedBy(worker_id: string, token: string): Incoming {
-  const status = {
-    task_id: "t",
-    state: "queued",
-    created_at: NOW,
-    started_at: null,
-    completed_at: null,
-    duration_seconds: null,
-    return_code: null,
-    error_message: null,
-    playbook: "p",
-    inventory: "i",
-    worker_id,
-    ...NO_PROGRESS,
-  };
-  return {
-    topic: TOPICS.status("t"),
-    payload: new TextEncoder().encode(JSON.stringify(status)),
+const record = (taskId: string): FoundRecord => ({
+  taskId,
+  message: {
+    topic: TOPICS.record("dead", taskId),
+    payload: new Uint8Array(),
     retained: true,
-    properties: { user: { token, seq: "1" } },
-  };
-}
+    properties: {},
+  },
+});
 
-/** Adopts "dead", whose session has one delivery; returns what it publishes. */
-async function adopted(
-  delivery: Pick<Delivery, "topic" | "properties" | "redelivered">,
-  status: Incoming,
-): Promise<string[]> {
+type Waiting = Pick<Delivery, "topic" | "properties" | "redelivered">;
+
+/** An adopter of "dead", and what it does. */
+function setUp(
+  options: {
+    records?: string[];
+    /** What the broker still has for the dead worker; null: it lets nobody in. */
+    session?: Waiting[] | null;
+    onStep?: (step: string) => void;
+  },
+) {
+  const { records = [], session = [], onStep } = options;
   const peers = new Peers("adopter");
-  peers.presence("dead", {
-    worker_id: "dead",
-    instance: "i",
-    state: "offline",
-    slots: 1,
-    version: "1",
-    ansible_version: "2",
-    host: "h",
-    started_at: NOW,
-    updated_at: NOW,
-  });
-  const published: string[] = [];
-  const deliveries: Delivery[] = [{
-    ...delivery,
+  const say = (state: "offline" | "online") =>
+    peers.presence("dead", {
+      worker_id: "dead",
+      instance: "i",
+      state,
+      slots: 1,
+      version: "1",
+      ansible_version: "2",
+      host: "h",
+      started_at: NOW,
+      updated_at: NOW,
+    }, { retained: false });
+  say("offline");
+  const did: string[] = [];
+  const published: Outgoing[] = [];
+  const warnings: string[] = [];
+  const deliveries: Delivery[] = (session ?? []).map((one) => ({
+    ...one,
     payload: new Uint8Array(),
     retained: false,
-    release: () => Promise.resolve(),
-  }];
+    answer: () => did.push(`answers ${one.topic}`),
+  }));
   const adoption = new Adoption({
     workerId: "adopter",
     topics: TOPICS,
     channel: {
-      subscribe: () => Promise.resolve(),
-      unsubscribe: () => Promise.resolve(),
-      publish: ({ topic }) => {
-        published.push(topic);
+      publish: (message) => {
+        const { topic, payload } = message;
+        published.push(message);
+        const state = /"state":"(\w+)"/.exec(String(payload))?.[1];
+        did.push(`publishes ${topic}${state ? ` ${state}` : ""}`);
         return Promise.resolve();
       },
     },
     peers,
-    responses: { follow() {} },
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-    retentionSeconds: 0,
-    taskIdOf: () => Promise.resolve("t"),
-    openIntake: () =>
-      Promise.resolve({
+    log: {
+      debug() {},
+      info() {},
+      warn: (text) => warnings.push(text),
+      error() {},
+    },
+    records: () => Promise.resolve(records.map(record)),
+    takeOver: ({ taskId }, holder) => {
+      did.push(`takes ${taskId} over from ${holder}`);
+      return Promise.resolve();
+    },
+    openIntake: () => {
+      if (!session) return Promise.reject(new Error("not authorized"));
+      did.push("connects");
+      return Promise.resolve({
         present: true,
-        unsubscribe: () => Promise.resolve(),
-        lookUp: (topic) =>
-          Promise.resolve(topic === status.topic ? status : null),
+        unsubscribe: (topic) => {
+          did.push(`unsubscribes ${topic}`);
+          return Promise.resolve();
+        },
         deliveries: () => Promise.resolve(deliveries.splice(0)),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      }),
-    endControlSession: () => Promise.resolve(),
+        [Symbol.asyncDispose]: () => {
+          did.push("closes");
+          return Promise.resolve();
+        },
+      });
+    },
+    endControlSession: () => {
+      did.push("ends the control session");
+      return Promise.resolve();
+    },
+    ...(onStep && { onStep }),
   });
-  await adoption.adopt("dead");
-  return published;
+  const adopt = (signal = new AbortController().signal) =>
+    adoption.adopt("dead", signal);
+  return { adopt, did, published, say, warnings };
 }
 
-const FROM = { user: { "ansible-worker-from": "token" } };
+const PRESENCE = TOPICS.presence("dead");
+
+Deno.test("adoption: it is marked first, its records are next, then its session, and the tombstone is last", async () => {
+  const { adopt, did } = setUp({
+    records: ["a", "b"],
+    session: [{ topic: TOPICS.tasks, properties: {}, redelivered: false }],
+  });
+  await adopt();
+  assert.deepEqual(did, [
+    `publishes ${PRESENCE} offline`,
+    "takes a over from dead",
+    "takes b over from dead",
+    "connects",
+    `unsubscribes ${TOPICS.sharedTasks}`,
+    `unsubscribes ${TOPICS.inbox("dead")}`,
+    `publishes ${TOPICS.tasks}`,
+    `answers ${TOPICS.tasks}`,
+    "closes",
+    "ends the control session",
+    `publishes ${TOPICS.load("dead")}`,
+    `publishes ${TOPICS.sentinel("dead")}`,
+    `publishes ${PRESENCE} adopted`,
+  ]);
+});
+
+Deno.test("adoption: where nobody may use its client id, its records are taken over all the same, and it is said once", async () => {
+  const { adopt, did, warnings } = setUp({ records: ["a"], session: null });
+  await adopt();
+  await adopt();
+  assert.deepEqual(did.slice(0, 2), [
+    `publishes ${PRESENCE} offline`,
+    "takes a over from dead",
+  ]);
+  assert.equal(did.at(-1), `publishes ${PRESENCE} adopted`);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /cannot look what the broker still has/);
+});
+
+Deno.test("adoption: one that comes back is left alone from then on", async () => {
+  const { adopt, did, say } = setUp({
+    records: ["a", "b"],
+    onStep: (step) => step === "taken_over" && say("online"),
+  });
+  await assert.rejects(adopt(), WorkerReturnedError);
+  assert.deepEqual(did, [
+    `publishes ${PRESENCE} offline`,
+    "takes a over from dead",
+  ]);
+});
+
+Deno.test("adoption: whoever stops adopts no further", async () => {
+  const stop = new AbortController();
+  const { adopt, did } = setUp({
+    records: ["a", "b"],
+    onStep: (step) => step === "taken_over" && stop.abort(),
+  });
+  await assert.rejects(adopt(stop.signal), WorkerReturnedError);
+  assert.ok(!did.includes("takes b over from dead"));
+});
+
+const FROM = "ansible-worker-from";
 
 for (
-  const [name, delivery, status, moves] of [
-    [
-      "one that waited there",
-      { topic: TOPICS.tasks, properties: {}, redelivered: true },
-      queuedBy("dead", "token"),
-      true,
-    ],
-    [
-      "one that has moved there, and was not taken yet",
-      { topic: TOPICS.tasks, properties: FROM, redelivered: true },
-      queuedBy("another one that is dead", "token"),
-      true,
-    ],
-    [
-      "one that has moved there, and on to somebody else",
-      { topic: TOPICS.tasks, properties: FROM, redelivered: true },
-      queuedBy("somebody else", "another token"),
-      false,
-    ],
-    [
-      "one that a peer has offered, and that was not taken yet",
-      { topic: TOPICS.inbox("dead"), properties: FROM, redelivered: true },
-      queuedBy("the peer", "token"),
-      false,
-    ],
-  ] as const
+  const { what, delivery, moves, from } of [
+    {
+      what: "a message that the dead worker has not had",
+      delivery: { topic: TOPICS.tasks, properties: {}, redelivered: false },
+      moves: true,
+      from: undefined,
+    },
+    {
+      what: "a message that it may have had, as a copy,",
+      delivery: { topic: TOPICS.tasks, properties: {}, redelivered: true },
+      moves: true,
+      from: "",
+    },
+    {
+      what: "one that a peer has offered, and that is still the peer's,",
+      delivery: {
+        topic: TOPICS.inbox("dead"),
+        properties: { user: { [FROM]: "token" } },
+        redelivered: true,
+      },
+      moves: false,
+      from: undefined,
+    },
+  ]
 ) {
-  Deno.test(`adoption: ${name} ${moves ? "moves" : "does not move"}`, async () => {
-    const published = await adopted(delivery, status);
-    assert.equal(published.includes(TOPICS.tasks), moves);
+  Deno.test(`adoption: ${what} is ${moves ? "" : "not "}given to the group`, async () => {
+    const { adopt, did, published } = setUp({ session: [delivery] });
+    await adopt();
+    const moved = published.find(({ topic }) => topic === TOPICS.tasks);
+    assert.equal(moved !== undefined, moves);
+    assert.equal(moved?.properties?.user?.[FROM], from);
+    assert.ok(did.includes(`answers ${delivery.topic}`));
   });
 }

@@ -250,7 +250,7 @@ Deno.test({
     await using second = await Worker.start({ project, port, id: "w2" });
     assert.equal((await client.final("moves")).worker_id, "w2");
     const ids = ["long", "moves"];
-    await allFinal(client, ids, 20);
+    await allFinal(client, ids);
     assert.deepEqual(await keptPromises(project, client, ids), { success: 2 });
     await nothingHeld(client, port, ["w1", "w2"]);
     for (const { log } of [first, second]) {
@@ -277,7 +277,7 @@ Deno.test({
       extra: [`acl_file ${project.path("acl")}`],
     });
     await using worker = await Worker.spawn({ project, port: broker.port });
-    const { code } = await within(20, "its end", worker.exited);
+    const { code } = await within("its end", worker.exited);
     assert.equal(code, 1);
     await worker.ended();
     assert.match(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
 import { pause, until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -65,6 +66,81 @@ Deno.test({
     assert.deepEqual(await Promise.all([one.stop(), two.stop()]), [0, 0]);
   },
 });
+
+Deno.test({
+  name:
+    "two workers with the same group and id under two topic prefixes are two",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    // A project each, as on two hosts.
+    await using staging = await Project.create();
+    await using production = await Project.create();
+    const sides = [["staging", staging], ["production", production]] as const;
+    await using stack = new AsyncDisposableStack();
+    const groups = [];
+    for (const [prefix, project] of sides) {
+      const client = stack.use(await Client.connect(broker.port, { prefix }));
+      const worker = stack.use(
+        await Worker.start({
+          project,
+          port: broker.port,
+          id: "worker-1",
+          worker: { topic_prefix: prefix },
+        }),
+      );
+      groups.push({ client, prefix, project, worker });
+    }
+    const ids = Array.from({ length: 5 }, (_, i) => `t-${i}`);
+    await Promise.all(groups.map(async ({ client, prefix, project }) => {
+      for (const id of ids) {
+        await client.submit(project.work(`${prefix}-${id}`));
+      }
+      for (const id of ids) {
+        const { state } = await client.final(`${prefix}-${id}`);
+        assert.equal(state, "success");
+      }
+    }));
+    for (const { client, prefix, project, worker } of groups) {
+      const ran = (await project.truth()).filter(({ what }) => what === "start")
+        .map(({ id }) => id);
+      assert.deepEqual(ran.toSorted(), ids.map((id) => `${prefix}-${id}`));
+      assert.deepEqual(client.rejected(), []);
+      assert.doesNotMatch(worker.log, /WARN|ERROR|no connection/);
+    }
+    const codes = await Promise.all(groups.map(({ worker }) => worker.stop()));
+    assert.deepEqual(codes, [0, 0]);
+  },
+});
+
+for (const qos of [0, 1, 2] as const) {
+  Deno.test({
+    name: `a request that is published at QoS ${qos} runs, once`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      await using broker = await Broker.start();
+      await using project = await Project.create();
+      await using client = await Client.connect(broker.port);
+      await using worker = await Worker.start({ project, port: broker.port });
+      const ids = Array.from({ length: 10 }, (_, i) => `t-${i}`);
+      for (const id of ids) {
+        await client.publish(
+          "ansible/test/tasks",
+          JSON.stringify(project.work(id)),
+          { qos },
+        );
+      }
+      await allFinal(client, ids);
+      assert.deepEqual(await keptPromises(project, client, ids), {
+        success: 10,
+      });
+      await nothingHeld(client, broker.port, ["w1"]);
+      assert.equal(await worker.stop(), 0);
+    },
+  });
+}
 
 Deno.test({
   name: "a worker whose presence says online takes what is published from then",
@@ -153,7 +229,7 @@ class IntakeGate implements AsyncDisposable {
     const first = new Uint8Array(65_536);
     const read = await near.read(first) ?? 0;
     const connect = new TextDecoder().decode(first.subarray(0, read));
-    if (/ansible-worker-test-w1(?!-control)/.test(connect)) {
+    if (/ansible-worker\/ansible\/test\/w1(?!\/control)/.test(connect)) {
       this.isWaiting = true;
       await this.#open.promise;
     }

@@ -11,7 +11,7 @@ import {
 import { MqttConnection, Visit } from "../../src/mqtt/mod.ts";
 import { Broker } from "../harness/broker.ts";
 import { open } from "../harness/client.ts";
-import { until, within } from "../harness/waiting.ts";
+import { pause, until } from "../harness/waiting.ts";
 import { ListeningBroker } from "../simulation/listener.ts";
 
 const BROKERS = { mosquitto: Broker, "the simulated broker": ListeningBroker };
@@ -55,64 +55,113 @@ async function intake(port: number, keepalive?: number) {
   return { connection, deliveries, lost: () => lost };
 }
 
-async function publish(port: number, ...payloads: string[]): Promise<void> {
+async function publish(
+  port: number,
+  qos: 0 | 1 | 2,
+  ...payloads: string[]
+): Promise<void> {
   const client = await open(port);
   for (const payload of payloads) {
-    await client.publishAsync("tasks", payload, { qos: 2 });
+    await client.publishAsync("tasks", payload, { qos });
   }
-  await client.endAsync(true);
+  await client.endAsync();
 }
 
 const texts = (deliveries: Delivery[]) =>
   deliveries.map(({ payload }) => new TextDecoder().decode(payload));
 
-test("a held delivery stays the broker's, and the connection stays alive", async (Broker) => {
-  await using broker = await Broker.start();
-  const { connection, deliveries, lost } = await intake(broker.port, 5);
-  await publish(broker.port, "a", "b", "c");
-  await until("the deliveries", () => deliveries.length === 3);
-  // Longer than one and a half keepalives: pings go on.
-  await new Promise((resolve) => setTimeout(resolve, 9000));
-  assert.equal(lost(), 0);
-  // In any order.
-  await within("PUBREL", deliveries[1]!.release());
-  assert.equal(connection.held, 2);
-  await connection[Symbol.asyncDispose]();
+for (const qos of [1, 2] as const) {
+  test(`an unanswered delivery of QoS ${qos} stays the broker's, those behind it wait for it, and the connection stays alive`, async (Broker) => {
+    await using broker = await Broker.start();
+    const { connection, deliveries, lost } = await intake(broker.port, 5);
+    await publish(broker.port, qos, "a", "b", "c");
+    await until("the deliveries", () => deliveries.length === 3);
+    assert.deepEqual(texts(deliveries), ["a", "b", "c"]);
+    deliveries[1]!.answer();
+    // Longer than one and a half keepalives: pings go on.
+    await pause(9);
+    assert.equal(lost(), 0);
+    assert.equal(connection.held, 3, "b waits for a");
+    deliveries[0]!.answer();
+    assert.equal(connection.held, 1, "both are answered");
+    deliveries[0]!.answer();
+    assert.equal(connection.held, 1, "twice is once");
+    await connection[Symbol.asyncDispose]();
 
-  const again = await intake(broker.port);
-  await until("the redelivery", () => again.deliveries.length === 2);
-  assert.deepEqual(texts(again.deliveries), ["a", "c"]);
-  assert.ok(again.deliveries.every(({ redelivered }) => redelivered));
-  await Promise.all(again.deliveries.map((one) => one.release()));
-  assert.equal(again.connection.held, 0);
-  await again.connection[Symbol.asyncDispose]();
-});
+    // What comes behind it shows that there is no more of the old.
+    const again = await intake(broker.port);
+    await publish(broker.port, qos, "d");
+    await until("the new one", () => texts(again.deliveries).includes("d"));
+    assert.deepEqual(texts(again.deliveries), ["c", "d"]);
+    assert.deepEqual(
+      again.deliveries.map(({ redelivered }) => redelivered),
+      [true, false],
+    );
+    for (const delivery of again.deliveries) delivery.answer();
+    assert.equal(again.connection.held, 0);
+    await again.connection[Symbol.asyncDispose]();
 
-test("after a reconnect a held delivery is the same one, and can be released", async (Broker) => {
-  await using broker = await Broker.start({ persistence: true });
-  const { connection, deliveries, lost } = await intake(broker.port);
-  await publish(broker.port, "a", "b");
-  await until("the deliveries", () => deliveries.length === 2);
-  await broker.stop();
-  // Asked for while there is no connection.
-  const released = deliveries[0]!.release();
-  await broker.start();
-  await within("PUBREL", released);
-  assert.ok(lost() > 0);
-  assert.equal(deliveries.length, 2, "nothing was delivered twice");
-  await within("PUBREL", deliveries[1]!.release());
-  await connection[Symbol.asyncDispose]();
-});
+    const last = await intake(broker.port);
+    await publish(broker.port, qos, "e");
+    await until("the new one", () => texts(last.deliveries).includes("e"));
+    assert.deepEqual(texts(last.deliveries), ["e"], "nothing was left");
+    await last.connection[Symbol.asyncDispose]();
+  });
 
-test("when the broker has lost the session, what is held counts as released", async (Broker) => {
+  test(`after a reconnect an unanswered delivery of QoS ${qos} is the same one, and is answered on the new connection`, async (Broker) => {
+    await using broker = await Broker.start({ persistence: true });
+    const { connection, deliveries, lost } = await intake(broker.port);
+    await publish(broker.port, qos, "a", "b");
+    await until("the deliveries", () => deliveries.length === 2);
+    await broker.stop();
+    await until("the loss", () => lost() > 0);
+    // One behind another that is not ready, while there is no connection.
+    deliveries[1]!.answer();
+    await broker.start();
+    // Nobody can know whether the answer got away: it comes again.
+    await until("the redelivery", () => deliveries.length === 3);
+    assert.ok(deliveries[2]!.redelivered);
+    deliveries[2]!.answer();
+    assert.equal(connection.held, 2, "b waits for a");
+    deliveries[0]!.answer();
+    assert.equal(connection.held, 0);
+    assert.deepEqual(texts(deliveries), ["a", "b", "b"]);
+    await connection[Symbol.asyncDispose]();
+  });
+}
+
+test("a delivery of QoS 0 comes like any other, and is nobody's", async (Broker) => {
   await using broker = await Broker.start();
   const { connection, deliveries } = await intake(broker.port);
-  await publish(broker.port, "a");
+  await publish(broker.port, 0, "a");
   await until("the delivery", () => deliveries.length === 1);
-  const released = deliveries[0]!.release;
+  assert.deepEqual(texts(deliveries), ["a"]);
+  assert.equal(connection.held, 0);
+  deliveries[0]!.answer();
+  await publish(broker.port, 2, "b");
+  await until("the next", () => deliveries.length === 2);
+  assert.equal(connection.held, 1);
+  deliveries[1]!.answer();
+  assert.equal(connection.held, 0);
+  await connection[Symbol.asyncDispose]();
+});
+
+test("when the broker has lost the session, nothing of it is unanswered", async (Broker) => {
+  await using broker = await Broker.start();
+  const { connection, deliveries, lost } = await intake(broker.port);
+  await publish(broker.port, 2, "a");
+  await until("the delivery", () => deliveries.length === 1);
+  assert.equal(connection.held, 1);
   await broker.kill();
+  await until("the loss", () => lost() > 0);
   await broker.start();
-  await within("the end of waiting", released.call(deliveries[0]!));
+  await until("the connection", () => connection.ready);
+  assert.equal(connection.held, 0);
+  // Its owner does not know; what it says reaches nobody else's message.
+  deliveries[0]!.answer();
+  await publish(broker.port, 2, "b");
+  await until("the next", () => deliveries.length === 2);
+  assert.equal(connection.held, 1);
   await connection[Symbol.asyncDispose]();
 });
 
@@ -124,9 +173,10 @@ test("a look-up knows that there is no retained message, each time", async (Brok
     clientId: "visit",
     sessionExpiry: 0,
   });
+  const sentinel = "sentinel";
   for (let i = 0; i < 100; i++) {
-    assert.equal(await visit.lookUp("nowhere"), null);
-    const found = await visit.lookUp("there");
+    assert.equal(await visit.lookUp("nowhere", { sentinel }), null);
+    const found = await visit.lookUp("there", { sentinel });
     assert.equal(new TextDecoder().decode(found!.payload), "yes");
   }
   await visit[Symbol.asyncDispose]();

@@ -29,18 +29,18 @@ class Member {
   readonly board: StatusBoard;
   readonly unread: Outgoing[] = [];
   subscribed = false;
+  /** Whether somebody has taken over what it had. */
+  wasLost = false;
   readonly #broker: Broker;
 
-  constructor(broker: Broker, id: string) {
+  constructor(broker: Broker, id: string, instance = id) {
     this.#broker = broker;
     broker.members.set(id, this);
     this.board = new StatusBoard({
       channel: {
-        subscribe: (_topic, { retained }) => {
+        lookUp: () => {
           this.subscribed = true;
-          if (retained !== false && broker.retained) {
-            this.#receive(broker.retained, true);
-          }
+          if (broker.retained) this.#receive(broker.retained, true);
           return Promise.resolve();
         },
         unsubscribe: () => {
@@ -55,12 +55,12 @@ class Member {
       connected: () => Promise.resolve(),
       topics: TOPICS,
       workerId: id,
-      instance: id,
+      instance,
       retentionSeconds: 0,
       windowSeconds: 3600,
-      responses: { send() {} },
+      responses: { follow() {}, send() {} },
       log: LOG,
-      onGone() {},
+      onGone: () => this.wasLost = true,
     });
   }
 
@@ -73,20 +73,15 @@ class Member {
     return some;
   }
 
-  task(): Task {
+  /** The task, as it is from its first acceptance on. */
+  task(createdAt: Date): Task {
     const task = new Task(
       {
         request: { task_id: "t", playbook: "p", inventory: "i" },
         extraVars: null,
       } as ConstructorParameters<typeof Task>[0],
-      {
-        topic: TOPICS.tasks,
-        payload: new Uint8Array(),
-        properties: {},
-        redelivered: false,
-        retained: false,
-        release: () => Promise.resolve(),
-      },
+      { payload: new Uint8Array(), properties: {} },
+      { createdAt },
     );
     task.queue();
     return task;
@@ -114,28 +109,66 @@ async function settle(broker: Broker): Promise<void> {
 
 const NEW = { redelivered: false, from: null };
 
+/** When the holder has accepted the task, and when others would have. */
+const FIRST = new Date("2026-05-04T12:00:00.000Z");
+const LATER = new Date("2026-05-04T12:00:01.000Z");
+
 /** A worker that holds the task, and another that looked before it did. */
 async function held() {
   const broker = new Broker();
-  const stranger = new Member(broker, "stranger");
+  const stranger = new Member(broker, "a-stranger");
   const holder = new Member(broker, "holder");
-  assert.equal((await stranger.board.look("t", NEW)).judgement, "take");
-  assert.equal((await holder.board.look("t", NEW)).judgement, "take");
-  const taking = holder.board.take(holder.task());
+  assert.equal((await stranger.board.look("t", () => NEW)).judgement, "take");
+  assert.equal((await holder.board.look("t", () => NEW)).judgement, "take");
+  const taking = holder.board.take(holder.task(FIRST), null);
   holder.read();
   assert.ok(await taking);
   return { broker, stranger, holder, from: holder.board.token("t")! };
 }
 
+Deno.test("status board: of two that take a task at once the one that accepted it first has it", async () => {
+  for (const isFirst of [true, false]) {
+    const { broker, stranger, holder } = await held();
+    const attempt = stranger.board.take(
+      stranger.task(isFirst ? LATER : new Date(FIRST.getTime() - 1000)),
+      null,
+    );
+    await settle(broker);
+    assert.equal(await attempt, !isFirst);
+    const winner = isFirst ? holder : stranger;
+    assert.equal(
+      (isFirst ? stranger : holder).board.token("t"),
+      null,
+    );
+    assert.notEqual(winner.board.token("t"), null);
+    assert.equal(
+      broker.retained!.properties!.user!.token,
+      winner.board.token("t"),
+    );
+  }
+});
+
+Deno.test("status board: of two that accepted a task in one millisecond exactly one has it", async () => {
+  const { broker, stranger, holder } = await held();
+  const attempt = stranger.board.take(stranger.task(FIRST), null);
+  await settle(broker);
+  assert.equal(await attempt, true, "the lower token");
+  assert.equal(holder.board.token("t"), null);
+  assert.equal(
+    broker.retained!.properties!.user!.token,
+    stranger.board.token("t"),
+  );
+});
+
 Deno.test("status board: a stranger's attempt takes no task from the peer that it is offered to", async () => {
   const { broker, stranger, holder, from } = await held();
   const peer = new Member(broker, "peer");
   const offered = { redelivered: false, from };
-  assert.equal((await peer.board.look("t", offered)).judgement, "take");
+  assert.equal((await peer.board.look("t", () => offered)).judgement, "take");
 
-  const attempt = stranger.board.take(stranger.task());
+  const attempt = stranger.board.take(stranger.task(LATER), null);
   peer.read(1);
-  const taken = peer.board.take(peer.task());
+  const taken = peer.board.take(peer.task(FIRST), from);
   await settle(broker);
 
   assert.equal(await attempt, false);
@@ -148,41 +181,46 @@ Deno.test("status board: a stranger's attempt takes no task from the peer that i
 });
 
 for (const first of ["the holder", "the peer"]) {
-  Deno.test(`status board: a task that is taken back is taken once, by ${first} if it is first`, async () => {
-    const { broker, holder, from } = await held();
-    const peer = new Member(broker, "peer");
-    const offered = { redelivered: false, from };
-    const look = peer.board.look("t", offered);
-    assert.equal((await look).judgement, "take");
-    const steps = [
-      () => holder.board.retake(holder.task()),
-      () => peer.board.take(peer.task()),
-    ];
-    if (first === "the peer") steps.reverse();
-    const results = [];
-    for (const step of steps) {
-      results.push(step());
-      // Until it has published.
-      for (let i = 0; i < 20; i++) await Promise.resolve();
-    }
-    await settle(broker);
-    assert.deepEqual(await Promise.all(results), [true, false]);
-    const winner = first === "the peer" ? peer : holder;
-    assert.equal(
-      broker.retained!.properties!.user!.token,
-      winner.board.token("t"),
-    );
-  });
+  for (const peerId of ["a-peer", "peer"]) {
+    Deno.test(`status board: a task that is taken back while ${peerId} takes it is taken once, ${first} being first`, async () => {
+      const { broker, holder, from } = await held();
+      const peer = new Member(broker, peerId);
+      const offered = { redelivered: false, from };
+      const look = peer.board.look("t", () => offered);
+      assert.equal((await look).judgement, "take");
+      const taken = new Map<Member, Promise<boolean>>();
+      const steps = [
+        () => taken.set(holder, holder.board.retake(holder.task(FIRST))),
+        () => taken.set(peer, peer.board.take(peer.task(FIRST), from)),
+      ];
+      if (first === "the peer") steps.reverse();
+      for (const step of steps) {
+        step();
+        // Until it has published.
+        for (let i = 0; i < 20; i++) await Promise.resolve();
+      }
+      await settle(broker);
+      const winner = peerId < "holder" ? peer : holder;
+      for (const [member, attempt] of taken) {
+        const hasIt = await attempt && !member.wasLost;
+        assert.equal(hasIt, member === winner);
+      }
+      assert.equal(
+        broker.retained!.properties!.user!.token,
+        winner.board.token("t"),
+      );
+    });
+  }
 }
 
 Deno.test("status board: a stranger's attempt takes no task from the next process of its dead holder", async () => {
-  const { broker, stranger } = await held();
+  const { broker, stranger, from } = await held();
   broker.members.delete("holder");
-  const next = new Member(broker, "holder");
+  const next = new Member(broker, "holder", "next");
   const again = { redelivered: true, from: null };
-  assert.equal((await next.board.look("t", again)).judgement, "take");
-  const attempt = stranger.board.take(stranger.task());
-  const taken = next.board.take(next.task());
+  assert.equal((await next.board.look("t", () => again)).judgement, "take");
+  const attempt = stranger.board.take(stranger.task(LATER), null);
+  const taken = next.board.take(next.task(FIRST), from);
   await settle(broker);
   assert.deepEqual([await attempt, await taken], [false, true]);
   assert.equal(broker.retained!.properties!.user!.token, next.board.token("t"));
@@ -191,11 +229,25 @@ Deno.test("status board: a stranger's attempt takes no task from the next proces
 Deno.test("status board: a task that was refused is known to be, when its message is delivered again", async () => {
   const broker = new Broker();
   const first = new Member(broker, "holder");
-  assert.equal((await first.board.look("t", NEW)).judgement, "take");
-  const task = first.task();
+  assert.equal((await first.board.look("t", () => NEW)).judgement, "take");
+  const task = first.task(FIRST);
   task.end({ state: "failed", error: "queue full (1)" });
-  await first.board.publish(task);
+  await first.board.end(task);
   const next = new Member(broker, "holder");
   const again = { redelivered: true, from: null };
-  assert.equal((await next.board.look("t", again)).judgement, "stale");
+  assert.equal((await next.board.look("t", () => again)).judgement, "stale");
+});
+
+Deno.test("status board: of two whose runs are announced at once the one whose message came first goes on", async () => {
+  const { broker, holder, from } = await held();
+  const peer = new Member(broker, "peer");
+  const offered = { redelivered: false, from };
+  assert.equal((await peer.board.look("t", () => offered)).judgement, "take");
+  const mine = holder.task(FIRST);
+  mine.start();
+  const begun = holder.board.begin(mine);
+  const taken = peer.board.take(peer.task(FIRST), from);
+  await settle(broker);
+  assert.deepEqual([await begun, await taken], [true, false]);
+  assert.match(broker.retained!.payload as string, /"state":"running"/);
 });

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import type { Incoming } from "../../src/messages/packets.ts";
+import { Lateness } from "../../src/mqtt/lateness.ts";
+
+/**
+ * A broker that has sent what was asked for when a fence is passed, but for
+ * every so many-th message, which comes so much later.
+ */
+function setUp(late: { every: number; byMs: number } | null) {
+  const store = new Map<string, string>();
+  const subscribed = new Set<string>();
+  let sent = 0;
+  const due: Promise<void>[] = [];
+  const send = (topic: string) => {
+    const message: Incoming = {
+      topic,
+      payload: new TextEncoder().encode(store.get(topic)),
+      retained: true,
+      properties: {},
+    };
+    if (!late || ++sent % late.every !== 0) lateness.receive(message);
+    else if (late.byMs !== Infinity) {
+      due.push(
+        new Promise((resolve) =>
+          setTimeout(() => {
+            lateness.receive(message);
+            resolve();
+          }, late.byMs)
+        ),
+      );
+    }
+  };
+  const lateness: Lateness = new Lateness({
+    topic: (name) => `own/${name}`,
+    publish: ({ topic, payload }) => {
+      if (payload === "") store.delete(topic);
+      else store.set(topic, String(payload));
+      return Promise.resolve();
+    },
+    subscribe: (filter) => {
+      subscribed.add(filter);
+      for (const topic of store.keys()) {
+        if (filter === topic || filter === "own/+") send(topic);
+      }
+      return Promise.resolve();
+    },
+    unsubscribe: (filter) => {
+      subscribed.delete(filter);
+      return Promise.resolve();
+    },
+    fence: () => Promise.resolve(),
+  });
+  return { due, lateness, store, subscribed };
+}
+
+for (
+  const [what, late, least, most] of [
+    ["a broker in order gets no patience", null, 0, 0],
+    [
+      "one that is a little late gets the least",
+      { every: 3, byMs: 5 },
+      100,
+      1000,
+    ],
+    [
+      "one that is late but seldom is found out",
+      { every: 40, byMs: 5 },
+      100,
+      1000,
+    ],
+    ["one that is later gets more", { every: 3, byMs: 200 }, 600, 3000],
+  ] as const
+) {
+  Deno.test(`lateness: ${what}, and nothing is left at the broker`, async () => {
+    const { due, lateness, store, subscribed } = setUp(late);
+    const patience = await lateness.measure();
+    assert.ok(patience >= least && patience <= most, `${patience} ms`);
+    assert.equal(store.size, 0);
+    assert.equal(subscribed.size, 0);
+    await Promise.all(due);
+  });
+}
+
+Deno.test("lateness: what never comes is not waited for without end", async () => {
+  const { lateness } = setUp({ every: 52, byMs: Infinity });
+  assert.ok(await lateness.measure() >= 3 * 3000);
+});
+
+Deno.test("lateness: only its own messages are for nobody else", () => {
+  const { lateness } = setUp(null);
+  const message = { payload: new Uint8Array(), retained: true, properties: {} };
+  assert.ok(lateness.receive({ ...message, topic: "own/!0" }));
+  assert.ok(!lateness.receive({ ...message, topic: "own/t-0" }));
+});

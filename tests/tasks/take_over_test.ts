@@ -1,0 +1,368 @@
+/** The table of `take_over.ts`, for a worker's own records and a dead one's. */
+import assert from "node:assert/strict";
+import {
+  NO_PROGRESS,
+  type TaskState,
+  type TaskStatus,
+} from "../../src/messages/task_status.ts";
+import { Topics } from "../../src/messages/topics.ts";
+import { Dispatcher } from "../../src/tasks/dispatcher.ts";
+import { LeftBehind } from "../../src/tasks/left_behind.ts";
+import { TaskQueue } from "../../src/tasks/queue.ts";
+import { Records } from "../../src/tasks/records.ts";
+import { RequestOpener } from "../../src/tasks/request_opener.ts";
+import { Responses } from "../../src/tasks/responses.ts";
+import { StatusBoard } from "../../src/tasks/status_board.ts";
+import { TakeOver } from "../../src/tasks/take_over.ts";
+import { Turns } from "../../src/tasks/turns.ts";
+import { RetainedStore } from "./retained_store.ts";
+
+const ME = "me";
+const TOPICS = new Topics("ansible", "test");
+const CREATED = "2026-05-04T12:00:00.000Z";
+const STARTED = "2026-05-04T12:00:01.000Z";
+const TOKEN = "before.7";
+
+const REQUEST = JSON.stringify({
+  task_id: "t",
+  playbook: "p.yml",
+  inventory: "hosts",
+});
+
+/** Nothing starts here. */
+const never = () => assert.fail();
+
+function setUp({ refusal = null }: { refusal?: string | null } = {}) {
+  const store: RetainedStore = new RetainedStore((message) => {
+    const topic = TOPICS.parse(message.topic);
+    if (topic?.kind === "record") {
+      records.receive(topic.workerId, topic.taskId, message);
+    } else if (topic?.kind === "status") board.receive("t", message);
+  });
+  const fail = (text: string, fields: unknown) =>
+    assert.fail(`${text}: ${JSON.stringify(fields)}`);
+  const log = { debug() {}, info() {}, warn() {}, error: fail };
+  const common = { channel: store, topics: TOPICS, workerId: ME, log };
+  const records = new Records(common);
+  const responses = new Responses({ ...common, patterns: () => ["answers"] });
+  const board = new StatusBoard({
+    ...common,
+    connected: () => Promise.resolve(),
+    instance: "now",
+    retentionSeconds: 0,
+    windowSeconds: 3600,
+    responses,
+    onGone: never,
+  });
+  const queue = new TaskQueue(0);
+  const dispatcher = new Dispatcher({
+    slots: 1,
+    queue,
+    board,
+    records,
+    start: {
+      board,
+      records,
+      log,
+      runner: { refusal: never, run: never },
+      settings: never,
+      openFeed: never,
+    },
+    log,
+    mayStart: () => false,
+    onChange() {},
+    onUsed() {},
+  });
+  let leftBehind = 0;
+  const takeOver = new TakeOver({
+    workerId: ME,
+    opener: new RequestOpener({ keys: () => null, audience: TOPICS.group }),
+    runner: { refusal: () => Promise.resolve(refusal) },
+    board,
+    records,
+    dispatcher,
+    responses,
+    turns: new Turns(),
+    leftBehind: new LeftBehind({
+      board,
+      log,
+      observer: { leftBehind: () => leftBehind++ },
+    }),
+    log,
+  });
+  return {
+    board,
+    dispatcher,
+    leftBehind: () => leftBehind,
+    queue,
+    records,
+    store,
+    takeOver,
+  };
+}
+
+type World = ReturnType<typeof setUp>;
+
+function record(
+  { store }: World,
+  holder: string,
+  { payload = REQUEST, user = {} }: {
+    payload?: string;
+    user?: Record<string, string>;
+  } = {},
+): Promise<void> {
+  return store.publish({
+    topic: TOPICS.record(holder, "t"),
+    payload,
+    qos: 1,
+    retain: true,
+    properties: {
+      responseTopic: "answers",
+      user: { "ansible-worker-created-at": CREATED, ...user },
+    },
+  });
+}
+
+function status({ store }: World, state: TaskState, worker: string) {
+  const isOver = state !== "queued" && state !== "running";
+  const value: TaskStatus = {
+    task_id: "t",
+    state,
+    created_at: CREATED,
+    started_at: state === "queued" ? null : STARTED,
+    completed_at: isOver ? STARTED : null,
+    duration_seconds: isOver ? 1 : null,
+    return_code: null,
+    error_message: null,
+    playbook: "p.yml",
+    inventory: "hosts",
+    worker_id: worker,
+    ...NO_PROGRESS,
+    tasks_ok: state === "queued" ? 0 : 3,
+  };
+  return store.publish({
+    topic: TOPICS.status("t"),
+    payload: JSON.stringify(value),
+    qos: 1,
+    retain: true,
+    properties: {
+      responseTopic: "answers",
+      user: {
+        token: TOKEN,
+        seq: "4",
+        ...(state !== "queued" && { held: "1" }),
+      },
+    },
+  });
+}
+
+const standing = ({ store }: World): TaskStatus | null =>
+  JSON.parse(store.text(TOPICS.status("t")) ?? "null");
+
+/** Takes over what a worker has left. */
+async function takeOver(world: World, holder: string): Promise<void> {
+  world.store.published.length = 0;
+  const { records } = world;
+  await world.takeOver.records(await records.read(holder), holder);
+}
+
+/** The whole of what stands for a task that waits here. */
+function waits(world: World, from: string | undefined): void {
+  const { board, dispatcher, records, store } = world;
+  const { properties } = store.retained.get(TOPICS.status("t"))!;
+  const found = standing(world)!;
+  assert.equal(found.state, "queued");
+  assert.equal(found.worker_id, ME);
+  assert.equal(found.created_at, CREATED);
+  assert.equal(properties!.user!.token, board.token("t"));
+  assert.equal(properties!.user!.from, from);
+  assert.equal(properties!.responseTopic, "answers");
+  assert.ok(dispatcher.find("t"));
+  assert.ok(records.has("t"));
+  const [record, ...others] = [...store.retained.values()].filter(({ topic }) =>
+    TOPICS.parse(topic)?.kind === "record"
+  );
+  assert.deepEqual(others, []);
+  assert.equal(record!.topic, TOPICS.record(ME, "t"));
+  assert.equal(store.text(record!.topic), REQUEST);
+}
+
+/** Nothing of the task is here, nor a record of it anywhere. */
+function isGone(world: World): void {
+  const { board, dispatcher, records, store } = world;
+  assert.equal(board.token("t"), null);
+  assert.equal(dispatcher.find("t"), undefined);
+  assert.ok(!records.has("t"));
+  assert.deepEqual(
+    [...store.retained.keys()].filter((topic) =>
+      TOPICS.parse(topic)?.kind === "record"
+    ),
+    [],
+  );
+}
+
+for (const holder of [ME, "dead"]) {
+  const whose = holder === ME ? "one's own" : "a dead worker's";
+  const test = (name: string, fn: () => Promise<void>) =>
+    Deno.test(`take over: ${whose} record, ${name}`, fn);
+
+  test("with no status: it waits here", async () => {
+    const world = setUp();
+    await record(world, holder);
+    await takeOver(world, holder);
+    waits(world, undefined);
+  });
+
+  test("queued by its holder: it waits here, taken over from that", async () => {
+    const world = setUp();
+    await record(world, holder);
+    await status(world, "queued", holder);
+    await takeOver(world, holder);
+    waits(world, TOKEN);
+  });
+
+  test("running by its holder: it has failed, with what it had done, and the answer to its requester", async () => {
+    const world = setUp();
+    await record(world, holder);
+    await status(world, "running", holder);
+    await takeOver(world, holder);
+    isGone(world);
+    const end = standing(world)!;
+    assert.equal(end.state, "failed");
+    assert.equal(
+      end.error_message,
+      "the worker stopped while this task was running",
+    );
+    assert.equal(end.worker_id, holder);
+    assert.equal(end.tasks_ok, 3);
+    assert.equal(end.started_at, STARTED);
+    assert.equal(world.leftBehind(), 1);
+    const answers = world.store.published.filter(({ topic }) =>
+      topic === "answers"
+    );
+    assert.equal(answers.length, 1);
+    assert.match(String(answers[0]!.payload), /"state":"failed"/);
+    // Its end is said before its record goes: whoever dies in between finds it.
+    const order = world.store.published.map(({ topic, payload }) =>
+      topic === TOPICS.status("t")
+        ? /"state":"(\w+)"/.exec(String(payload))![1]
+        : topic === TOPICS.record(holder, "t")
+        ? "no record"
+        : null
+    ).filter((what) => what !== null);
+    assert.deepEqual(order.slice(-2), ["failed", "no record"]);
+  });
+
+  for (const state of ["success", "failed", "cancelled", "timeout"] as const) {
+    test(`${state}: the record is removed, and the end stays`, async () => {
+      const world = setUp();
+      await record(world, holder);
+      await status(world, state, holder);
+      const before = standing(world);
+      await takeOver(world, holder);
+      isGone(world);
+      assert.deepEqual(standing(world), before);
+      assert.equal(world.leftBehind(), 0);
+    });
+  }
+
+  for (const state of ["queued", "running"] as const) {
+    test(`${state} by another worker: the record is removed, and the task is left alone`, async () => {
+      const world = setUp();
+      await record(world, holder);
+      await status(world, state, "another");
+      const before = standing(world);
+      await takeOver(world, holder);
+      isGone(world);
+      assert.deepEqual(standing(world), before);
+    });
+  }
+
+  for (const state of [null, "queued"] as const) {
+    test(`${state ?? "with no status"}, which cannot be run here: it has failed, and says why`, async () => {
+      const world = setUp({ refusal: "there is no such playbook" });
+      await record(world, holder);
+      if (state) await status(world, state, holder);
+      await takeOver(world, holder);
+      isGone(world);
+      const end = standing(world)!;
+      assert.equal(end.state, "failed");
+      assert.equal(end.error_message, "there is no such playbook");
+    });
+  }
+
+  for (
+    const [what, payload] of [
+      ["which is no request", "{}"],
+      ["of another task", REQUEST.replace('"t"', '"u"')],
+    ] as const
+  ) {
+    test(`${what}, with no status: it is removed, and nothing is run or said`, async () => {
+      const world = setUp();
+      await record(world, holder, { payload });
+      await takeOver(world, holder);
+      isGone(world);
+      assert.equal(standing(world), null);
+      assert.equal(world.store.subscribed.size, 0);
+    });
+
+    test(`${what}, queued by its holder: the task that was accepted has failed`, async () => {
+      const world = setUp();
+      await record(world, holder, { payload });
+      await status(world, "queued", holder);
+      await takeOver(world, holder);
+      isGone(world);
+      const end = standing(world)!;
+      assert.equal(end.state, "failed");
+      assert.match(end.error_message!, /its request is not valid any more/);
+    });
+  }
+
+  test("whose message has expired meanwhile: it is cancelled", async () => {
+    const world = setUp();
+    await record(world, holder, {
+      user: { "ansible-worker-expires-at": STARTED },
+    });
+    await status(world, "queued", holder);
+    await takeOver(world, holder);
+    world.dispatcher.startNext();
+    // Its timer is due.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    isGone(world);
+    const end = standing(world)!;
+    assert.equal(end.state, "cancelled");
+    assert.match(end.error_message!, /expired before the task could start/);
+  });
+}
+
+Deno.test("take over: a task that is here already, of an adoption that was not finished, stays as it is", async () => {
+  const world = setUp();
+  await record(world, "dead");
+  await takeOver(world, "dead");
+  const token = world.board.token("t");
+  await record(world, "dead");
+  await takeOver(world, "dead");
+  waits(world, undefined);
+  assert.equal(world.board.token("t"), token);
+});
+
+Deno.test("take over: a worker that goes on after all keeps what it runs", async () => {
+  const world = setUp();
+  await record(world, "dead");
+  await status(world, "queued", "dead");
+  const { publish } = world.store;
+  // Its `running` has overtaken what takes it over.
+  world.store.publish = async function (message) {
+    if (
+      message.topic === TOPICS.status("t") && message.properties?.user?.from
+    ) {
+      world.store.publish = publish;
+      await status(world, "running", "dead");
+    }
+    return await publish.call(this, message);
+  };
+  await takeOver(world, "dead");
+  assert.equal(world.board.token("t"), null);
+  assert.equal(world.dispatcher.find("t"), undefined);
+  assert.ok(!world.records.has("t"));
+});
