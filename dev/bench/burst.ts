@@ -7,7 +7,7 @@
 import type { Figure } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
-/** More do not fit into MQTT's Receive Maximum; the rest waits with the broker. */
+/** The most that `max_queue_size` may be; the rest waits with the broker. */
 const MAX_QUEUED = 65_000;
 
 /** 1,000, 10,000 and 100,000 requests, while the only slot is taken. */

@@ -90,7 +90,11 @@ export function accessPlan(
         topic: topics.tasks,
         qos: 2,
         read: failed("Without it no task reaches this worker."),
-        write: adopting,
+        write: {
+          without: "warning",
+          then:
+            "Without it this worker cannot give the group what the broker still has for one that is gone: it waits for its return.",
+        },
       }],
     },
     {

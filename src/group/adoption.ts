@@ -9,7 +9,7 @@
  * 2. take over its records, one by one: what waits, waits here; what was running
  *    is published as `failed`;
  * 3. connect with the dead worker's client id, if that is allowed, and publish to
- *    the group what the broker still has for it, and has not given to it;
+ *    the group what the broker still has for it, and it has not answered;
  * 4. close: end both of its sessions;
  * 5. tombstone: the presence says `adopted`.
  *
@@ -112,12 +112,15 @@ export class Adoption {
 
     await announce("offline");
     onStep?.("marked");
-    // Until a look finds none: a broker may be late with some.
+    // Until a look finds none that is new: a broker may be late with some.
+    const seen = new Set<string>();
     for (;;) {
-      const records = await this.#options.records(dead);
+      const records = (await this.#options.records(dead))
+        .filter(({ taskId }) => !seen.has(taskId));
       stillDead();
       if (records.length === 0) break;
       for (const record of records) {
+        seen.add(record.taskId);
         await this.#options.takeOver(record, dead);
         onStep?.("taken_over");
         stillDead();

@@ -133,8 +133,8 @@ export class Membership {
   /**
    * Takes note of a presence on this worker's own topic.
    *
-   * @returns what it means: `adopted`, another worker takes our session, or has
-   * taken it; `rival`, a worker that started earlier uses the id; `wrong`, it is
+   * @returns what it means: `adopted`, another worker takes our tasks over, or
+   * has done so; `rival`, a worker that started earlier uses the id; `wrong`, it is
    * not as we would say it, and stands there until we say it again
    */
   receiveOwn(

@@ -8,7 +8,7 @@
 export interface GroupObserver {
   /** A peer has taken a task that this worker had. */
   handedOver(): void;
-  /** This worker has adopted the session of one that was gone. */
+  /** This worker has taken over the tasks of one that was gone. */
   adopted(): void;
   /** A task that a worker had left behind when it stopped was ended as failed. */
   leftBehind(): void;

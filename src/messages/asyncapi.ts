@@ -98,7 +98,7 @@ function server({ protocol, port }: { protocol: string; port: string }) {
     protocol,
     protocolVersion: "5.0",
     description:
-      "Needs shared subscriptions, retained messages, QoS 2 and persistent sessions. MQTT over WebSocket is the same.",
+      "Needs shared subscriptions, retained messages, wildcard subscriptions and QoS 1. MQTT over WebSocket is the same.",
     variables: {
       host: { description: "mqtt.host", default: "localhost" },
       port: { description: "mqtt.port", default: port },

@@ -88,7 +88,7 @@ export const taskRequestSchema = z.strictObject({
 }).meta({
   title: "Task request",
   description:
-    "Asks for the run of a playbook. Published at QoS 2, not retained, at most 1 MiB. null is the same as leaving an optional field out.",
+    "Asks for the run of a playbook. Published at QoS 2 (0 and 1 are taken too), not retained, at most 1 MiB. null is the same as leaving an optional field out.",
 });
 
 /** A checked task request; optional fields that were `null` are undefined. */

@@ -30,8 +30,8 @@ export interface Readings {
   running: number;
   /** Tasks that wait for a slot. */
   queued: number;
-  /** Deliveries that the broker still owns. */
-  held: number;
+  /** Deliveries that are not answered yet. */
+  unanswered: number;
   /** Topics on which something is still to be acknowledged. */
   publishQueue: number;
   /** The version of ansible-core; "" before it is known. */
@@ -48,7 +48,7 @@ export const INITIAL_READINGS: Readings = {
   freeSlots: 0,
   running: 0,
   queued: 0,
-  held: 0,
+  unanswered: 0,
   publishQueue: 0,
   ansibleVersion: "",
   problem: null,

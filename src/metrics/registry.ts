@@ -111,8 +111,8 @@ export class Metrics implements TaskObserver, LauncherObserver {
       "Tasks that another worker of the group has taken from this one.",
     );
     this.#adopted = this.#counter(
-      "sessions_adopted_total",
-      "Sessions of workers that were gone, adopted by this one.",
+      "workers_adopted_total",
+      "Workers that were gone, whose tasks this one has taken over.",
     );
     this.#rejected = this.#counter(
       "messages_rejected_total",
@@ -215,9 +215,9 @@ export class Metrics implements TaskObserver, LauncherObserver {
       ["tasks_running", "Tasks in slots.", (now) => now.running],
       ["tasks_queued", "Tasks that wait for a slot.", (now) => now.queued],
       [
-        "held_deliveries",
-        "Messages received that the broker still owns.",
-        (now) => now.held,
+        "unanswered_deliveries",
+        "Messages received that are not answered yet; with when_full: wait, also those that do not fit.",
+        (now) => now.unanswered,
       ],
       [
         "publish_queue_topics",

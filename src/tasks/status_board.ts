@@ -6,7 +6,8 @@
  * A retained status carries, as MQTT user properties, the `token` of its holder
  * (new each time that a worker takes a task), a `seq` that rises with each
  * status, `from`, the token of the holder that it was taken over from, and
- * `held`, once a status of that rank has come back to its holder.
+ * `held`, once a status of that rank has come back to its holder; and `raised`,
+ * where a holder is about to end what has not run.
  *
  * What has ended here is remembered for a while: a broker that has forgotten its
  * latest minutes, or delivers again what was answered, is put right.
@@ -32,7 +33,7 @@ import { type PublishedStatus, readStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
 import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
-import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
+import { type Bid, type OwnMessage, raised, TopicLock } from "./topic_lock.ts";
 
 /** How long it is remembered what has ended here, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
@@ -170,8 +171,11 @@ export class StatusBoard {
    */
   async end(task: Task, from: string | null = null): Promise<void> {
     const { log, observer } = this.#options;
-    observer?.ended(task);
     const lock = this.#locks.get(task.id);
+    if (lock?.isWaiting && !await this.#raise(lock)) {
+      return this.forget(task.id);
+    }
+    observer?.ended(task);
     if (!lock) return;
     const own = this.#statusOf(task);
     this.#forgetEnd(task.id);
@@ -185,6 +189,16 @@ export class StatusBoard {
       log.error("cannot publish the final status", { task_id: task.id, error })
     );
     this.#rest(lock, task.status(this.#options.workerId));
+  }
+
+  /** @returns false if somebody else has it */
+  async #raise(lock: TopicLock<PublishedStatus>): Promise<boolean> {
+    try {
+      return await lock.raise();
+    } catch (error) {
+      this.#options.log.warn("cannot publish a status", { error });
+      return true;
+    }
   }
 
   /** It has come to its end here, which is remembered for a while. */
@@ -215,7 +229,7 @@ export class StatusBoard {
       ...(correlationData !== undefined && { correlationData }),
     };
     const taken = await lock.take(
-      this.#messageOf(seen.status, { held: true, properties }),
+      raised(this.#messageOf(seen.status, { held: true, properties })),
       this.#bidder({ since: seen.status.created_at, from: seen.token }),
     );
     if (!taken || lock.isLost) {
@@ -447,14 +461,15 @@ function readBid(
 ): { value: PublishedStatus; bid: Bid } | null {
   const value = readStatus(message);
   if (!value) return null;
-  const { seq = "0", held } = message.properties.user ?? {};
+  const { seq = "0", held, raised } = message.properties.user ?? {};
+  const rank = rankOf(value.status, { held: held === "1" });
   return {
     value,
     bid: {
       token: value.token,
       from: value.from,
       seq: Number(seq),
-      rank: rankOf(value.status, { held: held === "1" }),
+      rank: raised === "1" ? Math.max(1, rank) : rank,
       since: value.status.created_at,
       held: held === "1",
     },

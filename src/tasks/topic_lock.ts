@@ -117,6 +117,15 @@ export interface OwnMessage {
   readonly rank: number;
 }
 
+/** The same message, with a rank that what waits does not have. */
+export function raised({ message, rank }: OwnMessage): OwnMessage {
+  const user = { ...message.properties?.user, raised: "1" };
+  return {
+    rank: Math.max(1, rank),
+    message: { ...message, properties: { ...message.properties, user } },
+  };
+}
+
 /** What a lock needs. */
 export interface TopicLockOptions<T> {
   /** Subscribes; settles when what stands on the topic has come. */
@@ -161,6 +170,8 @@ export class TopicLock<T> {
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
   #deferred: Promise<void> | null = null;
+  /** The number of what stood there at the first look. */
+  #lookedSeq = 0;
   /** The newest that was seen of others. */
   #theirs: Sighting<T> | null = null;
   /** What was seen last on the topic: ours, or theirs. */
@@ -186,6 +197,11 @@ export class TopicLock<T> {
       : null;
   }
 
+  /** Whether it is ours, and waits. */
+  get isWaiting(): boolean {
+    return this.token !== null && this.#own!.rank === 0;
+  }
+
   /** Whether somebody else has it. */
   get isLost(): boolean {
     return this.#state === "lost";
@@ -200,6 +216,7 @@ export class TopicLock<T> {
     this.#move("looking");
     await this.#lookUp();
     if (this.#state === "looking") this.#move("looked");
+    this.#lookedSeq = this.#theirs?.bid.seq ?? 0;
     return this.#theirs;
   }
 
@@ -259,6 +276,16 @@ export class TopicLock<T> {
     if (this.#state !== "held") return false;
     this.#move("entering");
     return await this.#bid(own);
+  }
+
+  /**
+   * Says what was said last with a higher rank, and waits to see that it is still
+   * ours: whoever ends what waits is to be the only one.
+   *
+   * @throws {PublishError} the broker refused the bid
+   */
+  raise(): Promise<boolean> {
+    return this.enter(raised(this.#own!));
   }
 
   /**
@@ -385,10 +412,10 @@ export class TopicLock<T> {
   /** Whether a bid of somebody else is one against ours of a rank. */
   #isContender({ bid, value }: Sighting<T>, rank: number): boolean {
     if (this.#options.isOver(value)) return false;
-    // The holder that we take over from lets go when it sees ours, unless it is
-    // further by then.
-    const isHolder = bid.token !== null && bid.token === this.#from;
-    return !isHolder || bid.rank > Math.max(0, rank);
+    if (bid.token === null || bid.token !== this.#from) return true;
+    // The holder that we take over from lets go when it sees ours, unless it has
+    // gone further since we looked.
+    return bid.seq > this.#lookedSeq && bid.rank > Math.max(0, rank);
   }
 
   #isBetter(bid: Bid, rank: number): boolean {

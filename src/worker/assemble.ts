@@ -339,7 +339,7 @@ export function assemble(
       freeSlots: dispatcher.emptySlots,
       running: slots - dispatcher.emptySlots,
       queued: queue.waiting,
-      held: link.held,
+      unanswered: link.held,
       publishQueue: link.unacknowledged,
       ansibleVersion: ansible.version,
       problem: ansible.health(),

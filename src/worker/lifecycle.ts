@@ -5,12 +5,12 @@
  *
  * - **starting**: Ansible is ready, the connections are being made, and what an
  *   earlier process of this worker has left behind is being put in order. What
- *   comes in meanwhile is kept back. Nothing is held yet.
+ *   comes in meanwhile is kept back.
  * - **working**: it takes requests and starts tasks.
  * - **draining**: a signal has come. It starts nothing more, gives what waits
  *   here to peers, and lets what runs go on for a while.
  * - **stopped**: nothing of it happens any more. A worker that is still starting
- *   holds nothing that could drain, and stops at once.
+ *   stops at once: what it has taken up again stays in its records.
  *
  * Its **link** is what it has of the broker:
  *

@@ -45,7 +45,7 @@ export interface LinkEvents {
   onReconnected(which: Connection): void;
   /** A connection could not be made, or is lost: what is to be said of it. */
   onLost(problem: string): void;
-  /** A request, which is the broker's until it is released. */
+  /** A request, which is the broker's until it is answered. */
   onDelivery(delivery: Delivery): void;
   /** Any other message. */
   onMessage(message: Incoming): void;

@@ -62,7 +62,7 @@ export class Router {
     this.#kept.splice(0).forEach((delivery) => this.delivery(delivery));
   }
 
-  /** A request, which is the broker's until it is released. */
+  /** A request, which is the broker's until it is answered. */
   delivery(delivery: Delivery): void {
     if (this.#lifecycle.keepsBack) this.#kept.push(delivery);
     // What comes to a worker that has stopped stays with the broker.

@@ -92,7 +92,7 @@ Deno.test({
     await client.submit(project.work("beyond"));
     await until(
       "its delivery",
-      async () => (await Scrape.of(port)).value("held_deliveries") === 1,
+      async () => (await Scrape.of(port)).value("unanswered_deliveries") === 1,
     );
 
     const busy = await Scrape.of(port);
@@ -103,7 +103,7 @@ Deno.test({
           "free_slots",
           "tasks_running",
           "tasks_queued",
-          "held_deliveries",
+          "unanswered_deliveries",
         ].map((name) => [name, scrape.value(name)]),
       );
     assert.deepEqual(gauges(busy), {
@@ -111,7 +111,7 @@ Deno.test({
       free_slots: 0,
       tasks_running: 1,
       tasks_queued: 1,
-      held_deliveries: 1,
+      unanswered_deliveries: 1,
     });
 
     await client.cancel("waits");
@@ -189,7 +189,7 @@ Deno.test({
       free_slots: 1,
       tasks_running: 0,
       tasks_queued: 0,
-      held_deliveries: 0,
+      unanswered_deliveries: 0,
     });
     assert.deepEqual(
       after.labels(),
@@ -273,7 +273,7 @@ Deno.test({
       return {
         ended: scrape.by("tasks_ended_total", "state"),
         left: scrape.value("tasks_left_behind_total"),
-        adopted: scrape.value("sessions_adopted_total"),
+        adopted: scrape.value("workers_adopted_total"),
       };
     };
     await using one = await start("w1", first);

@@ -110,7 +110,7 @@ Deno.test("schema asyncapi has every topic, its parameters, and both roles", () 
   }
   const retained = operations.filter(([, { bindings }]) => bindings.mqtt.retain)
     .map(([, { channel }]) => channel.$ref.split("/").at(-1));
-  assert.deepEqual(retained.sort(), ["load", "presence", "running", "status"]);
+  assert.deepEqual(retained.sort(), ["load", "presence", "record", "status"]);
 });
 
 Deno.test("schema asyncapi has every kind of message", () => {
