@@ -110,6 +110,8 @@ export interface Leanings {
   longCuts?: boolean;
   /** Many requests expire, some of them while their worker is away. */
   expiries?: boolean;
+  /** No worker dies or stops: what the broker forgets, its workers know. */
+  lasting?: boolean;
 }
 
 /** When the first request is sent: all workers are ready by then. */
@@ -269,7 +271,9 @@ function drawFaults(
     }),
     reload: () => ({ at: when(), what: "reload", worker: random.pick(ids) }),
   };
-  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "stop"];
+  const kinds = leanings.lasting
+    ? ["cut"]
+    : ["kill", "kill", "step", "step", "cut", "cut", "stop"];
   if (leanings.slow) kinds.push("slow", "slow");
   const count = random.chance(0.15) ? 0 : random.whole(1, 5);
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());

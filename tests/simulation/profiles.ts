@@ -103,7 +103,7 @@ export const PROFILES = {
     leanings: { restarts: "in order" },
   },
   loses_everything: {
-    description: "a restart keeps nothing",
+    description: "a restart keeps nothing; its workers live on",
     behaviour: {
       ...MOSQUITTO,
       restart: {
@@ -113,16 +113,16 @@ export const PROFILES = {
         publishesWills: false,
       },
     },
-    leanings: { restarts: "in order" },
+    leanings: { restarts: "in order", lasting: true },
   },
   forgets: {
     description:
-      "is killed, and has forgotten what the last seconds have brought",
+      "is killed, and has forgotten what the last seconds have brought; its workers live on",
     behaviour: {
       ...MOSQUITTO,
       restart: { ...MOSQUITTO.restart, shares: true },
     },
-    leanings: { restarts: "forgetting" },
+    leanings: { restarts: "forgetting", lasting: true },
   },
   bridged: {
     description:
