@@ -15,6 +15,8 @@ export interface Profile {
   behaviour: Behaviour;
   /** What happens under it that does not happen under others. */
   leanings?: Leanings;
+  /** No worker can work with it: each says why, and ends. */
+  unsuitable?: true;
 }
 
 /** The profiles. */
@@ -128,6 +130,7 @@ export const PROFILES = {
     description:
       "user properties are lost on the way, as behind an older bridge",
     behaviour: { ...MOSQUITTO, losesProperties: true },
+    unsuitable: true,
   },
 } as const satisfies Record<string, Profile>;
 

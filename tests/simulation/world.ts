@@ -16,7 +16,7 @@ import { Road } from "./network.ts";
 import { type Breach, judge } from "./oracle.ts";
 import type { Happening, Plan, PlannedStep } from "./plan.ts";
 import { WorkerProcess } from "./process.ts";
-import { PROFILES } from "./profiles.ts";
+import { type Profile, PROFILES } from "./profiles.ts";
 import { Random } from "./random.ts";
 import { signed } from "./signatures.ts";
 import type { StoryLine } from "./story.ts";
@@ -206,6 +206,7 @@ class World {
       topics: this.#topics,
       workers: this.#present(),
       isTooMuch,
+      isUnsuitable: this.#isUnsuitable,
     });
     const took = virtualNow();
     for (const { process } of this.#seats.values()) process?.kill();
@@ -230,7 +231,13 @@ class World {
       topics: this.#topics,
       workers: this.#present(),
       isTooMuch: false,
+      isUnsuitable: this.#isUnsuitable,
     }).every(({ mayStillBeKept }) => !mayStillBeKept);
+  }
+
+  get #isUnsuitable(): boolean {
+    const profile: Profile = PROFILES[this.#plan.profile];
+    return profile.unsuitable ?? false;
   }
 
   #present(): string[] {
