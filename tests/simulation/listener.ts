@@ -89,7 +89,7 @@ export class ListeningBroker implements AsyncDisposable {
     this.#time.callOff();
     // MQTT.js has timers of 0 ms that it does not clear; a broker that is a
     // process takes longer than they do to end.
-    await pause(5);
+    await pause(0.005);
   }
 
   async #end(options: { inOrder: boolean }): Promise<void> {
