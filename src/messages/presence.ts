@@ -67,6 +67,8 @@ export const claimListSchema = z.strictObject({
 /** The ids that a worker has claimed. */
 export type ClaimList = z.output<typeof claimListSchema>;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * Reads one of the messages between workers.
  *
@@ -80,7 +82,7 @@ export function readAs<T>(
   if (payload.length === 0) return null;
   try {
     const result = schema.safeParse(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)),
+      JSON.parse(utf8.decode(payload)),
     );
     return result.success ? result.data : null;
   } catch {
