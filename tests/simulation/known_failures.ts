@@ -25,6 +25,9 @@ const EXPIRES_LATE = "a final status expires after 30 days, 2,592,000 s";
 const UNRECOGNISED =
   "a worker does not see that a status is its own, and waits for it for ever";
 
+const RETURNS =
+  "a worker that comes back while its adopter begins takes the adopter in its session for a rival with its id, or what the adopter has refused for a task that is still to run";
+
 /** By profile. */
 export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
   restarted: { "ends once": UNASKED, "is told truly": UNASKED },
@@ -32,6 +35,12 @@ export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
     "ends once": OVERWRITTEN,
     "is told truly": OVERWRITTEN,
     stands: OVERWRITTEN,
+  },
+  crossing: {
+    stands: OVERWRITTEN,
+    stays: RETURNS,
+    "ends once": RETURNS,
+    "is told truly": RETURNS,
   },
   expiring: {
     expires:
