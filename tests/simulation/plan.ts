@@ -96,6 +96,11 @@ export interface Plan {
   tasks: PlannedTask[];
   /** What happens. */
   happenings: Happening[];
+  /**
+   * How far each worker is from the broker: the longest delay of a packet, in
+   * milliseconds. Whoever is left out is near.
+   */
+  distances?: Record<string, number>;
 }
 
 /** What of a plan a profile of brokers decides. */
@@ -106,6 +111,12 @@ export interface Leanings {
   restarts?: "in order" | "forgetting";
   /** Connections become slow, or stand still. */
   slow?: boolean;
+  /**
+   * Messages cross: workers are at different distances from the broker, queues
+   * are short, so that tasks are handed over as soon as they are taken, and many
+   * requests are sent again soon.
+   */
+  crossing?: boolean;
   /** Workers that live may be cut off until the group gives up on them. */
   longCuts?: boolean;
   /** Many requests expire, some of them while their worker is away. */
@@ -113,6 +124,12 @@ export interface Leanings {
   /** No worker dies or stops: what the broker forgets, its workers know. */
   lasting?: boolean;
 }
+
+/**
+ * The distances of workers whose messages cross: in the same room, in another
+ * town, and on the far side of the world.
+ */
+const DISTANCES_MS = [3, 60, 300];
 
 /** When the first request is sent: all workers are ready by then. */
 const BEGIN_MS = 3000;
@@ -162,7 +179,9 @@ export function drawPlan(
   );
   const settings: PlannedSettings = {
     slots: random.whole(1, 3),
-    queueSize: random.chance(0.5) ? 100 : random.whole(1, 8),
+    queueSize: random.chance(0.5) && !leanings.crossing
+      ? 100
+      : random.whole(1, leanings.crossing ? 3 : 8),
     whenFull: random.chance(0.7) ? "reject" : "wait",
     events: random.chance(0.1),
     signed: random.chance(0.05),
@@ -172,6 +191,8 @@ export function drawPlan(
   const span = tasks * random.pick([20, 150, 500]);
   const when = () => BEGIN_MS + random.next() * span;
   const faults = drawFaults(random, { ids, when, leanings });
+  // By two at the same moment, or by somebody who is impatient, in milliseconds.
+  const again = leanings.crossing ? [800] : [20, 8000];
   const happenings: Happening[] = [];
   for (const { id } of planned) {
     const at = when();
@@ -184,11 +205,8 @@ export function drawPlan(
         { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
-    if (random.chance(0.2)) {
-      // By somebody who is impatient, or by two at the same moment.
-      happenings.push(
-        request(at + random.between(0, random.chance(0.5) ? 20 : 8000)),
-      );
+    if (random.chance(leanings.crossing ? 0.6 : 0.2)) {
+      happenings.push(request(at + random.between(0, random.pick(again))));
     }
     if (random.chance(0.08)) {
       happenings.push({
@@ -207,7 +225,22 @@ export function drawPlan(
     settings,
     tasks: planned,
     happenings,
+    ...(leanings.crossing && {
+      distances: drawDistances(new Random(seed, "distances"), ids),
+    }),
   };
+}
+
+function drawDistances(
+  random: Random,
+  ids: readonly string[],
+): Record<string, number> {
+  return Object.fromEntries(
+    random.shuffled(ids).map((id, i) => [
+      id,
+      DISTANCES_MS[i % DISTANCES_MS.length]!,
+    ]),
+  );
 }
 
 function drawFaults(

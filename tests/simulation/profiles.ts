@@ -46,6 +46,12 @@ export const PROFILES = {
     behaviour: MOSQUITTO,
     leanings: { slow: true },
   },
+  crossing: {
+    description:
+      "workers are at different distances, queues are short, and requests are sent again soon",
+    behaviour: MOSQUITTO,
+    leanings: { crossing: true },
+  },
   late_retained: {
     description: "retained messages come late, one time of ten",
     behaviour: {

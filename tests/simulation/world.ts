@@ -159,7 +159,7 @@ class World {
       }),
     });
     this.#seats = new Map(plan.workers.map((id): [string, Seat] => {
-      const road = new Road();
+      const road = new Road(plan.distances?.[id]);
       road.pieces = plan.settings.pieces;
       return [id, {
         id,
@@ -290,7 +290,7 @@ class World {
         road.delay = happening.delay;
         road.blockedUntil = virtualNow() + exact(happening.blockedFor);
         after(happening.blockedFor + happening.lasts, null, () => {
-          road.delay = new Road().delay;
+          road.delay = road.usual;
         });
         return;
       }
