@@ -153,12 +153,7 @@ export class StatusBoard {
   /** Publishes how a task that runs stands now; a newer one may replace it. */
   update(task: Task): void {
     const own = this.#statusOf(task);
-    this.#locks.get(task.id)?.publish(own).catch((error) =>
-      this.#options.log.warn("cannot publish a status", {
-        task_id: task.id,
-        error,
-      })
-    );
+    void this.#locks.get(task.id)?.publish(own);
     this.#respond(task, own.message);
   }
 
@@ -169,9 +164,10 @@ export class StatusBoard {
    * @returns settles when the broker has acknowledged it; never rejects
    */
   async end(task: Task): Promise<void> {
-    const { log, observer } = this.#options;
+    const { observer } = this.#options;
     const lock = this.#locks.get(task.id);
-    if (lock?.isWaiting && !await this.#raise(lock)) {
+    // One alone ends what waits.
+    if (lock?.isWaiting && !await lock.raise()) {
       return this.forget(task.id);
     }
     observer?.ended(task);
@@ -184,20 +180,8 @@ export class StatusBoard {
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
-    await published.catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
+    await published;
     this.#rest(lock, task.status(this.#options.workerId));
-  }
-
-  /** @returns false if somebody else has it */
-  async #raise(lock: TopicLock<PublishedStatus>): Promise<boolean> {
-    try {
-      return await lock.raise();
-    } catch (error) {
-      this.#options.log.warn("cannot publish a status", { error });
-      return true;
-    }
   }
 
   /** It has come to its end here, which is remembered for a while. */
@@ -220,7 +204,7 @@ export class StatusBoard {
     seen: PublishedStatus,
     end: TaskStatus,
   ): Promise<boolean> {
-    const { log, responses } = this.#options;
+    const { responses } = this.#options;
     const lock = this.#locks.get(taskId)!;
     const { responseTopic, correlationData } = seen.properties;
     const properties = {
@@ -238,9 +222,7 @@ export class StatusBoard {
     const own = this.#messageOf(end, { held: true, properties });
     this.#forgetEnd(taskId);
     responses.follow(own.message, taskId);
-    await lock.publish(own).catch((error) =>
-      log.error("cannot publish the final status", { task_id: taskId, error })
-    );
+    await lock.publish(own);
     this.#rest(lock, end);
     return true;
   }
@@ -428,7 +410,10 @@ export class StatusBoard {
         else onGone(taskId, how);
       },
       onRefused: (error) =>
-        log.error("cannot publish a status", { task_id: taskId, error }),
+        log.error("cannot publish a status; it is tried again", {
+          task_id: taskId,
+          error,
+        }),
     });
     const watching = this.#watching.get(taskId);
     if (watching) watching.add(lock);
