@@ -13,6 +13,8 @@ export interface Profile {
   description: string;
   /** What the broker does. */
   behaviour: Behaviour;
+  /** Whether its workers keep a journal. */
+  hasJournal?: boolean;
   /** What happens under it that does not happen under others. */
   leanings?: Leanings;
 }
@@ -113,6 +115,7 @@ export const PROFILES = {
         publishesWills: false,
       },
     },
+    hasJournal: true,
     leanings: { restarts: "in order" },
   },
   forgets: {
@@ -122,6 +125,7 @@ export const PROFILES = {
       ...MOSQUITTO,
       restart: { ...MOSQUITTO.restart, shares: true },
     },
+    hasJournal: true,
     leanings: { restarts: "forgetting" },
   },
   bridged: {

@@ -16,7 +16,7 @@ import { Road } from "./network.ts";
 import { type Breach, judge } from "./oracle.ts";
 import type { Happening, Plan, PlannedStep } from "./plan.ts";
 import { WorkerProcess } from "./process.ts";
-import { PROFILES } from "./profiles.ts";
+import { type Profile, PROFILES } from "./profiles.ts";
 import { Random } from "./random.ts";
 import { signed } from "./signatures.ts";
 import type { StoryLine } from "./story.ts";
@@ -106,6 +106,8 @@ interface Seat {
   /** When it is told to stop: when its next process starts. */
   back: number | null;
   readonly config: Config;
+  /** What its processes have written down; null where there is no journal. */
+  readonly journal: string[] | null;
 }
 
 class World {
@@ -137,7 +139,7 @@ class World {
       what !== "request" && what !== "cancel" && what !== "reload"
     );
     this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
-    const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
+    const { behaviour, hasJournal }: Profile = PROFILES[plan.profile];
     this.#broker = new Broker({
       behaviour,
       random: new Random(plan.seed, "broker"),
@@ -170,6 +172,7 @@ class World {
         deadly: null,
         back: null,
         config: configOf(id, plan.settings),
+        journal: hasJournal ? [] : null,
       }];
     }));
   }
@@ -379,7 +382,7 @@ class World {
   }
 
   #start(seat: Seat): void {
-    const { config, id, road } = seat;
+    const { config, id, journal, road } = seat;
     const number = ++seat.processes;
     const name = `${id}.${number}`;
     this.#tell({ from: name, what: "starts" });
@@ -388,6 +391,7 @@ class World {
       workerId: id,
       number,
       config,
+      journal,
       road,
       broker: () =>
         this.#broker.isUp ? (link) => this.#broker.accept(link) : null,

@@ -7,6 +7,7 @@ import {
 } from "../../src/messages/task_status.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import { Dispatcher } from "../../src/tasks/dispatcher.ts";
+import { Journal } from "../../src/tasks/journal.ts";
 import { LeftBehind } from "../../src/tasks/left_behind.ts";
 import { TaskQueue } from "../../src/tasks/queue.ts";
 import { Records } from "../../src/tasks/records.ts";
@@ -32,7 +33,13 @@ const REQUEST = JSON.stringify({
 /** Nothing starts here. */
 const never = () => assert.fail();
 
-function setUp({ refusal = null }: { refusal?: string | null } = {}) {
+function setUp(
+  { refusal = null, journal: lines = [] }: {
+    refusal?: string | null;
+    /** What is in the journal; what is written is added. */
+    journal?: string[];
+  } = {},
+) {
   const store: RetainedStore = new RetainedStore((message) => {
     const topic = TOPICS.parse(message.topic);
     if (topic?.kind === "record") {
@@ -45,8 +52,14 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
   const common = { channel: store, topics: TOPICS, workerId: ME, log };
   const records = new Records(common);
   const responses = new Responses({ ...common, patterns: () => ["answers"] });
+  const journal = new Journal({
+    ...common,
+    file: { lines: [...lines], append: async (line) => void lines.push(line) },
+    windowSeconds: 3600,
+  });
   const board = new StatusBoard({
     ...common,
+    journal,
     connected: () => Promise.resolve(),
     instance: "now",
     retentionSeconds: 0,
@@ -79,6 +92,7 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
     opener: new RequestOpener({ keys: () => null, audience: TOPICS.group }),
     runner: { refusal: () => Promise.resolve(refusal) },
     board,
+    journal,
     records,
     dispatcher,
     responses,
@@ -93,6 +107,7 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
   return {
     board,
     dispatcher,
+    journal,
     leftBehind: () => leftBehind,
     queue,
     records,
