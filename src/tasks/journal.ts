@@ -124,13 +124,13 @@ export class Journal {
   }
 
   /**
-   * A task has ended; only what has begun here is written.
+   * A task has ended; only of what has begun here is that written.
    *
    * @returns settles when that is on the disk, or cannot be written
    */
   async ended(end: PublishedStatus): Promise<void> {
     const taskId = end.status.task_id;
-    if (!this.#entries.has(taskId)) return;
+    if (this.#entries.get(taskId)?.event !== "begun") return;
     await this.#write("ended", end).catch((error) => {
       // What this process knows is true all the same.
       this.#note("ended", end);

@@ -108,9 +108,17 @@ export class StatusBoard {
     if (judgement === "take" || judgement === "left behind") {
       return { judgement, seen };
     }
-    if (seen !== there && !this.#ended.has(taskId)) {
-      await this.#putRight(lock, seen!, there);
-    } else this.forget(taskId);
+    if (
+      seen === there || this.#ended.has(taskId) ||
+      !this.#isLacking(seen!, there)
+    ) {
+      this.forget(taskId);
+    } else if (await this.endOnBehalf(taskId, asItRan(seen!), seen!.status)) {
+      this.#options.log.info(
+        `the broker did not have the end of a task: ${seen!.status.state}`,
+        { task_id: taskId },
+      );
+    }
     return { judgement, seen };
   }
 
@@ -197,10 +205,9 @@ export class StatusBoard {
    * Publishes a task's final status, of one that is held, or that was looked at
    * and is refused.
    *
-   * @param from the token of the holder that is relieved by a refusal, if any
    * @returns settles when the broker has acknowledged it; never rejects
    */
-  async end(task: Task, from: string | null = null): Promise<void> {
+  async end(task: Task): Promise<void> {
     const { observer } = this.#options;
     const lock = this.#locks.get(task.id);
     if (lock?.isWaiting && !await this.#raise(lock)) {
@@ -212,7 +219,7 @@ export class StatusBoard {
     this.#forgetEnd(task.id);
     const published = lock.token
       ? lock.publish(own)
-      : lock.finish(own, this.#bidderFor(task, from));
+      : lock.finish(own, this.#bidderFor(task));
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
@@ -232,30 +239,6 @@ export class StatusBoard {
         error,
       });
     }
-  }
-
-  /** Publishes an end that the broker does not have, and the journal has. */
-  async #putRight(
-    lock: TopicLock<PublishedStatus>,
-    end: PublishedStatus,
-    there: PublishedStatus | null,
-  ): Promise<void> {
-    const { properties, status } = end;
-    const taskId = status.task_id;
-    if (!this.#isLacking(end, there)) return this.forget(taskId);
-    const own = this.#messageOf(status, { held: true, properties });
-    const published = lock.finish(
-      own,
-      this.#bidder({ since: status.created_at, from: there?.token ?? null }),
-    );
-    if (lock.isLost) return this.forget(taskId);
-    this.#options.log.info(
-      `the end of a task that the broker did not have is published: ${status.state}`,
-      { task_id: taskId },
-    );
-    this.#options.responses.follow(own.message, taskId);
-    await this.#told(published, end);
-    this.#rest(lock, status);
   }
 
   /** Whether the end of a task is missing where it has not expired. */
@@ -381,17 +364,19 @@ export class StatusBoard {
     there: PublishedStatus | null,
     isOver: (seen: PublishedStatus) => boolean,
   ): PublishedStatus | null {
-    const seen = this.#ended.get(taskId)?.seen ??
-      this.#options.journal.known(taskId);
+    const ended = this.#ended.get(taskId)?.seen;
+    const seen = ended ?? this.#options.journal.known(taskId);
     if (!seen) return there;
     if (there === null) return seen;
     const age = there.status.created_at;
-    // Whoever has taken it over from us may have gone on with it, or ended it.
-    if (!isFinal(seen.status.state)) {
-      const isFurther = rankOf(there.status, { held: true }) > 0;
-      return isFurther && age >= seen.status.created_at ? there : seen;
-    }
-    return age <= seen.status.created_at || !isOver(seen) ? seen : there;
+    const isLater = isFinal(seen.status.state)
+      ? age > seen.status.created_at && isOver(seen)
+      // Whoever has taken it over may have gone on with it, or ended it.
+      : age >= seen.status.created_at &&
+        rankOf(there.status, { held: true }) > 0;
+    if (isLater) return there;
+    // Whoever is there by the broker is who it is to be taken over from.
+    return ended ?? { ...seen, token: there.token };
   }
 
   #remember(taskId: string, { lock, seen }: Omit<Ended, "until">): void {
@@ -419,7 +404,7 @@ export class StatusBoard {
     return { token: `${this.#options.instance}.${++this.#takes}`, since, from };
   }
 
-  #bidderFor(task: Task, from: string | null) {
+  #bidderFor(task: Task, from: string | null = null) {
     return this.#bidder({ since: task.createdAt.toISOString(), from });
   }
 
@@ -543,6 +528,20 @@ export interface StatusBoardOptions {
    * the same request, before this worker did.
    */
   onGone(taskId: string, how: { contested: boolean }): void;
+}
+
+/** A task as it stood before its end. */
+function asItRan({ status, ...rest }: PublishedStatus): PublishedStatus {
+  return {
+    ...rest,
+    status: {
+      ...status,
+      state: "running",
+      completed_at: null,
+      return_code: null,
+      error_message: null,
+    },
+  };
 }
 
 function readBid(

@@ -251,15 +251,13 @@ export class TopicLock<T> {
    * Says the last word on what was looked at, and is not taken; unless somebody
    * has taken it since.
    *
-   * @param options.from the token of the holder that is relieved by it
    * @throws {PublishError} the broker refused it
    */
   async finish(
     own: OwnMessage,
-    options: { token: string; since: string; from: string | null },
+    options: { token: string; since: string },
   ): Promise<void> {
     if (this.#state !== "looked") return;
-    this.#from = options.from;
     this.#token = options.token;
     this.#since = options.since;
     if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
@@ -351,7 +349,13 @@ export class TopicLock<T> {
       this.#lose(sighting);
       return;
     }
-    if (!this.#isContender(sighting, this.#own.rank)) return;
+    if (!this.#isContender(sighting, this.#own.rank)) {
+      // A copy is refused by somebody who has not seen that it is ours.
+      if (bid.rank < 0 && bid.rank < this.#own.rank && this.#seen > 0) {
+        this.#assert();
+      }
+      return;
+    }
     if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
     else this.#assert();
   }
@@ -385,10 +389,8 @@ export class TopicLock<T> {
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
   #isRelieved({ from, rank }: Bid): boolean {
-    if (from === null) return false;
-    // It may have refused what was offered, and has been taken back meanwhile.
-    const isOffer = from === this.#token || (rank < 0 && from === this.#from);
-    return isOffer && (rank >= this.#own!.rank || this.#own!.rank <= 0);
+    return from !== null && from === this.#token &&
+      (rank >= this.#own!.rank || this.#own!.rank <= 0);
   }
 
   /** Whether it is newer than what was seen of others before. */
