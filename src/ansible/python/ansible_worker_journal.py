@@ -40,8 +40,9 @@ def main():
     except OSError as error:
         say({"error": error.strerror})
         os._exit(1)
-    put(1, b"".join(journal.lines()))
+    put(1, journal.kept)
     say({"ready": True, "unreadable": journal.unreadable})
+    journal.kept = b""
     rest = b""
     while True:
         data = os.read(0, 1 << 16)
@@ -74,9 +75,8 @@ class Journal:
         self.path = os.path.realpath(path)
         self.kept_seconds = kept_seconds
         self.kept_at_most = kept_at_most
-        self.unreadable = 0
         self.file = open_alone(self.path, LEAVE_SECONDS)
-        self.compact()
+        self.kept = self.compact()
 
     def append(self, data):
         """Writes lines; they are on the disk afterwards, or not in the file.
@@ -85,8 +85,9 @@ class Journal:
         """
         if not is_at(self.file, self.path):
             # Somebody has removed it, or put another one in its place.
+            file = open_alone(self.path, 0)
             os.close(self.file)
-            self.file = open_alone(self.path, 0)
+            self.file = file
             sync_directory(self.path)
         size = os.fstat(self.file).st_size
         try:
@@ -104,7 +105,7 @@ class Journal:
                 self.compacted = size
 
     def compact(self):
-        """Puts a file in its place that has only what is kept."""
+        """Puts a file in its place that has only what is kept, which it returns."""
         new = self.path + ".new"
         kept = b"".join(self.lines())
         file = open_to_write(new, os.O_TRUNC)
@@ -120,6 +121,7 @@ class Journal:
         os.close(self.file)
         self.file = file
         self.compacted = len(kept)
+        return kept
 
     def lines(self):
         """What is kept, oldest first."""
