@@ -109,16 +109,10 @@ export class StatusBoard {
       return { judgement, seen };
     }
     if (
-      seen === there || this.#ended.has(taskId) ||
-      !this.#isLacking(seen!, there)
-    ) {
-      this.forget(taskId);
-    } else if (await this.endOnBehalf(taskId, asItRan(seen!), seen!.status)) {
-      this.#options.log.info(
-        `the broker did not have the end of a task: ${seen!.status.state}`,
-        { task_id: taskId },
-      );
-    }
+      seen !== there && !this.#ended.has(taskId) &&
+      this.#isLacking(seen!, there)
+    ) await this.#putRight(seen!);
+    else this.forget(taskId);
     return { judgement, seen };
   }
 
@@ -239,6 +233,28 @@ export class StatusBoard {
         error,
       });
     }
+  }
+
+  /**
+   * Publishes the end of a task that was looked at, which the journal has and
+   * the broker has not, unless somebody else has ended it meanwhile.
+   */
+  async #putRight(end: PublishedStatus): Promise<void> {
+    const { journal, log, responses } = this.#options;
+    const { properties, status, token } = end;
+    const taskId = status.task_id;
+    const lock = this.#locks.get(taskId)!;
+    const own = this.#messageOf(status, { held: true, properties });
+    const bidder = this.#bidder({ since: status.created_at, from: token });
+    if (!await lock.take(own, bidder) || lock.isLost) {
+      return this.forget(taskId);
+    }
+    log.info(`the broker did not have the end of a task: ${status.state}`, {
+      task_id: taskId,
+    });
+    responses.follow(own.message, taskId);
+    journal.told(end);
+    this.#rest(lock, status);
   }
 
   /** Whether the end of a task is missing where it has not expired. */
@@ -528,20 +544,6 @@ export interface StatusBoardOptions {
    * the same request, before this worker did.
    */
   onGone(taskId: string, how: { contested: boolean }): void;
-}
-
-/** A task as it stood before its end. */
-function asItRan({ status, ...rest }: PublishedStatus): PublishedStatus {
-  return {
-    ...rest,
-    status: {
-      ...status,
-      state: "running",
-      completed_at: null,
-      return_code: null,
-      error_message: null,
-    },
-  };
 }
 
 function readBid(

@@ -425,6 +425,10 @@ for (const there of [null, "queued", "running"] as const) {
     if (there) await status(world, there, ME);
     await takeOver(world, ME);
     assert.deepEqual(standing(world), statusOf("success", ME));
+    const said = world.store.published.filter(({ topic }) =>
+      topic === TOPICS.status("t")
+    );
+    assert.equal(said.length, 1);
     assert.equal(world.leftBehind(), 0);
     assert.equal(world.dispatcher.find("t"), undefined);
     assert.ok(!world.store.retained.has(TOPICS.record(ME, "t")));
