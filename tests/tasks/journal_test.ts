@@ -48,7 +48,7 @@ function journalOf(
   const journal = new Journal({
     file: {
       lines: [...lines],
-      append: append ?? (async (line) => void lines.push(line)),
+      append: append ?? ((line) => Promise.resolve(void lines.push(line))),
     },
     topics,
     workerId,

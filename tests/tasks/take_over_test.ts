@@ -54,7 +54,10 @@ function setUp(
   const responses = new Responses({ ...common, patterns: () => ["answers"] });
   const journal = new Journal({
     ...common,
-    file: { lines: [...lines], append: async (line) => void lines.push(line) },
+    file: {
+      lines: [...lines],
+      append: (line) => Promise.resolve(void lines.push(line)),
+    },
     windowSeconds: 3600,
   });
   const board = new StatusBoard({
