@@ -480,6 +480,7 @@ export class StatusBoard {
     isOver: (seen: PublishedStatus) => boolean,
   ): TopicLock<PublishedStatus> {
     const { channel, connected, log, onGone, topics } = this.#options;
+    const { windowSeconds, workerId } = this.#options;
     const topic = topics.status(taskId);
     const lock = new TopicLock<PublishedStatus>({
       async lookUp() {
@@ -505,6 +506,11 @@ export class StatusBoard {
       publish: (message) => channel.publish(message),
       read: readBid,
       isOver,
+      isReplaceable: (end) =>
+        judge(end, { redelivered: false, from: null }, {
+          workerId,
+          windowSeconds,
+        }) === "take",
       onLost: ({ value }, how) => {
         const waiting = this.#waiting.get(taskId);
         if (waiting) waiting(value.status.worker_id);

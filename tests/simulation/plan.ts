@@ -61,8 +61,16 @@ export type Happening =
       blockedFor: number;
       lasts: number;
     }
-    /** `forgets`: it is killed, and has lost what so many milliseconds brought. */
-    | { what: "restart"; down: number; forgets: number | null }
+    /**
+     * `forgets`: it is killed, and has lost what so many milliseconds brought;
+     * `workers`: all of them are killed with it, and back so much later.
+     */
+    | {
+      what: "restart";
+      down: number;
+      forgets: number | null;
+      workers?: number;
+    }
     | { what: "reload"; worker: string }
   );
 
@@ -102,14 +110,17 @@ export interface Plan {
 export interface Leanings {
   /** The QoS at which requests are sent; QoS 2 if left out. */
   requestQos?: (0 | 1 | 2)[];
-  /** How the broker restarts; never, if left out. */
-  restarts?: "in order" | "forgetting";
+  /** How the broker restarts; never, if left out. Of a power cut there is one
+   * worker: what the broker has forgotten no other one can know. */
+  restarts?: "in order" | "forgetting" | "power cut";
   /** Connections become slow, or stand still. */
   slow?: boolean;
   /** Workers that live may be cut off until the group gives up on them. */
   longCuts?: boolean;
   /** Many requests expire, some of them while their worker is away. */
   expiries?: boolean;
+  /** No worker dies or stops: what the broker forgets, its workers know. */
+  lasting?: boolean;
 }
 
 /** When the first request is sent: all workers are ready by then. */
@@ -143,7 +154,8 @@ export function drawPlan(
   },
 ): Plan {
   const random = new Random(seed, "plan");
-  const ids = Array.from({ length: workers }, (_, i) => `w${i + 1}`);
+  const length = leanings.restarts === "power cut" ? 1 : workers;
+  const ids = Array.from({ length }, (_, i) => `w${i + 1}`);
   const planned = Array.from(
     { length: tasks },
     (_, i): PlannedTask => ({
@@ -269,7 +281,9 @@ function drawFaults(
     }),
     reload: () => ({ at: when(), what: "reload", worker: random.pick(ids) }),
   };
-  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "stop"];
+  const kinds = leanings.lasting
+    ? ["cut"]
+    : ["kill", "kill", "step", "step", "cut", "cut", "stop"];
   if (leanings.slow) kinds.push("slow", "slow");
   const count = random.chance(0.15) ? 0 : random.whole(1, 5);
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
@@ -280,7 +294,8 @@ function drawFaults(
       at: when(),
       what: "restart",
       down: random.between(10, 5000),
-      forgets: restarts === "forgetting" ? random.between(0, 5000) : null,
+      forgets: restarts === "in order" ? null : random.between(0, 5000),
+      ...(restarts === "power cut" && { workers: random.between(0, 8000) }),
     });
   }
   return faults;

@@ -105,7 +105,7 @@ export const PROFILES = {
     leanings: { restarts: "in order" },
   },
   loses_everything: {
-    description: "a restart keeps nothing",
+    description: "a restart keeps nothing; its workers live on",
     behaviour: {
       ...MOSQUITTO,
       restart: {
@@ -115,18 +115,26 @@ export const PROFILES = {
         publishesWills: false,
       },
     },
-    hasJournal: true,
-    leanings: { restarts: "in order" },
+    leanings: { restarts: "in order", lasting: true },
   },
   forgets: {
     description:
-      "is killed, and has forgotten what the last seconds have brought",
+      "is killed, and has forgotten what the last seconds have brought; its workers live on",
+    behaviour: {
+      ...MOSQUITTO,
+      restart: { ...MOSQUITTO.restart, shares: true },
+    },
+    leanings: { restarts: "forgetting", lasting: true },
+  },
+  power_cut: {
+    description:
+      "is killed with its only worker, which keeps a journal, and has forgotten what the last seconds have brought",
     behaviour: {
       ...MOSQUITTO,
       restart: { ...MOSQUITTO.restart, shares: true },
     },
     hasJournal: true,
-    leanings: { restarts: "forgetting" },
+    leanings: { restarts: "power cut" },
   },
   bridged: {
     description:

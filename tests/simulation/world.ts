@@ -347,7 +347,7 @@ class World {
   }
 
   #restart(
-    { down, forgets }: Extract<Happening, { what: "restart" }>,
+    { down, forgets, workers }: Extract<Happening, { what: "restart" }>,
   ): void {
     const broker = this.#broker;
     if (!broker.isUp) return;
@@ -357,6 +357,7 @@ class World {
       this.#tell({ from: "broker", what: "stops" });
       broker.stop({ inOrder: forgets === null });
       if (forgets !== null || !restart.sessions) this.#ledger.brokerForgot();
+      if (workers !== undefined) this.#powerCut(workers);
       after(down, null, () => {
         this.#tell({ from: "broker", what: "is back" });
         broker.start(memory);
@@ -368,6 +369,13 @@ class World {
     if (forgets === null) return stop();
     const memory = broker.save();
     after(forgets, null, () => stop(memory));
+  }
+
+  #powerCut(back: number): void {
+    for (const seat of this.#seats.values()) {
+      if (seat.process?.isAlive) this.#kill(seat, { silently: false, back });
+    }
+    this.#ledger.allForgot();
   }
 
   // ---- workers
