@@ -11,6 +11,7 @@ import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
 import { type HandOverStep, Offering } from "../group/offering.ts";
 import { Peers } from "../group/peers.ts";
+import { RollCall } from "../group/roll_call.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
@@ -78,6 +79,7 @@ export function assemble(
       dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
+      router.release();
       const ready = `ready for tasks on ${topics.tasks}`;
       manager.ready(ready);
       if (!first) return;
@@ -131,6 +133,8 @@ export function assemble(
     onControlLost: () => {
       board.disconnected();
       peers.disconnected();
+      rollCall.disconnected();
+      recovery.disconnected();
     },
     onReconnected: (which) => observers.reconnected(which),
     onLost: (problem) => manager.ready(problem),
@@ -208,6 +212,7 @@ export function assemble(
     rationed,
   });
   const peers = new Peers(workerId);
+  const rollCall = new RollCall({ ...common, peers });
   const loads = stack.use(new LoadWatch({ ...common, peers }));
   const offering = new Offering({ ...common, peers, board, ...steps });
   const handOver = stack.use(
@@ -283,7 +288,7 @@ export function assemble(
       adopt: (dead, signal) => adoption.adopt(dead, signal),
     }),
   );
-  const recovery = stack.use(
+  const recovery: Recovery = stack.use(
     new Recovery({
       ...common,
       lifecycle,
@@ -292,9 +297,12 @@ export function assemble(
       journal,
       records,
       takeOver,
+      rollCall,
+      announce: () => presence.announce(),
+      whileInDoubt: (work) => link.whileInDoubt(work),
     }),
   );
-  const presence = new OwnPresence({
+  const presence: OwnPresence = new OwnPresence({
     workerId,
     membership,
     lifecycle,
@@ -314,6 +322,7 @@ export function assemble(
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
         if (!peers.presence(id, theirs, message)) return;
+        rollCall.update();
         ring.presence(id, theirs);
         handOver.update();
         handOver.wake();
@@ -323,7 +332,10 @@ export function assemble(
         handOver.update();
       },
       record: (id, taskId, message) => records.receive(id, taskId, message),
-      probe: () => void presence.announce(),
+      probe: () => {
+        // Before that it says so by itself, as soon as it is.
+        if (recovery.isPutRight) void presence.announce();
+      },
     },
   });
 

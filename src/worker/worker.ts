@@ -104,7 +104,7 @@ async function work(
 }
 
 /** From the first connection to work: what was left behind, then what has come. */
-async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
+async function begin({ lifecycle, recovery }: Parts): Promise<void> {
   do {
     await lifecycle.untilBoth();
     await recovery.recover().catch((error) => {
@@ -113,5 +113,4 @@ async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
   } while (lifecycle.link !== "both");
   if (lifecycle.phase !== "starting") return;
   lifecycle.move("working");
-  router.release();
 }

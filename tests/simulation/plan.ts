@@ -260,7 +260,8 @@ function drawFaults(
       what: "cut",
       worker: random.pick(ids),
       connection: random.pick(["intake", "control", "both"]),
-      brokenFor: random.chance(leanings.longCuts ? 0.5 : 0.3)
+      brokenFor: !leanings.lasting &&
+          random.chance(leanings.longCuts ? 0.5 : 0.3)
         ? random.between(3000, 60_000)
         : random.between(0, 3000),
     }),
