@@ -19,6 +19,7 @@ import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LeftBehind } from "../tasks/left_behind.ts";
+import { Journal } from "../tasks/journal.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { FeedQueue } from "../tasks/feed_queue.ts";
 import { originOf } from "../tasks/origin.ts";
@@ -157,10 +158,16 @@ export function assemble(
     observer: observers,
     retentionSeconds: worker.status_retention,
   };
+  const journal = new Journal({
+    ...common,
+    file: ready.journal,
+    windowSeconds: worker.duplicate_window,
+  });
   const steps = onStep ? { onStep } : {};
   const board = new StatusBoard({
     ...common,
     instance,
+    journal,
     connected: linked,
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
@@ -247,6 +254,7 @@ export function assemble(
     leftBehind,
     runner: ansible,
     board,
+    journal,
     records,
     dispatcher,
   });
@@ -286,6 +294,7 @@ export function assemble(
       lifecycle,
       membership,
       board,
+      journal,
       records,
       takeOver,
       rollCall,

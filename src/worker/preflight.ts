@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Ansible } from "../ansible/mod.ts";
+import { Ansible, JournalFile } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
 import { enquire } from "../group/membership.ts";
 import type { Log } from "../log.ts";
@@ -16,7 +16,8 @@ import {
   PublishError,
   Visit,
 } from "../mqtt/mod.ts";
-import type { Runner } from "../tasks/ports.ts";
+import { keptOf } from "../tasks/journal.ts";
+import type { LineFile, Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -35,6 +36,7 @@ export interface GivenParts {
   broker?: Broker;
   signals?: StopSignals;
   ansible?: Playbooks;
+  journal?: LineFile;
 }
 
 /** What a worker is assembled from. */
@@ -45,6 +47,8 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
+  /** Where the journal is; null for nowhere. */
+  journal: LineFile | null;
   manager: ServiceManager;
 }
 
@@ -52,7 +56,7 @@ export interface Ready {
  * Gets everything ready; what has to be released is put on the stack.
  *
  * @returns null if a signal came first
- * @throws {ConfigError | AnsibleUnusableError | BrokerUnsuitableError | IdInUseError}
+ * @throws {ConfigError | AnsibleUnusableError | JournalError | BrokerUnsuitableError | IdInUseError}
  */
 export async function preflight(
   config: Config,
@@ -98,6 +102,8 @@ export async function preflight(
     }),
   );
   log.info("Ansible is ready", { ansible_version: ansible.version });
+  const journal = given.journal ??
+    await openJournal(config, { environment, log, stack });
   await makeSureTheIdIsFree(worker.worker_id, {
     broker,
     topics,
@@ -113,8 +119,35 @@ export async function preflight(
     settings,
     observers,
     ansible,
+    journal,
     manager,
   };
+}
+
+/** Opens the journal, if there is to be one. */
+async function openJournal(
+  { worker }: Config,
+  { environment, log, stack }: {
+    environment: Record<string, string>;
+    log: Log;
+    stack: AsyncDisposableStack;
+  },
+): Promise<JournalFile | null> {
+  if (worker.journal === undefined) return null;
+  const journal = stack.use(
+    await JournalFile.open({
+      path: worker.journal,
+      kept: keptOf({ windowSeconds: worker.duplicate_window }),
+      environment,
+    }),
+  );
+  if (journal.unreadable > 0) {
+    log.warn(
+      `the journal had ${journal.unreadable} lines that cannot be read`,
+      { journal: worker.journal },
+    );
+  }
+  return journal;
 }
 
 /** Asks, before the first connection of our own, whether the id is free. */

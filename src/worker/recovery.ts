@@ -8,6 +8,7 @@ import type { Membership } from "../group/membership.ts";
 import type { RollCall } from "../group/roll_call.ts";
 import { ConnectionLostError } from "../messages/packets.ts";
 import type { Log } from "../tasks/ports.ts";
+import type { Journal } from "../tasks/journal.ts";
 import type { FoundRecord, Records } from "../tasks/records.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { TakeOver } from "../tasks/take_over.ts";
@@ -19,6 +20,7 @@ export interface RecoveryOptions {
   lifecycle: Pick<Lifecycle, "phase">;
   membership: Membership;
   board: StatusBoard;
+  journal: Journal;
   records: Records;
   takeOver: TakeOver;
   rollCall: Pick<RollCall, "hold">;
@@ -54,7 +56,15 @@ export class Recovery implements Disposable {
    * @throws {ConnectionLostError} the records could not be read
    */
   async recover(): Promise<void> {
+    const { journal, log, takeOver } = this.#options;
+    // By the journal first: what has begun must not be taken for what waits.
+    const { begun, ended } = journal.tasks();
+    await takeOver.written(begun);
     await this.#compare();
+    // What has ended may be much, and nothing waits for it.
+    takeOver.written(ended).catch((error) =>
+      log.error("cannot publish all that the journal knows", { error })
+    );
     this.#secondLook ??= setTimeout(
       // A connection that is lost begins with it when it is back.
       () => void this.#compare().catch(() => {}),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AnsibleUnusableError } from "../ansible/mod.ts";
+import { AnsibleUnusableError, JournalError } from "../ansible/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { IdInUseError } from "../group/membership.ts";
 import type { Log } from "../log.ts";
@@ -69,7 +69,8 @@ export async function runWorker(
     if (
       error instanceof AddressUnavailableError ||
       error instanceof AnsibleUnusableError ||
-      error instanceof BrokerUnsuitableError || error instanceof IdInUseError
+      error instanceof BrokerUnsuitableError ||
+      error instanceof IdInUseError || error instanceof JournalError
     ) {
       log.error(error.message);
       return 1;

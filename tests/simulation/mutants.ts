@@ -19,6 +19,7 @@ const MUTANTS: Record<string, ProfileName> = {
   an_echo_that_is_not_waited_for: "mosquitto",
   a_session_thought_kept: "restarted",
   an_adoption_that_forgets_one: "mosquitto",
+  a_run_that_is_not_written_down_first: "power_cut",
 };
 
 /**

@@ -61,8 +61,16 @@ export type Happening =
       blockedFor: number;
       lasts: number;
     }
-    /** `forgets`: it is killed, and has lost what so many milliseconds brought. */
-    | { what: "restart"; down: number; forgets: number | null }
+    /**
+     * `forgets`: it is killed, and has lost what so many milliseconds brought;
+     * `workers`: all of them are killed with it, and back so much later.
+     */
+    | {
+      what: "restart";
+      down: number;
+      forgets: number | null;
+      workers?: number;
+    }
     | { what: "reload"; worker: string }
   );
 
@@ -107,8 +115,9 @@ export interface Plan {
 export interface Leanings {
   /** The QoS at which requests are sent; QoS 2 if left out. */
   requestQos?: (0 | 1 | 2)[];
-  /** How the broker restarts; never, if left out. */
-  restarts?: "in order" | "forgetting";
+  /** How the broker restarts; never, if left out. Of a power cut there is one
+   * worker: what the broker has forgotten no other one can know. */
+  restarts?: "in order" | "forgetting" | "power cut";
   /** Connections become slow, or stand still. */
   slow?: boolean;
   /**
@@ -162,7 +171,8 @@ export function drawPlan(
   },
 ): Plan {
   const random = new Random(seed, "plan");
-  const ids = Array.from({ length: workers }, (_, i) => `w${i + 1}`);
+  const length = leanings.restarts === "power cut" ? 1 : workers;
+  const ids = Array.from({ length }, (_, i) => `w${i + 1}`);
   const planned = Array.from(
     { length: tasks },
     (_, i): PlannedTask => ({
@@ -318,7 +328,8 @@ function drawFaults(
       at: when(),
       what: "restart",
       down: random.between(10, 5000),
-      forgets: restarts === "forgetting" ? random.between(0, 5000) : null,
+      forgets: restarts === "in order" ? null : random.between(0, 5000),
+      ...(restarts === "power cut" && { workers: random.between(0, 8000) }),
     });
   }
   return faults;

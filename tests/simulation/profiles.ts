@@ -13,6 +13,8 @@ export interface Profile {
   description: string;
   /** What the broker does. */
   behaviour: Behaviour;
+  /** Whether its workers keep a journal. */
+  hasJournal?: boolean;
   /** What happens under it that does not happen under others. */
   leanings?: Leanings;
   /** No worker can work with it: each says why, and ends. */
@@ -131,6 +133,16 @@ export const PROFILES = {
       restart: { ...MOSQUITTO.restart, shares: true },
     },
     leanings: { restarts: "forgetting", lasting: true },
+  },
+  power_cut: {
+    description:
+      "is killed with its only worker, which keeps a journal, and has forgotten what the last seconds have brought",
+    behaviour: {
+      ...MOSQUITTO,
+      restart: { ...MOSQUITTO.restart, shares: true },
+    },
+    hasJournal: true,
+    leanings: { restarts: "power cut" },
   },
   bridged: {
     description:

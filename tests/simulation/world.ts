@@ -106,6 +106,8 @@ interface Seat {
   /** When it is told to stop: when its next process starts. */
   back: number | null;
   readonly config: Config;
+  /** What its processes have written down; null where there is no journal. */
+  readonly journal: string[] | null;
 }
 
 class World {
@@ -137,7 +139,7 @@ class World {
       what !== "request" && what !== "cancel" && what !== "reload"
     );
     this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
-    const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
+    const { behaviour, hasJournal }: Profile = PROFILES[plan.profile];
     this.#broker = new Broker({
       behaviour,
       random: new Random(plan.seed, "broker"),
@@ -170,6 +172,7 @@ class World {
         deadly: null,
         back: null,
         config: configOf(id, plan.settings),
+        journal: hasJournal ? [] : null,
       }];
     }));
   }
@@ -351,7 +354,7 @@ class World {
   }
 
   #restart(
-    { down, forgets }: Extract<Happening, { what: "restart" }>,
+    { down, forgets, workers }: Extract<Happening, { what: "restart" }>,
   ): void {
     const broker = this.#broker;
     if (!broker.isUp) return;
@@ -361,6 +364,7 @@ class World {
       this.#tell({ from: "broker", what: "stops" });
       broker.stop({ inOrder: forgets === null });
       if (forgets !== null || !restart.sessions) this.#ledger.brokerForgot();
+      if (workers !== undefined) this.#powerCut(workers);
       after(down, null, () => {
         this.#tell({ from: "broker", what: "is back" });
         broker.start(memory);
@@ -372,6 +376,13 @@ class World {
     if (forgets === null) return stop();
     const memory = broker.save();
     after(forgets, null, () => stop(memory));
+  }
+
+  #powerCut(back: number): void {
+    for (const seat of this.#seats.values()) {
+      if (seat.process?.isAlive) this.#kill(seat, { silently: false, back });
+    }
+    this.#ledger.allForgot();
   }
 
   // ---- workers
@@ -386,7 +397,7 @@ class World {
   }
 
   #start(seat: Seat): void {
-    const { config, id, road } = seat;
+    const { config, id, journal, road } = seat;
     const number = ++seat.processes;
     const name = `${id}.${number}`;
     this.#tell({ from: name, what: "starts" });
@@ -395,6 +406,7 @@ class World {
       workerId: id,
       number,
       config,
+      journal,
       road,
       broker: () =>
         this.#broker.isUp ? (link) => this.#broker.accept(link) : null,
