@@ -14,4 +14,5 @@ export { type Offer } from "./offer.ts";
 export { type BulkSource, PublishError } from "./outbox.ts";
 export { Quiet } from "./quiet.ts";
 export { reasonText } from "./refused.ts";
+export { Trial } from "./trial.ts";
 export { Visit } from "./visit.ts";

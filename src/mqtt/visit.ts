@@ -31,6 +31,7 @@ export class Visit implements AsyncDisposable {
   readonly #deliveries: Delivery[] = [];
   readonly #listeners = new Map<string, (message: Incoming) => void>();
   #present = false;
+  #takenOver = false;
 
   private constructor(
     broker: Broker,
@@ -45,6 +46,7 @@ export class Visit implements AsyncDisposable {
         this.#present = present;
         return Promise.resolve();
       },
+      onTakenOver: () => this.#takenOver = true,
       onMessage: (message) => this.#listeners.get(message.topic)?.(message),
       ...(options.takesDeliveries &&
         {
@@ -77,6 +79,11 @@ export class Visit implements AsyncDisposable {
   /** Whether the broker had a session of this client id. */
   get present(): boolean {
     return this.#present;
+  }
+
+  /** Whether the broker has said that another client has taken it over. */
+  get takenOver(): boolean {
+    return this.#takenOver;
   }
 
   /**
@@ -120,14 +127,17 @@ export class Visit implements AsyncDisposable {
       withinMs: number;
     },
   ): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, reject, resolve } = Promise.withResolvers<void>();
     this.#listeners.set(answer.topic, (message) => {
       if (answer.fits(message)) resolve();
     });
     await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
-    const answered = fulfilledWithin(answer.withinMs, promise);
-    await this.#connection.publish(question);
-    return await answered.finally(() => this.#listeners.delete(answer.topic));
+    const published = this.#connection.publish(question);
+    published.catch(reject);
+    const answered = await fulfilledWithin(answer.withinMs, promise);
+    this.#listeners.delete(answer.topic);
+    await published;
+    return answered;
   }
 
   /** Ends a subscription of the session. */

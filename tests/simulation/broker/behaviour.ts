@@ -4,10 +4,16 @@
  * @module
  */
 
+import type { IConnackPacket } from "mqtt-packet";
+
 /** Choices; the clause that permits each is beside it. */
 export interface Behaviour {
+  /** What its CONNACK says beside its Receive Maximum (3.2.2.3). */
+  offers: NonNullable<IConnackPacket["properties"]>;
+  /** Filters to which it lets nobody subscribe (0x87, 3.9.3). */
+  refuses: readonly string[];
   /** The QoS that a shared subscription is granted at most (3.9.3). */
-  sharedQos: 1 | 2;
+  sharedQos: 0 | 1 | 2;
   /**
    * When retained messages come after a SUBSCRIBE, to which 3.8.4 sets no time:
    * of the subscriptions, `share` get them so many milliseconds later at most,
@@ -52,6 +58,8 @@ export interface Behaviour {
 
 /** As mosquitto 2.0 does it, with persistence on and no limit of its queues. */
 export const MOSQUITTO: Behaviour = {
+  offers: {},
+  refuses: [],
   sharedQos: 2,
   lateRetained: null,
   receiveMaximum: 20,
