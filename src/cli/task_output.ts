@@ -48,7 +48,8 @@ export function output(
       });
       const status = view.tasks.get(taskId);
       if (!status) err(`${taskId} is not known yet; waiting for it`);
-      else if (status.completed_at !== null) {
+      // It may end while what is retained is waited for.
+      else if (status.completed_at !== null && reader.count === 0) {
         err(
           `${taskId} has ended already (${status.state}); its output was published while it ran, and is not kept`,
         );

@@ -62,7 +62,8 @@ export function watch(
             // After a reconnect all that is retained comes again.
             const isNews =
               JSON.stringify(previous) !== JSON.stringify(status) &&
-              !(isInitial && status.completed_at !== null && !isNamed);
+              !(isInitial && message.retained &&
+                status.completed_at !== null && !isNamed);
             if (isNews) print(status);
           }
           board?.show(

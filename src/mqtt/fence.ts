@@ -23,6 +23,7 @@ export interface FenceOptions {
   subscribe(topic: string): Promise<void>;
   /** A topic of one's own. */
   sentinel: string;
+  /** Settles with the broker's acknowledgement. */
   publish(message: Outgoing): Promise<void>;
   /** Has the broker not hold back a message that is to come. */
   awaiting(message: Promise<void>): Promise<void>;

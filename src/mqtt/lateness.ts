@@ -30,8 +30,11 @@ const MARGIN = 3;
 export interface LatenessOptions {
   /** The topic of each message; `+` gives the filter for all of them. */
   topic(name: string): string;
+  /** Settles with the broker's acknowledgement. */
   publish(message: Outgoing): Promise<void>;
+  /** Subscribes at QoS 0, retained messages included. */
   subscribe(filter: string): Promise<void>;
+  /** Ends that. */
   unsubscribe(filter: string): Promise<void>;
   /** Settles where a broker in order would have sent everything. */
   fence(): Promise<void>;

@@ -223,30 +223,32 @@ export class Acceptance {
         await isDuplicate(duplicateOf(seen!.status, this.#options));
         return;
       }
-      const refusal = await runner.refusal(task.request);
-      if (refusal) {
-        await this.#refuse(task, refusal, holderOf(seen, origin));
-        delivery.answer();
-        return;
+      const holder = holderOf(seen, origin);
+      let refusal = await runner.refusal(task.request);
+      let peer: string | null = null;
+      if (refusal === null) {
+        await place.earlier;
+        const reserve = () => queue.reserve(dispatcher.emptySlots);
+        reserved ||= reserve();
+        peer = reserved
+          ? this.#options.workerId
+          : await this.#options.workerWithRoom(task, reserve);
+        reserved ||= peer === this.#options.workerId;
+        if (peer === null) refusal = this.#full();
       }
-      await place.earlier;
-      const reserve = () => queue.reserve(dispatcher.emptySlots);
-      reserved ||= reserve();
-      const peer = reserved
-        ? this.#options.workerId
-        : await this.#options.workerWithRoom(task, reserve);
-      reserved ||= peer === this.#options.workerId;
-      if (!peer) {
+      if (refusal !== null && holder === null) {
         place.taken();
-        await this.#refuse(task, this.#full(), holderOf(seen, origin));
+        await this.#refuse(task, refusal);
         delivery.answer();
         return;
       }
+      // What somebody else has had is taken over before it is refused, so that
+      // one alone ends it.
       task.queue();
       const stored = records.store(task);
       // A holder that sees the task taken over removes its own record.
       if (origin.from !== null) await stored;
-      const taking = board.take(task, holderOf(seen, origin));
+      const taking = board.take(task, holder);
       place.taken();
       await stored;
       onStep?.("recorded");
@@ -259,8 +261,9 @@ export class Acceptance {
         return;
       }
       onStep?.("queued");
-      if (!reserved) {
-        if (await this.#options.offer(task, peer)) board.forget(task.id);
+      if (refusal !== null || !reserved) {
+        if (peer === null) await this.#refuse(task, refusal!);
+        else if (await this.#options.offer(task, peer)) board.forget(task.id);
         else await this.#refuse(task, this.#full());
         records.remove(task.id);
         delivery.answer();
@@ -289,16 +292,12 @@ export class Acceptance {
     return `queue full (${this.#options.queueCapacity})`;
   }
 
-  async #refuse(
-    task: Task,
-    error: string,
-    from: string | null = null,
-  ): Promise<void> {
+  async #refuse(task: Task, error: string): Promise<void> {
     const { board, observer, rationed } = this.#options;
     task.end({ state: "failed", error });
     observer?.refused();
     rationed.warn(`the task is refused: ${error}`, { task_id: task.id });
-    await board.end(task, from);
+    await board.end(task);
   }
 
   async #duplicate(

@@ -166,10 +166,9 @@ export class StatusBoard {
    * Publishes a task's final status, of one that is held, or that was looked at
    * and is refused.
    *
-   * @param from the token of the holder that is relieved by a refusal, if any
    * @returns settles when the broker has acknowledged it; never rejects
    */
-  async end(task: Task, from: string | null = null): Promise<void> {
+  async end(task: Task): Promise<void> {
     const { log, observer } = this.#options;
     const lock = this.#locks.get(task.id);
     if (lock?.isWaiting && !await this.#raise(lock)) {
@@ -181,7 +180,7 @@ export class StatusBoard {
     this.#forgetEnd(task.id);
     const published = lock.token
       ? lock.publish(own)
-      : lock.finish(own, this.#bidderFor(task, from));
+      : lock.finish(own, this.#bidderFor(task));
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
@@ -332,7 +331,7 @@ export class StatusBoard {
     return { token: `${this.#options.instance}.${++this.#takes}`, since, from };
   }
 
-  #bidderFor(task: Task, from: string | null) {
+  #bidderFor(task: Task, from: string | null = null) {
     return this.#bidder({ since: task.createdAt.toISOString(), from });
   }
 
@@ -392,6 +391,7 @@ export class StatusBoard {
     isOver: (seen: PublishedStatus) => boolean,
   ): TopicLock<PublishedStatus> {
     const { channel, connected, log, onGone, topics } = this.#options;
+    const { windowSeconds, workerId } = this.#options;
     const topic = topics.status(taskId);
     const lock = new TopicLock<PublishedStatus>({
       async lookUp() {
@@ -417,6 +417,11 @@ export class StatusBoard {
       publish: (message) => channel.publish(message),
       read: readBid,
       isOver,
+      isReplaceable: (end) =>
+        judge(end, { redelivered: false, from: null }, {
+          workerId,
+          windowSeconds,
+        }) === "take",
       onLost: ({ value }, how) => {
         const waiting = this.#waiting.get(taskId);
         if (waiting) waiting(value.status.worker_id);

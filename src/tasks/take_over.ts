@@ -134,17 +134,17 @@ export class TakeOver {
   ): Promise<boolean> {
     const { board, dispatcher, log, records, runner, workerId } = this.#options;
     const isOwn = holder === workerId;
-    const refusal = await runner.refusal(task.request);
-    if (refusal !== null) {
-      task.end({ state: "failed", error: refusal });
-      await board.end(task, seen?.token ?? null);
-      return false;
-    }
     task.queue();
     const { payload, properties } = task.message;
     if (isOwn) records.keep(task.id, { payload, properties });
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
+    const refusal = await runner.refusal(task.request);
+    if (refusal !== null) {
+      task.end({ state: "failed", error: refusal });
+      await board.end(task);
+      return false;
+    }
     log.info(
       isOwn
         ? "a task that waited when the worker stopped waits again"

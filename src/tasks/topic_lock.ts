@@ -137,10 +137,12 @@ export interface TopicLockOptions<T> {
   /** Reads a message; null for one that is no bid. */
   read(message: Incoming): { value: T; bid: Bid } | null;
   /**
-   * Whether what stands there is over, and may be bid against whatever its rank;
-   * of what others have said, and of one's own end.
+   * Whether what others have said is over, and may be bid against whatever its
+   * rank.
    */
   isOver(value: T): boolean;
+  /** Whether somebody may begin anew after this end of ours. */
+  isReplaceable(end: T): boolean;
   /**
    * Somebody else has what was held; `contested`: by a bid of its own, not by
    * taking over from us.
@@ -170,8 +172,8 @@ export class TopicLock<T> {
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
   #deferred: Promise<void> | null = null;
-  /** The number of what stood there at the first look. */
-  #lookedSeq = 0;
+  /** What stood there at the first look, and was judged by then. */
+  #stood: Bid | null = null;
   /** The newest that was seen of others. */
   #theirs: Sighting<T> | null = null;
   /** What was seen last on the topic: ours, or theirs. */
@@ -216,7 +218,7 @@ export class TopicLock<T> {
     this.#move("looking");
     await this.#lookUp();
     if (this.#state === "looking") this.#move("looked");
-    this.#lookedSeq = this.#theirs?.bid.seq ?? 0;
+    this.#stood = this.#theirs?.bid ?? null;
     return this.#theirs;
   }
 
@@ -251,15 +253,13 @@ export class TopicLock<T> {
    * Says the last word on what was looked at, and is not taken; unless somebody
    * has taken it since.
    *
-   * @param options.from the token of the holder that is relieved by it
    * @throws {PublishError} the broker refused it
    */
   async finish(
     own: OwnMessage,
-    options: { token: string; since: string; from: string | null },
+    options: { token: string; since: string },
   ): Promise<void> {
     if (this.#state !== "looked") return;
-    this.#from = options.from;
     this.#token = options.token;
     this.#since = options.since;
     if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
@@ -351,7 +351,13 @@ export class TopicLock<T> {
       this.#lose(sighting);
       return;
     }
-    if (!this.#isContender(sighting, this.#own.rank)) return;
+    if (!this.#isContender(sighting, this.#own.rank)) {
+      // A copy is refused by somebody who has not seen that it is ours.
+      if (bid.rank < 0 && bid.rank < this.#own.rank && this.#seen > 0) {
+        this.#assert();
+      }
+      return;
+    }
     if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
     else this.#assert();
   }
@@ -385,10 +391,8 @@ export class TopicLock<T> {
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
   #isRelieved({ from, rank }: Bid): boolean {
-    if (from === null) return false;
-    // It may have refused what was offered, and has been taken back meanwhile.
-    const isOffer = from === this.#token || (rank < 0 && from === this.#from);
-    return isOffer && (rank >= this.#own!.rank || this.#own!.rank <= 0);
+    return from !== null && from === this.#token &&
+      (rank >= this.#own!.rank || this.#own!.rank <= 0);
   }
 
   /** Whether it is newer than what was seen of others before. */
@@ -405,17 +409,21 @@ export class TopicLock<T> {
     if (bid.from === this.#token) this.#close();
     else if (
       bid.rank < this.#own!.rank &&
-      (bid.since <= this.#since || !this.#options.isOver(this.#end!))
+      (bid.since <= this.#since || !this.#options.isReplaceable(this.#end!))
     ) this.#assert();
   }
 
   /** Whether a bid of somebody else is one against ours of a rank. */
   #isContender({ bid, value }: Sighting<T>, rank: number): boolean {
-    if (this.#options.isOver(value)) return false;
-    if (bid.token === null || bid.token !== this.#from) return true;
+    if (bid.token === this.#stood?.token && bid.seq <= this.#stood.seq) {
+      return false;
+    }
+    // What it is about is another one, and over; ours has taken its place.
+    if (bid.since !== this.#since && this.#options.isOver(value)) return false;
     // The holder that we take over from lets go when it sees ours, unless it has
-    // gone further since we looked.
-    return bid.seq > this.#lookedSeq && bid.rank > Math.max(0, rank);
+    // gone further.
+    return bid.token === null || bid.token !== this.#from ||
+      bid.rank > Math.max(0, rank);
   }
 
   #isBetter(bid: Bid, rank: number): boolean {

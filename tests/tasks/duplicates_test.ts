@@ -47,11 +47,18 @@ const CASES: Case[] = [
     "stale",
   ],
   [
-    "running by this worker, sent again",
+    "running by this worker, which does not run it, sent again",
     "running",
     { worker_id: "me" },
     {},
-    "duplicate",
+    "left behind",
+  ],
+  [
+    "running by this worker, which does not run it, delivered again",
+    "running",
+    { worker_id: "me" },
+    { redelivered: true },
+    "left behind",
   ],
   [
     "ended within the window",

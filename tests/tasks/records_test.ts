@@ -124,31 +124,44 @@ Deno.test("records: of a broker that is late they are waited for until no more h
   assert.deepEqual(ids(await records.read("w1")).toSorted(), ["a", "b"]);
 });
 
-Deno.test("records: with a new connection the broker has what the worker has, and no more", async () => {
+Deno.test("records: compared with the broker's, what it has forgotten is stored again, and what nobody knows of is told", async () => {
   const { records, store } = setUp();
-  await records.store(task("forgotten"));
-  await records.store(task("known"));
-  await records.store(task("ended"));
-  const [of, old] = [
-    TOPICS.record("w1", "ended"),
-    TOPICS.record("w1", "known"),
-  ];
-  const ended = store.retained.get(of)!;
+  const of = (taskId: string) => TOPICS.record("w1", taskId);
+  for (const id of ["forgotten", "known", "ended"]) {
+    await records.store(task(id));
+  }
+  const ended = store.retained.get(of("ended"))!;
   records.remove("ended");
   // The broker has come back with what it had some minutes ago.
-  store.retained.set(of, ended);
-  store.retained.delete(TOPICS.record("w1", "forgotten"));
+  store.retained.set(of("ended"), ended);
+  store.retained.delete(of("forgotten"));
   store.published.length = 0;
-  await records.reconnected();
-  assert.deepEqual([...store.retained.keys()].toSorted(), [
-    TOPICS.record("w1", "forgotten"),
-    old,
-  ]);
-  assert.equal(store.published.length, 2, "what is right is left alone");
-  assert.equal(
-    store.text(TOPICS.record("w1", "forgotten")),
-    "the request forgotten",
+  assert.deepEqual(ids(await records.compare()), ["ended"]);
+  assert.deepEqual(
+    store.published.map(({ topic }) => topic),
+    [of("forgotten")],
+    "what is right is left alone",
   );
+  assert.equal(store.text(of("forgotten")), "the request forgotten");
+});
+
+Deno.test("records: what comes while they are compared is neither stored twice nor unknown", async () => {
+  const { records, store } = setUp();
+  store.patienceMs = 20;
+  const comparing = records.compare();
+  await records.store(task("new"));
+  assert.deepEqual(await comparing, []);
+  assert.equal(store.published.length, 1);
+});
+
+Deno.test("records: what a look at the broker has left among them is no task, and is removed", async () => {
+  const { records, store } = setUp();
+  const left = TOPICS.record("w1", "!3");
+  for (const topic of [left, TOPICS.sentinel("w1")]) {
+    await store.publish({ topic, payload: "-", qos: 1, retain: true });
+  }
+  assert.deepEqual(await records.read("w1"), []);
+  assert.deepEqual([...store.retained.keys()], [TOPICS.sentinel("w1")]);
 });
 
 Deno.test("records: another worker's is removed without a loss of one's own", async () => {
@@ -174,7 +187,7 @@ Deno.test("records: what the broker already has is known, and not stored again",
   again.records.keep("t", found!.message);
   assert.ok(again.records.has("t"));
   assert.equal(again.store.published.length, 0);
-  await again.records.reconnected();
+  await again.records.compare();
   assert.deepEqual(
     again.store.retained.get(TOPICS.record("w1", "t"))?.payload,
     store.retained.get(TOPICS.record("w1", "t"))?.payload,

@@ -149,7 +149,7 @@ function status({ store }: World, state: TaskState, worker: string) {
       responseTopic: "answers",
       user: {
         token: TOKEN,
-        seq: "4",
+        seq: state === "queued" ? "4" : "5",
         ...(state !== "queued" && { held: "1" }),
       },
     },

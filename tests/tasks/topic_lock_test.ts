@@ -476,15 +476,15 @@ for (const { what, options, once } of CASES) {
           assert.ok(isThrough, told());
           assert.deepEqual(refusals, [], told());
         }
-        const holders = clients.filter(({ holds }) => holds);
+        const holders = clients.filter(({ holds }) => holds)
+          .map(({ name }) => name);
         const wanted = clients.some(({ hasBid }) => hasBid);
-        assert.equal(holders.length, wanted ? 1 : 0, told());
-        if (once) {
-          const begun = clients.reduce((sum, client) => sum + client.begun, 0);
-          assert.ok(begun <= 1, `${begun} have begun:${told()}`);
-        }
-        const user = broker.retained!.properties!.user!;
-        if (wanted) assert.equal(user.token, holders[0]!.name, told());
+        const begun = clients.reduce((sum, client) => sum + client.begun, 0);
+        if (once) assert.ok(begun <= 1, `${begun} have begun:${told()}`);
+        // Of two that could not know of each other, both may have ended.
+        if (begun <= 1) assert.equal(holders.length, wanted ? 1 : 0, told());
+        const { token } = broker.retained!.properties!.user!;
+        if (wanted) assert.ok(holders.includes(token!), told());
         assert.ok(!wanted || rankOn(broker) >= 0, told());
         assert.ok(broker.published < 200, told());
       }),
