@@ -30,6 +30,7 @@ import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { Deliveries } from "./deliveries.ts";
 import {
+  grantedBy,
   isCheck,
   packetProperties,
   payloadOf,
@@ -212,7 +213,7 @@ export class MqttConnection implements AsyncDisposable {
       const fault = this.#faultIn(error);
       if (fault !== null) {
         const unsuitable = new BrokerUnsuitableError(
-          `the broker at ${broker.host}:${broker.port} ${fault}`,
+          `the broker at ${this.#at} ${fault}`,
         );
         if (this.#options.reconnect === false) this.#over = unsuitable;
         first.reject(unsuitable);
@@ -273,17 +274,18 @@ export class MqttConnection implements AsyncDisposable {
           qos: options.qos,
           rh: options.retained === false ? 2 : 0,
           rap: options.asPublished ?? false,
-        }, (error) => {
-          const code = (error as { code?: unknown } | null)?.code;
-          if (typeof code === "number" && code >= 0x80) {
+        }, (error, _granted, suback) => {
+          const code = grantedBy(suback);
+          if (code === null || code < 0x80) done(error);
+          else {
             done(
               new BrokerUnsuitableError(
-                `the broker refuses the subscription to "${topic}": ${
+                `the broker at ${this.#at} refuses the subscription to "${topic}": ${
                   reasonText(code)
                 }`,
               ),
             );
-          } else done(error);
+          }
         }),
     );
   }
@@ -348,21 +350,26 @@ export class MqttConnection implements AsyncDisposable {
     client.removeAllListeners("close");
   }
 
+  get #at(): string {
+    const { host, port } = this.#options.broker;
+    return `${host}:${port}`;
+  }
+
   async #connected(
     client: MqttClient,
     connack: IConnackPacket,
   ): Promise<void> {
     const offer = offerOf(connack);
-    const { broker: { host, port }, clientId, sessionExpiry } = this.#options;
+    const { clientId, sessionExpiry } = this.#options;
     const lacks = missingFeature(offer);
     if (lacks) {
       throw new BrokerUnsuitableError(
-        `the broker at ${host}:${port} offers no ${lacks}`,
+        `the broker at ${this.#at} offers no ${lacks}`,
       );
     }
     if (offer.clientId !== undefined && offer.clientId !== clientId) {
       throw new BrokerUnsuitableError(
-        `the broker at ${host}:${port} gives the client "${clientId}" another client id, "${offer.clientId}"`,
+        `the broker at ${this.#at} gives the client "${clientId}" another client id, "${offer.clientId}"`,
       );
     }
     // Small packets that wait for each other's TCP acknowledgements would add

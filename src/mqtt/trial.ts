@@ -46,11 +46,11 @@ export class Trial {
     });
     await this.#isWhole(second, topic);
     try {
-      await visit.unsubscribe(topic);
+      await this.#isWhole(visit, topic);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       // The other one still works.
-      await second.unsubscribe(topic);
+      await this.#isWhole(second, topic);
       if (!visit.takenOver && ++this.#lost <= CHANCES) throw error;
       throw new BrokerUnsuitableError(
         `${this.#at} closes a connection when a second one comes, as if both had one client id; it may make client ids of user names (mosquitto: use_username_as_clientid), with which no worker can have its two connections`,
