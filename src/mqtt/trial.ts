@@ -1,11 +1,12 @@
 /**
  * What no CONNACK says of a broker, and a worker relies on: that two clients are
- * two, and that a message comes as it was sent.
+ * two, that a message comes as it was sent, and that what is retained comes again
+ * for whoever subscribes again.
  *
  * @module
  */
 import type { Broker } from "../config/broker.ts";
-import { ConnectionLostError } from "../messages/packets.ts";
+import { ConnectionLostError, type Incoming } from "../messages/packets.ts";
 import { BrokerUnsuitableError } from "./connection.ts";
 import { Visit } from "./visit.ts";
 
@@ -45,6 +46,7 @@ export class Trial {
       sessionExpiry: 0,
     });
     await this.#isWhole(second, topic);
+    await this.#comesAgain(second, topic);
     try {
       await this.#isWhole(visit, topic);
     } catch (error) {
@@ -67,6 +69,7 @@ export class Trial {
       topic,
       payload: value,
       qos: 1,
+      retain: true,
       properties: { user: { [PROPERTY]: value } },
     }, {
       topic,
@@ -87,6 +90,17 @@ export class Trial {
     if (kept === value) return;
     throw new BrokerUnsuitableError(
       `${this.#at} does not pass on the user properties of messages; a bridge or a proxy of MQTT 3.1.1 may be in between`,
+    );
+  }
+
+  /** Whether a second subscription brings what is retained [MQTT-3.8.4-3]. */
+  async #comesAgain(visit: Visit, topic: string): Promise<void> {
+    const fits = ({ retained }: Incoming) => retained;
+    const comes = await visit.brings({ topic, withinMs: BACK_MS, fits }) &&
+      await visit.brings({ topic, withinMs: BACK_MS, fits });
+    if (comes) return;
+    throw new BrokerUnsuitableError(
+      `${this.#at} does not send a retained message again to a client that subscribes again, as MQTT 5 demands (3.8.4); no worker can look there for what is retained`,
     );
   }
 

@@ -25,6 +25,13 @@ export interface VisitOptions {
   takesDeliveries?: boolean;
 }
 
+/** A message that is waited for. */
+export interface ExpectedMessage {
+  topic: string;
+  fits(message: Incoming): boolean;
+  withinMs: number;
+}
+
 /** A short connection. */
 export class Visit implements AsyncDisposable {
   readonly #connection: MqttConnection;
@@ -121,23 +128,38 @@ export class Visit implements AsyncDisposable {
    */
   async ask(
     question: Outgoing,
-    answer: {
-      topic: string;
-      fits(message: Incoming): boolean;
-      withinMs: number;
-    },
+    answer: ExpectedMessage,
+  ): Promise<boolean> {
+    await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
+    return await this.#comes(answer, () => this.#connection.publish(question));
+  }
+
+  /**
+   * Subscribes to a topic, again or not, for its retained message (3.8.4-4).
+   *
+   * @returns whether it came in time, and fits
+   */
+  brings(retained: ExpectedMessage): Promise<boolean> {
+    return this.#comes(
+      retained,
+      () => this.#connection.subscribe(retained.topic, { qos: 1 }),
+    );
+  }
+
+  async #comes(
+    { fits, topic, withinMs }: ExpectedMessage,
+    begin: () => Promise<void>,
   ): Promise<boolean> {
     const { promise, reject, resolve } = Promise.withResolvers<void>();
-    this.#listeners.set(answer.topic, (message) => {
-      if (answer.fits(message)) resolve();
+    this.#listeners.set(topic, (message) => {
+      if (fits(message)) resolve();
     });
-    await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
-    const published = this.#connection.publish(question);
-    published.catch(reject);
-    const answered = await fulfilledWithin(answer.withinMs, promise);
-    this.#listeners.delete(answer.topic);
-    await published;
-    return answered;
+    const begun = begin();
+    begun.catch(reject);
+    const came = await fulfilledWithin(withinMs, promise);
+    this.#listeners.delete(topic);
+    await begun;
+    return came;
   }
 
   /** Ends a subscription of the session. */

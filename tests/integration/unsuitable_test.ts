@@ -118,6 +118,11 @@ const SIMULATED: [string, ListeningBrokerOptions, RegExp][] = [
     /does not pass on the user properties of messages; a bridge or/,
   ],
   [
+    "sends what is retained once",
+    { behaviour: { retainedOnce: true } },
+    /does not send a retained message again to a client that subscribes again/,
+  ],
+  [
     "has no wildcard subscriptions",
     { behaviour: { offers: { wildcardSubscriptionAvailable: false } } },
     /offers no wildcard subscriptions$/,

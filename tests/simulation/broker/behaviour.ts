@@ -20,6 +20,11 @@ export interface Behaviour {
    * `shuffled` in any order (4.6 promises one for each topic only).
    */
   lateRetained: { share: number; ms: number; shuffled: boolean } | null;
+  /**
+   * Who subscribes again gets no retained messages. (Against 3.8.4-3; it was
+   * seen.)
+   */
+  retainedOnce: boolean;
   /** QoS 1 and 2 messages that it takes unanswered (3.2.2.3.3). */
   receiveMaximum: number;
   /** What a member of a share has no room for is dropped (4.8.2). */
@@ -62,6 +67,7 @@ export const MOSQUITTO: Behaviour = {
   refuses: [],
   sharedQos: 2,
   lateRetained: null,
+  retainedOnce: false,
   receiveMaximum: 20,
   dropsBeyondWindow: false,
   redistributes: false,

@@ -398,7 +398,7 @@ export class Broker {
       granted.push(subscription.qos);
       // A shared one gets no retained messages (4.8.2).
       if (subscription.isShared || asked.rh === 2) continue;
-      if (asked.rh === 1 && !isNew) continue;
+      if ((asked.rh === 1 || behaviour.retainedOnce) && !isNew) continue;
       for (const message of this.#retained.matching(subscription.topic)) {
         retained.push([subscription, message]);
       }
