@@ -30,6 +30,7 @@ import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { Deliveries } from "./deliveries.ts";
 import {
+  grantedBy,
   isCheck,
   packetProperties,
   payloadOf,
@@ -39,6 +40,7 @@ import {
 import { Nudge } from "./nudge.ts";
 import { missingFeature, offerOf } from "./offer.ts";
 import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
+import { Received } from "./received.ts";
 import { closedUnanswered, errorText, reasonText } from "./refused.ts";
 import { type Session, sessionOptions } from "./session.ts";
 import { BrokerUnsuitableError } from "./unsuitable.ts";
@@ -55,13 +57,21 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How long saying goodbye may take, in milliseconds. */
 const GOODBYE_MS = 1000;
 
+/** A session that is connected. */
+export interface ConnectedSession {
+  /** Whether the broker had it already. */
+  present: boolean;
+  /** Seconds that the broker will keep it without us, as far as it says. */
+  expirySeconds: number;
+}
+
 /** What the connection tells its owner. */
 export interface ConnectionEvents {
   /**
    * On every connect, before `ready`: the place to subscribe. If it throws, the
    * connection is given up and tried again.
    */
-  onConnect(session: { present: boolean }): Promise<void>;
+  onConnect(session: ConnectedSession): Promise<void>;
   /** It has just become `ready`. */
   onReady?(): void;
   /** The connection, or an attempt, is lost; `reason` is a sentence's end. */
@@ -94,6 +104,12 @@ export class MqttConnection implements AsyncDisposable {
   #attempt = 0;
   /** Why it is lost, if somebody has said so. */
   #reason: string | null = null;
+  /** What has come on this connection and was not read yet. */
+  #received = new Received();
+  /** Whether the broker has refused this connection. */
+  #refused = false;
+  /** Why it is over, where it is not tried again. */
+  #over: Error | null = null;
   /** Whether the broker has ever said anything. */
   #answered = false;
   #maximumPacketSize = Infinity;
@@ -153,6 +169,10 @@ export class MqttConnection implements AsyncDisposable {
       ? new mqtt.MqttClient(broker.openStream, options)
       : mqtt.connect(options);
     this.#client = client;
+    this.#listen(client);
+    client.on("packetsend", ({ cmd }) => {
+      if (cmd === "connect") this.#listen(client);
+    });
     client.on("packetreceive", (packet) => this.#intercept(packet));
     client.on("message", (topic, _payload, packet) => {
       if (isCheck(packet)) return;
@@ -186,16 +206,21 @@ export class MqttConnection implements AsyncDisposable {
       }`;
     });
     client.on("error", (error) => {
-      this.#reason = errorText(error, { broker, answered: this.#answered });
-      const code = (error as { code?: unknown }).code;
-      // 0x84 and, from brokers that answer in the older form, 1.
-      if (code === 0x84 || code === 1) {
-        first.reject(
-          new BrokerUnsuitableError(
-            `the broker at ${broker.host}:${broker.port} does not speak MQTT 5`,
-          ),
+      const fault = this.#faultIn(error);
+      if (fault !== null) {
+        const unsuitable = new BrokerUnsuitableError(
+          `the broker at ${this.#at} ${fault}`,
         );
+        if (this.#options.reconnect === false) this.#over = unsuitable;
+        first.reject(unsuitable);
       }
+      this.#reason = fault !== null ? `the broker ${fault}` : errorText(error, {
+        broker,
+        answered: this.#answered,
+        refused: this.#refused,
+      });
+      // With a packet that it cannot read the library goes on [MQTT-4.13.1-1].
+      client.stream?.destroy();
     });
     // The library reads `reconnectPeriod` in its own `close` handler, so the
     // next wait has to be there before that one runs.
@@ -216,8 +241,8 @@ export class MqttConnection implements AsyncDisposable {
       this.#reason = null;
       this.#options.onLost?.(reason);
       if (this.#options.reconnect === false) {
-        const error = new ConnectionLostError(reason);
-        first.reject(error);
+        this.#over ??= new ConnectionLostError(reason);
+        first.reject(this.#over);
       }
     });
     return first.promise;
@@ -245,17 +270,18 @@ export class MqttConnection implements AsyncDisposable {
           qos: options.qos,
           rh: options.retained === false ? 2 : 0,
           rap: options.asPublished ?? false,
-        }, (error) => {
-          const code = (error as { code?: unknown } | null)?.code;
-          if (typeof code === "number" && code >= 0x80) {
+        }, (error, _granted, suback) => {
+          const code = grantedBy(suback);
+          if (code === null || code < 0x80) done(error);
+          else {
             done(
               new BrokerUnsuitableError(
-                `the broker refuses the subscription to "${topic}": ${
+                `the broker at ${this.#at} refuses the subscription to "${topic}": ${
                   reasonText(code)
                 }`,
               ),
             );
-          } else done(error);
+          }
         }),
     );
   }
@@ -279,7 +305,11 @@ export class MqttConnection implements AsyncDisposable {
    * @throws {PublishError} the broker refused it
    */
   publish(message: Outgoing): Promise<void> {
-    return this.#outbox.put(message);
+    // What is not tried again is given up with its connection.
+    const fleeting = this.#options.reconnect === false || message.fleeting;
+    return this.#unlessOver(
+      this.#outbox.put(fleeting ? { ...message, fleeting } : message),
+    );
   }
 
   /** The source of bulk messages has something again. */
@@ -316,16 +346,26 @@ export class MqttConnection implements AsyncDisposable {
     client.removeAllListeners("close");
   }
 
+  get #at(): string {
+    const { host, port } = this.#options.broker;
+    return `${host}:${port}`;
+  }
+
   async #connected(
     client: MqttClient,
     connack: IConnackPacket,
   ): Promise<void> {
     const offer = offerOf(connack);
+    const { clientId, sessionExpiry } = this.#options;
     const lacks = missingFeature(offer);
     if (lacks) {
-      const { host, port } = this.#options.broker;
       throw new BrokerUnsuitableError(
-        `the broker at ${host}:${port} offers no ${lacks}`,
+        `the broker at ${this.#at} offers no ${lacks}`,
+      );
+    }
+    if (offer.clientId !== undefined && offer.clientId !== clientId) {
+      throw new BrokerUnsuitableError(
+        `the broker at ${this.#at} gives the client "${clientId}" another client id, "${offer.clientId}"`,
       );
     }
     // Small packets that wait for each other's TCP acknowledgements would add
@@ -335,7 +375,10 @@ export class MqttConnection implements AsyncDisposable {
     this.#maximumPacketSize = offer.maximumPacketSize ?? Infinity;
     this.#maximumQos = offer.maximumQos;
     this.#outbox.open(Math.min(offer.receiveMaximum, MAX_UNDER_WAY));
-    await this.#options.onConnect({ present: offer.sessionPresent });
+    await this.#options.onConnect({
+      present: offer.sessionPresent,
+      expirySeconds: offer.sessionExpiry ?? sessionExpiry,
+    });
     if (!client.connected || client.stream !== stream) {
       throw new ConnectionLostError("the connection was lost again");
     }
@@ -344,8 +387,42 @@ export class MqttConnection implements AsyncDisposable {
     this.#options.onReady?.();
   }
 
+  /** Listens to a new connection. */
+  #listen({ stream }: MqttClient): void {
+    const received = new Received();
+    this.#received = received;
+    this.#refused = false;
+    // Before the library reads what has come.
+    stream.prependListener("data", (piece) => received.take(piece));
+  }
+
+  /**
+   * What the library has found wrong, if it is something with which the broker
+   * cannot be served.
+   */
+  #faultIn(error: Error): string | null {
+    const unreadable = this.#received.unreadable();
+    if (unreadable !== null) return `has sent ${unreadable}`;
+    const { code } = error as { code?: unknown };
+    // 0x84 and, from brokers that answer in the older form, 1.
+    return this.#refused && (code === 0x84 || code === 1)
+      ? "does not speak MQTT 5"
+      : null;
+  }
+
+  /** What an answer is, or why the connection is over. */
+  async #unlessOver<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      throw this.#over ?? error;
+    }
+  }
+
   #intercept(packet: Packet): void {
     this.#answered = true;
+    this.#received.told();
     this.#nudge.received(packet);
     const { onDelivery } = this.#options;
     if (packet.cmd === "publish" && onDelivery) {
@@ -362,6 +439,7 @@ export class MqttConnection implements AsyncDisposable {
     ) {
       this.#unmatched.add(packet.messageId!);
     } else if (packet.cmd === "connack") {
+      this.#refused = (packet.reasonCode ?? 0) > 0;
       // Here and not in `#connected`, which runs when the first deliveries may
       // have come already.
       this.#deliveries.connected({ present: packet.sessionPresent });
@@ -445,13 +523,13 @@ export class MqttConnection implements AsyncDisposable {
         new Error(`Cannot ${what}: the connection was closed here`),
       );
     }
-    if (!client?.connected) return Promise.reject(lost());
+    if (!client?.connected) return this.#unlessOver(Promise.reject(lost()));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     send(client, (error) => {
       if (!error) resolve();
       else if (error instanceof BrokerUnsuitableError) reject(error);
       else reject(lost(error));
     });
-    return this.#nudge.awaiting(promise);
+    return this.#unlessOver(this.#nudge.awaiting(promise));
   }
 }

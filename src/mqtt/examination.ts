@@ -15,6 +15,7 @@ import { brokerOptions } from "./broker.ts";
 import { Quiet } from "./quiet.ts";
 import {
   CHECK_PROPERTY,
+  grantedBy,
   packetProperties,
   payloadOf,
   propertiesOf,
@@ -104,11 +105,10 @@ export class Examination implements AsyncDisposable {
     this.#client.subscribe(filter, {
       qos: options.qos,
       rh: options.retained === false ? 2 : 0,
-    }, (error, granted) => {
-      const code = (error as { code?: unknown } | null)?.code;
-      if (typeof code === "number") resolve(code);
-      else if (error) reject(error);
-      else resolve(granted?.[0]?.qos ?? 0);
+    }, (error, _granted, suback) => {
+      const code = grantedBy(suback);
+      if (code !== null) resolve(code);
+      else reject(error);
     });
     return answered(promise, `subscribing to "${filter}"`);
   }

@@ -13,14 +13,6 @@
  * @module
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
-import { BrokerUnsuitableError } from "./unsuitable.ts";
-
-/** A user property of the sentinel. */
-const KEPT = "ansible-worker-kept";
-
-/** Without these nobody can tell whose a status is. */
-const LOST =
-  "user properties of messages are lost on the way (MQTT 5, 3.3.2.3.7): is a bridge or a proxy of an older MQTT between this worker and its broker?";
 
 /** What a fence is made with. */
 export interface FenceOptions {
@@ -65,7 +57,6 @@ export class Fence {
    * known. Those who come while one is on its way share the next.
    *
    * @throws {ConnectionLostError} the connection was lost
-   * @throws {BrokerUnsuitableError} user properties are lost on the way
    */
   pass(): Promise<void> {
     if (!this.#current) return this.#current = this.#begin();
@@ -80,21 +71,13 @@ export class Fence {
   /** Gives the sentinel its retained message; before the first `pass()`. */
   async prepare(): Promise<void> {
     const { publish, sentinel } = this.#options;
-    await publish({
-      topic: sentinel,
-      payload: "-",
-      qos: 1,
-      retain: true,
-      properties: { user: { [KEPT]: "1" } },
-    });
+    await publish({ topic: sentinel, payload: "-", qos: 1, retain: true });
   }
 
   /** A message has come; returns whether it was for nobody but the fence. */
-  receive({ topic, retained, payload, properties }: Incoming): boolean {
+  receive({ topic, retained, payload }: Incoming): boolean {
     if (topic !== this.#options.sentinel) return false;
-    if (retained && properties.user?.[KEPT] === undefined) {
-      this.lost(new BrokerUnsuitableError(LOST));
-    } else if (retained) this.#seen?.resolve();
+    if (retained) this.#seen?.resolve();
     else if (payload.length === 0) this.#restore().catch(() => {});
     return true;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { IPublishPacket } from "mqtt-packet";
+import type { IPublishPacket, Packet } from "mqtt-packet";
 import type { MessageProperties, Outgoing } from "../messages/packets.ts";
 
 /**
@@ -71,6 +71,16 @@ export function sizeOf({ topic, payload, properties = {} }: Outgoing): number {
     size += Buffer.byteLength(name) + Buffer.byteLength(value) + 5;
   }
   return size;
+}
+
+/**
+ * The reason code of a SUBACK to one subscription (3.9.3): 0 to 2, the QoS that is
+ * granted; from 0x80 on it is refused. Null for no SUBACK.
+ */
+export function grantedBy(packet: Packet | undefined): number | null {
+  if (packet?.cmd !== "suback") return null;
+  const [code] = packet.granted;
+  return typeof code === "number" ? code : null;
 }
 
 /** The bytes of a packet's payload. */

@@ -14,5 +14,6 @@ export { type Offer } from "./offer.ts";
 export { type BulkSource, PublishError } from "./outbox.ts";
 export { Quiet } from "./quiet.ts";
 export { reasonText } from "./refused.ts";
+export { Trial } from "./trial.ts";
 export { Visit } from "./visit.ts";
 export { BrokerUnsuitableError } from "./unsuitable.ts";

@@ -5,10 +5,18 @@
  */
 import type { IConnackPacket } from "mqtt-packet";
 
+/**
+ * The largest packet that a broker has to take, in bytes: what a status needs
+ * with names of the usual lengths, and nothing of its longer texts.
+ */
+const LEAST_PACKET_BYTES = 2048;
+
 /** What a broker offers. */
 export interface Offer {
   /** Whether it had a session of this client id. */
   sessionPresent: boolean;
+  /** The client id that it gives instead of the one it was told. */
+  clientId?: string;
   /** Seconds that it will really keep the session, where it says so. */
   sessionExpiry?: number;
   /** QoS 1 and 2 messages that it takes unanswered. */
@@ -33,6 +41,8 @@ export function offerOf(
   const has = (value: unknown) => value !== false && value !== 0;
   return {
     sessionPresent,
+    ...(given.assignedClientIdentifier !== undefined &&
+      { clientId: given.assignedClientIdentifier }),
     ...(given.sessionExpiryInterval !== undefined &&
       { sessionExpiry: given.sessionExpiryInterval }),
     receiveMaximum: given.receiveMaximum ?? 65_535,
@@ -50,5 +60,9 @@ export function missingFeature(offer: Offer): string | null {
   if (!offer.shared) return "shared subscriptions";
   if (!offer.retain) return "retained messages";
   if (!offer.wildcards) return "wildcard subscriptions";
-  return offer.maximumQos < 1 ? "QoS 1" : null;
+  if (offer.maximumQos < 1) return "QoS 1";
+  const { maximumPacketSize = Infinity } = offer;
+  return maximumPacketSize < LEAST_PACKET_BYTES
+    ? `packets of ${LEAST_PACKET_BYTES} bytes, which a status may need (${maximumPacketSize} at most)`
+    : null;
 }

@@ -74,12 +74,20 @@ const CAUSES: Record<string, string> = {
  *
  * @param options.answered whether anything has ever come from this broker; what
  * has worked before is not a mistake in the configuration
+ * @param options.refused whether the broker has refused this connection (3.2.2.2)
  */
 export function errorText(
   error: Error,
-  { broker, answered }: { broker: Broker; answered: boolean },
+  { broker, answered, refused }: {
+    broker: Broker;
+    answered: boolean;
+    refused: boolean;
+  },
 ): string {
   const { code } = error as { code?: unknown };
+  if (typeof code === "number" && !refused) {
+    return `the broker breaks the protocol: ${error.message}`;
+  }
   if (typeof code === "number") {
     const refusal = `the broker refused the connection: ${reasonText(code)}`;
     if (code !== 0x86 && code !== 0x87) return refusal;

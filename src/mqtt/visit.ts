@@ -25,12 +25,20 @@ export interface VisitOptions {
   takesDeliveries?: boolean;
 }
 
+/** A message that is waited for. */
+export interface ExpectedMessage {
+  topic: string;
+  fits(message: Incoming): boolean;
+  withinMs: number;
+}
+
 /** A short connection. */
 export class Visit implements AsyncDisposable {
   readonly #connection: MqttConnection;
   readonly #deliveries: Delivery[] = [];
   readonly #listeners = new Map<string, (message: Incoming) => void>();
   #present = false;
+  #takenOver = false;
 
   private constructor(
     broker: Broker,
@@ -45,6 +53,7 @@ export class Visit implements AsyncDisposable {
         this.#present = present;
         return Promise.resolve();
       },
+      onTakenOver: () => this.#takenOver = true,
       onMessage: (message) => this.#listeners.get(message.topic)?.(message),
       ...(options.takesDeliveries &&
         {
@@ -77,6 +86,11 @@ export class Visit implements AsyncDisposable {
   /** Whether the broker had a session of this client id. */
   get present(): boolean {
     return this.#present;
+  }
+
+  /** Whether the broker has said that another client has taken it over. */
+  get takenOver(): boolean {
+    return this.#takenOver;
   }
 
   /**
@@ -114,20 +128,38 @@ export class Visit implements AsyncDisposable {
    */
   async ask(
     question: Outgoing,
-    answer: {
-      topic: string;
-      fits(message: Incoming): boolean;
-      withinMs: number;
-    },
+    answer: ExpectedMessage,
   ): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#listeners.set(answer.topic, (message) => {
-      if (answer.fits(message)) resolve();
-    });
     await this.#connection.subscribe(answer.topic, { qos: 1, retained: false });
-    const answered = fulfilledWithin(answer.withinMs, promise);
-    await this.#connection.publish(question);
-    return await answered.finally(() => this.#listeners.delete(answer.topic));
+    return await this.#comes(answer, () => this.#connection.publish(question));
+  }
+
+  /**
+   * Subscribes to a topic, again or not, for its retained message (3.8.4-4).
+   *
+   * @returns whether it came in time, and fits
+   */
+  brings(retained: ExpectedMessage): Promise<boolean> {
+    return this.#comes(
+      retained,
+      () => this.#connection.subscribe(retained.topic, { qos: 1 }),
+    );
+  }
+
+  async #comes(
+    { fits, topic, withinMs }: ExpectedMessage,
+    begin: () => Promise<void>,
+  ): Promise<boolean> {
+    const { promise, reject, resolve } = Promise.withResolvers<void>();
+    this.#listeners.set(topic, (message) => {
+      if (fits(message)) resolve();
+    });
+    const begun = begin();
+    begun.catch(reject);
+    const came = await fulfilledWithin(withinMs, promise);
+    this.#listeners.delete(topic);
+    await begun;
+    return came;
   }
 
   /** Ends a subscription of the session. */

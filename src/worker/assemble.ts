@@ -310,7 +310,7 @@ export function assemble(
     log,
   });
   const router = new Router({
-    topics,
+    ...common,
     lifecycle,
     handlers: {
       request: (delivery, { inbox }) =>

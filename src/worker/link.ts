@@ -123,7 +123,10 @@ export class Link implements RecordChannel, AsyncDisposable {
       clientId: intake,
       sessionExpiry,
       receiveMaximum: RECEIVE_MAXIMUM,
-      onConnect: () => this.#subscribeIntake(),
+      onConnect: async ({ expirySeconds }) => {
+        this.#saySessionExpiry(expirySeconds);
+        await this.#subscribeIntake();
+      },
       onReady: () => this.#onReady("intake"),
       onLost: (reason) => this.#onLost("intake", reason),
       onDelivery: (delivery) => options.onDelivery(delivery),
@@ -277,6 +280,20 @@ export class Link implements RecordChannel, AsyncDisposable {
       }
     }
     await this.lookUp(topics.allPresences);
+  }
+
+  /** Says at the start what it means if the sessions are kept for less long. */
+  #saySessionExpiry(seconds: number): void {
+    const { log, sessionExpiry } = this.#options;
+    if (seconds >= sessionExpiry || this.#readyBefore.has("intake")) return;
+    const kept = seconds === 0
+      ? "does not keep this worker's sessions"
+      : `keeps this worker's sessions for ${seconds} s only`;
+    log.warn(
+      `the broker ${kept} (mqtt.session_expiry: ${sessionExpiry}); what is published while no worker of the group is connected${
+        seconds === 0 ? "" : " for longer"
+      } is lost, but not what was accepted`,
+    );
   }
 
   async #subscribeIntake(): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type Broker,
   BrokerUnsuitableError,
   PublishError,
+  Trial,
   Visit,
 } from "../mqtt/mod.ts";
 import { keptOf } from "../tasks/journal.ts";
@@ -104,7 +105,7 @@ export async function preflight(
   log.info("Ansible is ready", { ansible_version: ansible.version });
   const journal = given.journal ??
     await openJournal(config, { environment, log, stack });
-  await makeSureTheIdIsFree(worker.worker_id, {
+  await lookAround(worker.worker_id, {
     broker,
     topics,
     log,
@@ -150,8 +151,11 @@ async function openJournal(
   return journal;
 }
 
-/** Asks, before the first connection of our own, whether the id is free. */
-async function makeSureTheIdIsFree(
+/**
+ * Before the first connection of our own: whether the broker does what no worker
+ * can do without, and whether the id is free.
+ */
+async function lookAround(
   workerId: string,
   { broker, topics, log, manager, signals }: {
     broker: Broker;
@@ -161,11 +165,17 @@ async function makeSureTheIdIsFree(
     signals: StopSignals;
   },
 ): Promise<void> {
+  const trial = new Trial(broker);
+  const clientId = () => `ansible-worker-${crypto.randomUUID().slice(0, 8)}`;
   for (let wait = broker.reconnectMin; signals.count === 0;) {
     try {
       await using visit = await Visit.open(broker, {
-        clientId: `ansible-worker-${crypto.randomUUID().slice(0, 8)}`,
+        clientId: clientId(),
         sessionExpiry: 0,
+      });
+      await trial.with(visit, {
+        topic: topics.sentinel(workerId),
+        clientId: clientId(),
       });
       return await enquire(visit, { topics, workerId });
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Delivery, Incoming } from "../messages/packets.ts";
 import { loadSchema, presenceSchema, readAs } from "../messages/presence.ts";
 import type { Load, Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
+import type { Log } from "../tasks/ports.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** Who gets what, by the kind of its topic. */
@@ -36,17 +37,31 @@ export interface Handlers {
   probe(): void;
 }
 
+/** Of so many topics that are not ours it is said. */
+const MAX_SAID = 100;
+
+/** What the router needs. */
+export interface RouterOptions {
+  topics: Topics;
+  workerId: string;
+  lifecycle: Lifecycle;
+  handlers: Handlers;
+  log: Log;
+}
+
 /** Gives each message to its handler. */
 export class Router {
+  readonly #options: RouterOptions;
   readonly #topics: Topics;
   readonly #lifecycle: Lifecycle;
   readonly #handlers: Handlers;
   #kept: Delivery[] = [];
+  /** Topics of requests that are not ours, of which it was said. */
+  readonly #said = new Set<string>();
 
   /** With nothing kept back. */
-  constructor(
-    options: { topics: Topics; lifecycle: Lifecycle; handlers: Handlers },
-  ) {
+  constructor(options: RouterOptions) {
+    this.#options = options;
     this.#topics = options.topics;
     this.#lifecycle = options.lifecycle;
     this.#handlers = options.handlers;
@@ -66,10 +81,26 @@ export class Router {
   delivery(delivery: Delivery): void {
     if (this.#lifecycle.keepsBack) this.#kept.push(delivery);
     // What comes to a worker that has stopped stays with the broker.
-    else if (this.#lifecycle.phase !== "stopped") {
-      const inbox = this.#topics.parse(delivery.topic)?.kind === "inbox";
-      this.#handlers.request(delivery, { inbox });
+    else if (this.#lifecycle.phase !== "stopped") this.#request(delivery);
+  }
+
+  #request(delivery: Delivery): void {
+    const { log, workerId } = this.#options;
+    const topic = this.#topics.parse(delivery.topic);
+    if (topic?.kind === "tasks") {
+      return this.#handlers.request(delivery, { inbox: false });
     }
+    if (topic?.kind === "inbox" && topic.workerId === workerId) {
+      return this.#handlers.request(delivery, { inbox: true });
+    }
+    // Somebody else has subscribed for this session. It has to be answered, or
+    // nothing that comes behind it could be [MQTT-4.6.0-3].
+    delivery.answer();
+    if (this.#said.has(delivery.topic) || this.#said.size === MAX_SAID) return;
+    this.#said.add(delivery.topic);
+    log.warn(
+      `requests come on "${delivery.topic}", which is none of this worker's topics; they are left alone`,
+    );
   }
 
   /** Everything else. */

@@ -6,7 +6,7 @@
  */
 import { freePorts } from "../../dev/programs.ts";
 import { pause } from "../harness/waiting.ts";
-import { MOSQUITTO } from "./broker/behaviour.ts";
+import { type Behaviour, MOSQUITTO } from "./broker/behaviour.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Link, Time } from "./broker/link.ts";
 import { Random } from "./random.ts";
@@ -39,25 +39,35 @@ class RealTime implements Time {
   }
 }
 
+/** How a broker is set up. */
+export interface ListeningBrokerOptions {
+  /** Keeps sessions and messages over a restart. */
+  persistence?: boolean;
+  /** What it does that mosquitto does not. */
+  behaviour?: Partial<Behaviour>;
+  /** Puts other bytes in the place of a packet that it sends. */
+  garble?: (packet: Uint8Array) => Uint8Array;
+}
+
 /** A simulated broker that listens on a port of the loopback address. */
 export class ListeningBroker implements AsyncDisposable {
   readonly port: number;
-  readonly #persistence: boolean;
+  readonly #options: ListeningBrokerOptions;
   readonly #time = new RealTime();
   #broker: Broker;
   #listener: Deno.TcpListener | null = null;
   #serving: Promise<unknown>[] = [];
 
-  private constructor(persistence: boolean) {
+  private constructor(options: ListeningBrokerOptions) {
     [this.port] = freePorts(1) as [number];
-    this.#persistence = persistence;
+    this.#options = options;
     this.#broker = this.#newBroker();
   }
 
   static async start(
-    { persistence = false }: { persistence?: boolean } = {},
+    options: ListeningBrokerOptions = {},
   ): Promise<ListeningBroker> {
-    const broker = new ListeningBroker(persistence);
+    const broker = new ListeningBroker(options);
     await broker.start();
     return broker;
   }
@@ -65,7 +75,7 @@ export class ListeningBroker implements AsyncDisposable {
   /** Listens, again after `stop()` or `kill()`, on the same port. */
   start(): Promise<void> {
     if (!this.#broker.isUp) {
-      if (this.#persistence) this.#broker.start();
+      if (this.#options.persistence) this.#broker.start();
       else this.#broker = this.#newBroker();
     }
     const listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
@@ -102,7 +112,7 @@ export class ListeningBroker implements AsyncDisposable {
 
   #newBroker(): Broker {
     return new Broker({
-      behaviour: MOSQUITTO,
+      behaviour: { ...MOSQUITTO, ...this.#options.behaviour },
       time: this.#time,
       random: new Random("a listening broker"),
     });
@@ -125,8 +135,10 @@ export class ListeningBroker implements AsyncDisposable {
       if (isOpen) connection.close();
       isOpen = false;
     };
+    const { garble } = this.#options;
     const link: Link = {
-      send(bytes) {
+      send(packet) {
+        const bytes = garble?.(packet) ?? packet;
         written = written.then(() =>
           isOpen ? writeAll(connection, bytes) : undefined
         )

@@ -13,7 +13,14 @@ function routerOf() {
   });
   const router = new Router({
     topics: new Topics("ansible", "g"),
+    workerId: "w1",
     lifecycle,
+    log: {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (text: string) => got.push(`warn ${text}`),
+    },
     handlers: {
       request: ({ topic }, { inbox }) => got.push(`request ${topic} ${inbox}`),
       status: (taskId) => got.push(`status ${taskId}`),
@@ -37,12 +44,8 @@ function message(topic: string, payload: unknown = ""): Incoming {
   };
 }
 
-function request(topic: string): Delivery {
-  return {
-    ...message(topic),
-    redelivered: false,
-    answer() {},
-  };
+function request(topic: string, answer = () => {}): Delivery {
+  return { ...message(topic), redelivered: false, answer };
 }
 
 const PRESENCE = {
@@ -108,4 +111,28 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
   lifecycle.move("stopped");
   router.delivery(request("ansible/g/tasks"));
   assert.equal(got.length, 3);
+});
+
+Deno.test("a request on a topic that is not ours is left alone, holds up nothing, and is said of once", () => {
+  const { got, lifecycle, router } = routerOf();
+  lifecycle.move("working");
+  let answered = 0;
+  const topics = [
+    "ansible/other/tasks",
+    "staging/g/tasks",
+    "ansible/g/workers/w2/tasks",
+    "ansible/g/tasks/t1/status",
+  ];
+  for (const topic of [...topics, ...topics]) {
+    router.delivery(request(topic, () => answered++));
+  }
+  assert.equal(answered, 8);
+  assert.deepEqual(
+    got,
+    topics.map((topic) =>
+      `warn requests come on "${topic}", which is none of this worker's topics; they are left alone`
+    ),
+  );
+  for (let i = 0; i < 200; i++) router.delivery(request(`flood/${i}`));
+  assert.equal(got.length, 100);
 });

@@ -4,16 +4,27 @@
  * @module
  */
 
+import type { IConnackPacket } from "mqtt-packet";
+
 /** Choices; the clause that permits each is beside it. */
 export interface Behaviour {
+  /** What its CONNACK says beside its Receive Maximum (3.2.2.3). */
+  offers: NonNullable<IConnackPacket["properties"]>;
+  /** Filters to which it lets nobody subscribe (0x87, 3.9.3). */
+  refuses: readonly string[];
   /** The QoS that a shared subscription is granted at most (3.9.3). */
-  sharedQos: 1 | 2;
+  sharedQos: 0 | 1 | 2;
   /**
    * When retained messages come after a SUBSCRIBE, to which 3.8.4 sets no time:
    * of the subscriptions, `share` get them so many milliseconds later at most,
    * `shuffled` in any order (4.6 promises one for each topic only).
    */
   lateRetained: { share: number; ms: number; shuffled: boolean } | null;
+  /**
+   * Who subscribes again gets no retained messages. (Against 3.8.4-3; it was
+   * seen.)
+   */
+  retainedOnce: boolean;
   /** QoS 1 and 2 messages that it takes unanswered (3.2.2.3.3). */
   receiveMaximum: number;
   /** What a member of a share has no room for is dropped (4.8.2). */
@@ -52,8 +63,11 @@ export interface Behaviour {
 
 /** As mosquitto 2.0 does it, with persistence on and no limit of its queues. */
 export const MOSQUITTO: Behaviour = {
+  offers: {},
+  refuses: [],
   sharedQos: 2,
   lateRetained: null,
+  retainedOnce: false,
   receiveMaximum: 20,
   dropsBeyondWindow: false,
   redistributes: false,

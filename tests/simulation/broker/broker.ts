@@ -31,6 +31,7 @@ const WITH_WILL = 0x04;
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 const NO_SUBSCRIPTION = 0x11;
 const PROTOCOL_ERROR = 0x82;
+const NOT_AUTHORIZED = 0x87;
 const TAKEN_OVER = 0x8e;
 
 /** What a broker needs. */
@@ -248,7 +249,10 @@ export class Broker {
       cmd: "connack",
       sessionPresent: present,
       reasonCode: SUCCESS,
-      properties: { receiveMaximum: this.#options.behaviour.receiveMaximum },
+      properties: {
+        receiveMaximum: this.#options.behaviour.receiveMaximum,
+        ...this.#options.behaviour.offers,
+      },
     });
     session.flow.resume(properties.receiveMaximum ?? 65_535);
     return session;
@@ -391,12 +395,16 @@ export class Broker {
     const retained: [Subscription, Message][] = [];
     const granted: number[] = [];
     for (const asked of packet.subscriptions) {
+      if (behaviour.refuses.includes(asked.topic)) {
+        granted.push(NOT_AUTHORIZED);
+        continue;
+      }
       const subscription = subscriptionOf(asked, behaviour);
       const isNew = session.subscribe(subscription);
       granted.push(subscription.qos);
       // A shared one gets no retained messages (4.8.2).
       if (subscription.isShared || asked.rh === 2) continue;
-      if (asked.rh === 1 && !isNew) continue;
+      if ((asked.rh === 1 || behaviour.retainedOnce) && !isNew) continue;
       for (const message of this.#retained.matching(subscription.topic)) {
         retained.push([subscription, message]);
       }
