@@ -56,6 +56,7 @@ export const GROUPS: readonly Group[] = [
     files: [
       "tests/ansible/launcher_test.ts",
       "tests/ansible/printed_test.ts",
+      "tests/ansible/leftovers_test.ts",
       "tests/ansible/snapshot_test.ts",
     ],
   },
