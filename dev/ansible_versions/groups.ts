@@ -58,6 +58,7 @@ export const GROUPS: readonly Group[] = [
       "tests/ansible/printed_test.ts",
       "tests/ansible/leftovers_test.ts",
       "tests/ansible/snapshot_test.ts",
+      "tests/ansible/unattended_test.ts",
     ],
   },
   {

@@ -152,6 +152,7 @@ SystemCallArchitectures=
 CapabilityBoundingSet=~
 DevicePolicy=auto
 ProtectControlGroups=no
+# A run that is ended names what it has to leave of root's.
 ProtectProc=default
 ProtectSystem=no
 ProtectHome=no
