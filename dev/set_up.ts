@@ -8,7 +8,7 @@
 import { mosquitto } from "./programs.ts";
 
 /** A program that has to be there, and the packages that bring it. */
-interface Need {
+export interface Need {
   program: string;
   /** Where there is none, the tests do without. */
   packages: Partial<Record<PackageManager, string>>;
@@ -71,15 +71,24 @@ function all(
   return { "apt-get": name, dnf: name, apk: name, brew: name, ...others };
 }
 
+/** What a systemd of its own speaks by, for `deno task test:systemd`. */
+export const BUS: Need = {
+  program: "dbus-daemon",
+  packages: { "apt-get": "dbus", dnf: "dbus-daemon" },
+  isThere: () => isFile("/usr/bin/dbus-daemon"),
+};
+
 /**
- * Makes sure that everything is there.
+ * Makes sure that everything is there, and what else is named.
  *
  * @returns false if something is missing and could not be installed
  */
-export async function setUp(): Promise<boolean> {
+export async function setUp(...more: Need[]): Promise<boolean> {
   const manager = await packageManager();
   const missing = await stillMissing(
-    NEEDS.filter(({ packages }) => packages[manager ?? "brew"] !== undefined),
+    [...NEEDS, ...more].filter(({ packages }) =>
+      packages[manager ?? "brew"] !== undefined
+    ),
   );
   if (missing.length === 0) return true;
   const names = missing.map(({ program }) => program).join(", ");

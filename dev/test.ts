@@ -51,7 +51,7 @@ async function run(file: string): Promise<void> {
   try {
     const since = performance.now();
     const alone = files.length === 1;
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const output = await new Deno.Command(Deno.execPath(), {
       args: [
         "test",
         "-A",
@@ -66,13 +66,14 @@ async function run(file: string): Promise<void> {
       ...(alone && { stdout: "inherit", stderr: "inherit" }),
     }).output();
     const seconds = (performance.now() - since) / 1000;
+    const { code } = output;
     const { passed, failed } = count(await Deno.readTextFile(report));
     // A run that fails without a failed test has failed before its tests.
     const failures = failed === 0 && code !== 0 ? 1 : failed;
     sum.passed += passed;
     sum.failed += failures;
     if (failures > 0 && !alone) {
-      console.log(text.decode(stdout) + text.decode(stderr));
+      console.log(text.decode(output.stdout) + text.decode(output.stderr));
     }
     console.log(
       `${failures > 0 ? "FAILED" : "ok    "} ${file}: ${passed} passed${

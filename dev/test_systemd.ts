@@ -8,9 +8,9 @@
 import { ServiceHost } from "../tests/harness/service_host.ts";
 import { run } from "./distribution/run.ts";
 import { ROOT } from "./programs.ts";
-import { setUp } from "./set_up.ts";
+import { BUS, setUp } from "./set_up.ts";
 
-if (!await setUp()) Deno.exit(1);
+if (!await setUp(BUS)) Deno.exit(1);
 const lacking = await ServiceHost.lacks();
 if (lacking !== null) {
   console.error(`Cannot be tried here, for lack of ${lacking}.`);

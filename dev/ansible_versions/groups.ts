@@ -56,7 +56,9 @@ export const GROUPS: readonly Group[] = [
     files: [
       "tests/ansible/launcher_test.ts",
       "tests/ansible/printed_test.ts",
+      "tests/ansible/leftovers_test.ts",
       "tests/ansible/snapshot_test.ts",
+      "tests/ansible/unattended_test.ts",
     ],
   },
   {

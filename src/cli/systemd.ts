@@ -85,8 +85,9 @@ ${
         dirname(file).replaceAll("%", "%%")
       }/environment\n`
   }ExecStart=${line}
-# What is not valid is not read: the reload fails, and says why.
-ExecReload=${line} --validate
+# What is not valid is not read: the reload fails, and says why. Who checks may
+# not read credentials; later releases than 252 do not say where they are either.
+ExecReload=/usr/bin/env CREDENTIALS_DIRECTORY=%d ${line} --validate
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
@@ -152,6 +153,7 @@ SystemCallArchitectures=
 CapabilityBoundingSet=~
 DevicePolicy=auto
 ProtectControlGroups=no
+# A run that is ended names what it has to leave of root's.
 ProtectProc=default
 ProtectSystem=no
 ProtectHome=no

@@ -120,7 +120,7 @@ export async function problemOfPath(
 /**
  * Whether a file is a credential that systemd has for this service. A service
  * may always read its own when it starts, but the commands of `ExecReload=`,
- * one of which checks the configuration, are kept from it (seen with 252).
+ * one of which checks the configuration, are kept from it (seen with 252 and 257).
  */
 function isCredential(path: string): boolean {
   const directory = Deno.env.get("CREDENTIALS_DIRECTORY");

@@ -127,6 +127,16 @@ function untrusted(
     stage: "tls",
     outcome: failed(text, ...advice),
   });
+  // Deno calls these by the code of an unknown authority.
+  const fault = shown && faultInTime(shown);
+  if (fault) {
+    return because(
+      `certificate ${fault}: the broker's is good from ${shown.from} until ${shown.to}`,
+      `If it is not the certificate, it is the clock: this host says ${
+        new Date().toUTCString()
+      }.`,
+    );
+  }
   switch (code) {
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
@@ -156,16 +166,6 @@ function untrusted(
         }`,
         "Set mqtt.host to a name in the certificate, or have one made for this name (as subjectAltName).",
       );
-    case "CERT_HAS_EXPIRED":
-    case "CERT_NOT_YET_VALID":
-      return because(
-        `certificate ${
-          code === "CERT_HAS_EXPIRED" ? "expired" : "not valid yet"
-        }: the broker's is good from ${shown?.from} until ${shown?.to}`,
-        `If it is not the certificate, it is the clock: this host says ${
-          new Date().toUTCString()
-        }.`,
-      );
   }
   if (tls?.cert === undefined && /CERTIFICATE_REQUIRED|ALERT/.test(`${code}`)) {
     return because(
@@ -182,6 +182,12 @@ function untrusted(
     ]),
     "The broker's log says more.",
   );
+}
+
+function faultInTime({ from, to }: Certificate): string | null {
+  const now = Date.now();
+  if (now > Date.parse(to)) return "expired";
+  return now < Date.parse(from) ? "not valid yet" : null;
 }
 
 /** The connection was closed, or nothing came. */

@@ -37,6 +37,9 @@ export function reasonText(code: number): string {
 
 const UNTRUSTED =
   "the broker's certificate is not signed by an authority that this worker trusts; mqtt.tls_ca_cert has to be the one that signed it";
+// What Deno 2.9 says of a certificate that has expired, too; and it shows none.
+const UNVERIFIED =
+  "the broker's certificate is not signed by an authority that this worker trusts (mqtt.tls_ca_cert has to be the one that signed it), or has expired, or is not valid yet; `ansible-worker doctor` tells which";
 const EXPIRED =
   "the broker's certificate has expired, or the clock of this host is wrong";
 const EARLY =
@@ -52,7 +55,7 @@ const NOTHING_IN_COMMON =
 const CAUSES: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNVERIFIED,
   UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
   CERT_UNTRUSTED: UNTRUSTED,

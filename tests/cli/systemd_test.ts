@@ -93,7 +93,10 @@ for (const name of ["plain", "a b", "100% $HOME;\\'\""]) {
     const [, start] = /^ExecStart=(.*)$/m.exec(made.text)!;
     assert.deepEqual(
       [...made.text.matchAll(/^ExecReload=(.*)$/gm)].map(([, line]) => line),
-      [`${start} --validate`, "/bin/kill -HUP $MAINPID"],
+      [
+        `/usr/bin/env CREDENTIALS_DIRECTORY=%d ${start} --validate`,
+        "/bin/kill -HUP $MAINPID",
+      ],
     );
     const verdict = await analyze("verify", made.file);
     if (verdict) assert.deepEqual(verdict, { success: true, said: "" });

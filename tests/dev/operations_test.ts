@@ -1,8 +1,10 @@
-/** The recipe of docs/operations.md for restarting one's own worker. */
+/** What docs/operations.md gives to be copied. */
 import assert from "node:assert/strict";
-import { ROOT } from "../../dev/programs.ts";
+import { run } from "../../dev/distribution/run.ts";
+import { freePort, mosquitto, ROOT } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { ListeningProgram } from "../harness/listening.ts";
 import { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -68,5 +70,56 @@ Deno.test({
     await t.step("one that waits is cancelled", async () => {
       assert.equal((await run("waits.yml", 1)).state, "cancelled");
     });
+  },
+});
+
+/** Where Debian's package of mosquitto has its configuration. */
+const DEBIAN = "/etc/mosquitto/mosquitto.conf";
+
+Deno.test({
+  name: "mosquitto starts with the block of the document beside Debian's own",
+  ignore: !await Deno.stat(DEBIAN).then(() => true, () => false),
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const [, block] = /^```text\n(listener 1883\n[\s\S]*?)```/m.exec(DOCUMENT)!;
+    const directory = await Deno.makeTempDir({ prefix: "mosquitto-" });
+    try {
+      const port = freePort();
+      // Its directories are the test's own, and so is whom it runs as.
+      const moved = (text: string) =>
+        text.replaceAll(/\/\S*\//g, `${directory}/`)
+          .replace("listener 1883", `listener ${port} 127.0.0.1`);
+      await Deno.mkdir(`${directory}/conf.d`);
+      await Deno.writeTextFile(
+        `${directory}/conf.d/worker.conf`,
+        moved(block!),
+      );
+      await Deno.writeTextFile(
+        `${directory}/mosquitto.conf`,
+        `${Deno.uid() === 0 ? "user root\n" : ""}${
+          moved(await Deno.readTextFile(DEBIAN))
+        }`,
+      );
+      await Deno.writeTextFile(`${directory}/acl`, "user worker\n");
+      const passwords = `${directory}/passwords`;
+      await run([
+        "mosquitto_passwd",
+        "-c",
+        "-b",
+        passwords,
+        "worker",
+        "secret",
+      ]);
+      await Deno.chmod(passwords, 0o600);
+      const broker = await ListeningProgram.start({
+        program: (await mosquitto())!,
+        args: ["-c", `${directory}/mosquitto.conf`],
+        ports: [port],
+      });
+      await broker.end("SIGTERM");
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
   },
 });

@@ -23,6 +23,8 @@ interface Workflow {
   jobs: Record<string, {
     "runs-on": string;
     env?: Record<string, string>;
+    strategy?: { matrix: Record<string, string[]> };
+    container?: { image: string; options: string };
     services?: Record<string, { image: string; ports: string[] }>;
     steps: Step[];
   }>;
@@ -92,6 +94,21 @@ test("release: it begins with a tag, checks first, and publishes all that is mad
     const program = env?.ANSIBLE_WORKER_PROGRAM;
     if (!program) continue;
     assert.ok(program.endsWith(`/dist/${TARGETS[0]!.name}/${NAME}`), program);
+  }
+});
+
+test("ci: everything on both releases of Debian, also under their systemd", async () => {
+  const { jobs: { ci } } = await workflow("ci");
+  const { strategy, container, steps } = ci!;
+  assert.deepEqual(strategy!.matrix, { debian: ["12", "13"] });
+  assert.equal(
+    container!.image,
+    "docker.io/library/debian:${{ matrix.debian }}",
+  );
+  assert.match(container!.options, /--privileged/);
+  const scripts = steps.map((step) => step.run ?? "");
+  for (const script of [".ci/run", ".ci/deno task test:systemd"]) {
+    assert.ok(scripts.includes(script), script);
   }
 });
 

@@ -32,14 +32,42 @@ export class Certificates implements AsyncDisposable {
     return `${this.#directory}/${name}.key`;
   }
 
-  /** Makes a key and a certificate; with days below 0, one that has expired. */
-  async sign(
+  /** Makes a key and a certificate; `days` are its first and its last, from now. */
+  sign(
     name: string,
-    options: { ca: string; name: string; days?: number },
+    { ca, name: subject, days = [-2, 2] }: {
+      ca: string;
+      name: string;
+      days?: [number, number];
+    },
+  ): Promise<void> {
+    return this.#make(name, {
+      extension: `subjectAltName=${subject}`,
+      by: ["-cert", this.certificate(ca), "-keyfile", this.key(ca)],
+      days,
+    });
+  }
+
+  /** One that is older than all that it signs. */
+  #authority(name: string): Promise<void> {
+    return this.#make(name, {
+      extension: "basicConstraints=critical,CA:true",
+      by: ["-selfsign", "-keyfile", this.key(name)],
+      days: [-3, 2],
+    });
+  }
+
+  async #make(
+    name: string,
+    { extension, by, days: [first, last] }: {
+      extension: string;
+      by: string[];
+      days: [number, number];
+    },
   ): Promise<void> {
     const request = `${this.#directory}/${name}.csr`;
     const extensions = `${this.#directory}/${name}.ext`;
-    await Deno.writeTextFile(extensions, `subjectAltName=${options.name}\n`);
+    await Deno.writeTextFile(extensions, `${extension}\n`);
     await openssl(
       "req",
       "-newkey",
@@ -53,45 +81,59 @@ export class Certificates implements AsyncDisposable {
       request,
     );
     await openssl(
-      "x509",
-      "-req",
-      "-in",
-      request,
-      "-CA",
-      this.certificate(options.ca),
-      "-CAkey",
-      this.key(options.ca),
-      "-CAcreateserial",
-      "-days",
-      String(options.days ?? 2),
+      "ca",
+      "-batch",
+      "-notext",
+      "-config",
+      await this.#configuration(),
+      ...by,
+      "-startdate",
+      daysFromNow(first),
+      "-enddate",
+      daysFromNow(last),
       "-extfile",
       extensions,
+      "-in",
+      request,
       "-out",
       this.certificate(name),
     );
   }
 
-  async #authority(name: string): Promise<void> {
-    await openssl(
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${name}`,
-      "-keyout",
-      this.key(name),
-      "-out",
-      this.certificate(name),
+  /**
+   * The path of what `openssl ca` asks for, the only command of all releases
+   * that takes both ends of a certificate's time.
+   */
+  async #configuration(): Promise<string> {
+    const path = `${this.#directory}/ca.conf`;
+    await Deno.writeTextFile(
+      path,
+      `[ca]
+default_ca = here
+[here]
+database = ${this.#directory}/index
+new_certs_dir = ${this.#directory}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+`,
     );
+    await Deno.writeTextFile(`${this.#directory}/index`, "");
+    return path;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#directory, { recursive: true });
   }
+}
+
+/** A time as openssl takes it, YYYYMMDDHHMMSSZ. */
+function daysFromNow(days: number): string {
+  const time = new Date(Date.now() + days * 86_400_000).toISOString();
+  return time.slice(0, 19).replaceAll(/[-T:]/g, "") + "Z";
 }
 
 async function openssl(...args: string[]): Promise<void> {

@@ -168,7 +168,8 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
 test("broken connections name their cause", async (t) => {
   await using files = await Certificates.create();
   await files.sign("elsewhere", { ca: "ca", name: "DNS:elsewhere.example" });
-  await files.sign("old", { ca: "ca", name: "IP:127.0.0.1", days: -1 });
+  await files.sign("old", { ca: "ca", name: "IP:127.0.0.1", days: [-2, -1] });
+  await files.sign("new", { ca: "ca", name: "IP:127.0.0.1", days: [1, 2] });
   await files.sign("stranger", { ca: "other-ca", name: "DNS:worker" });
   await using project = await Project.create();
   await Deno.writeTextFile(project.path("passwords"), "worker:pass-word-1\n");
@@ -189,10 +190,13 @@ test("broken connections name their cause", async (t) => {
   const secure = listener("server");
   const named = listener("elsewhere");
   const expired = listener("old");
+  const early = listener("new");
   const mutual = listener("server", ["require_certificate true"]);
   await using broker = await Broker.start({
     websockets: true,
-    extra: [secure, named, expired, mutual].flatMap(({ lines }) => lines),
+    extra: [secure, named, expired, early, mutual].flatMap(({ lines }) =>
+      lines
+    ),
   });
   await using locked = await Broker.start({
     extra: [
@@ -271,6 +275,12 @@ test("broken connections name their cause", async (t) => {
       { port: expired.port, mqtt: tls },
       "tls",
       /^certificate expired: .* until \w+/,
+    ],
+    [
+      "a certificate that is not valid yet",
+      { port: early.port, mqtt: tls },
+      "tls",
+      /^certificate not valid yet: .* from \w+/,
     ],
     [
       "no client certificate",

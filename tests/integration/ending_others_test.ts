@@ -51,6 +51,10 @@ Deno.test({
       `--reuid=${NOBODY}`,
       `--regid=${NOBODY}`,
       "--clear-groups",
+      // This copy of the project may be in a directory that is the
+      // administrator's alone.
+      "--inh-caps=+dac_override",
+      "--ambient-caps=+dac_override",
     ]);
     await run("chmod", "755", project.path(""));
     await run("chown", "-R", NOBODY, project.path("home"));

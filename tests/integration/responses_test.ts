@@ -137,7 +137,7 @@ test("updates on a response topic come no faster than status_interval", async ()
     "many.yml": `
 - hosts: all
   gather_facts: false
-  tasks: [{ debug: { msg: x }, loop: "{{ range(60) }}" }, { command: sleep 1 }]
+  tasks: [{ debug: { msg: x }, loop: "{{ range(60) | list }}" }, { command: sleep 1 }]
 `,
   });
   await using broker = await Broker.start();

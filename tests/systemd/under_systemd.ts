@@ -72,6 +72,22 @@ const BECOME = `
     - user: { name: somebody-new, create_home: true }
 `;
 
+const SLEEP_AS_ROOT = `
+- hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - command: sleep 600
+`;
+
+const OUTLIVES = `
+- hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - command: systemd-run --collect --unit=outlives sleep 600
+`;
+
 const SLEEP = `
 - hosts: all
   gather_facts: false
@@ -103,6 +119,8 @@ Deno.test({
         ignore: failed,
         fn: async () => {
           try {
+            // Starts count for each step alone.
+            await host.tried(`systemctl reset-failed ${UNIT}`);
             await fn();
           } catch (error) {
             const { said } = await host.tried(
@@ -154,6 +172,8 @@ Deno.test({
           ["made.yml", MADE],
           ["become.yml", BECOME],
           ["sleep.yml", SLEEP],
+          ["sleep-as-root.yml", SLEEP_AS_ROOT],
+          ["outlives.yml", OUTLIVES],
         ] as const
       ) await host.write(`/etc/ansible-worker/playbooks/${name}`, text);
       await host.sh("systemctl daemon-reload");
@@ -328,8 +348,18 @@ Deno.test({
           await host.sh("stat -c %a /home/somebody-new"),
         ),
       );
+      const ended = await submit("sleep-as-root.yml", "--timeout 10");
+      assert.match(
+        ended.said,
+        /processes of root are left: .*sleep \(\d+\)\ntimeout in /,
+      );
+      const started = await submit("outlives.yml");
+      assert.equal(started.code, 0, started.said);
       await host.sh(`rm ${DROP_IN}/become.conf && systemctl daemon-reload`);
       await host.sh(`systemctl restart ${UNIT}`);
+      assert.equal(await host.show("outlives", "ActiveState"), "active");
+      assert.equal(await host.sh("pgrep -cx sleep"), "1", "root's of the run");
+      await host.sh("systemctl stop outlives");
     });
 
     await step(

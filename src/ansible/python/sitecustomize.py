@@ -54,10 +54,8 @@ def _launch():
             # As Python says it, and goes on.
             print("Error in sitecustomize; set PYTHONVERBOSE for traceback:\n"
                   "%s: %s" % (type(error).__name__, error), file=sys.stderr)
-        from ansible_worker_leftovers import remove
         from ansible_worker_launcher.launcher import launch
 
-        remove()
         sys.path[:] = [e for e in sys.path if os.path.abspath(e or ".") != _HERE]
         launch(_HERE)
     except BaseException as error:

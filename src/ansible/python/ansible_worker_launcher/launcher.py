@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import ending, processes, run, said, supervisor, versions
+from . import ending, leftovers, processes, run, said, supervisor, versions
 from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
@@ -56,6 +56,7 @@ def launch(here):
     versions.give_up_local_tmp()
     made_from.imported()
     text = said.end()
+    leftovers.remove()
     gc.collect()
     gc.freeze()
     lines = Lines()

@@ -177,6 +177,25 @@ def validates_arguments(play):
     return bool(wanted) and "{" not in str(wanted)
 
 
+def keeps_remote_files():
+    """Whether what a module leaves is to stay, for somebody to look at."""
+    from ansible import constants
+
+    return constants.DEFAULT_KEEP_REMOTE_FILES
+
+
+def temporary_directories():
+    """Where Ansible makes directories for itself, and, as it is configured, where
+    for modules on a host that its shell plugin speaks to."""
+    from ansible import constants
+    from ansible.plugins.loader import shell_loader
+
+    shell = shell_loader.get("sh")
+    shell.set_options()
+    return (os.path.dirname(constants.DEFAULT_LOCAL_TMP),
+            shell.get_option("remote_tmp"))
+
+
 def give_up_local_tmp():
     """Removes the temporary directory that the import has made for this
     process, in which no run takes place."""

@@ -1,8 +1,9 @@
 """Removes what killed runs have left in Ansible's temporary directories.
 
 A run that is killed together with its worker removes nothing: a module with its
-arguments, secrets among them, stays in ``~/.ansible/tmp``. The names of what
-Ansible makes there have the process that made it. What is removed is this
+arguments, secrets among them, stays where ``remote_tmp`` says, if the host is
+this one, and what Ansible itself has made where ``local_tmp`` says. The names of
+what it makes there have the process that made it. What is removed is this
 user's, was there before the worker was started, belongs to a process that is
 gone, and is in no command line of a process that is there: an asynchronous job,
 or what another controller runs here as this user.
@@ -15,20 +16,39 @@ import shutil
 import stat
 import time
 
+from . import versions
+
 # By ansible.plugins.action and ansible.config.manager.
 _MADE_BY_RUNS = re.compile(
     r"ansible-tmp-[0-9.]+-(?P<pid>\d+)-\d+|ansible-local-(?P<local>\d+)[a-z0-9_]{8}"
 )
-_DEFAULT = "~/.ansible/tmp"
-_KEEPS = ("1", "true", "yes", "on", "y", "t")
 
 
 def remove():
-    """Looks, and removes; what cannot be looked at or removed stays."""
+    """Looks, and removes; what cannot be looked at or removed stays.
+
+    Ansible is asked in a process of its own: what it loads to answer would be
+    old when a run comes.
+    """
+    worker = os.getppid()
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
     try:
-        if os.environ.get("ANSIBLE_KEEP_REMOTE_FILES", "").lower() in _KEEPS:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        _remove(worker)
+    finally:
+        os._exit(0)
+
+
+def _remove(worker):
+    try:
+        if versions.keeps_remote_files():
             return
-        started = _started(os.getppid())
+        started = _started(worker)
         found = [path for directory in _directories()
                  for path in _leftovers(directory, started)]
         if not found:
@@ -70,12 +90,13 @@ def _is_there(pid):
 
 
 def _directories():
-    names = ("ANSIBLE_REMOTE_TMP", "ANSIBLE_REMOTE_TEMP", "ANSIBLE_LOCAL_TEMP")
-    paths = [os.environ[name] for name in names if os.environ.get(name)]
+    local, remote = versions.temporary_directories()
     # Modules of a local run go to the home of passwd, whatever HOME is.
     user = pwd.getpwuid(os.geteuid()).pw_name
-    paths += [_DEFAULT, _DEFAULT.replace("~", "~" + user)]
-    return {os.path.expanduser(path) for path in paths}
+    homes = ("~", "~" + user) if remote.startswith("~/") else ("",)
+    # The variables are the shell's to put in, which makes the directory.
+    return {local, *(os.path.expandvars(os.path.expanduser(
+        home + remote.removeprefix("~"))) for home in homes)}
 
 
 def _leftovers(directory, before):
