@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import ending, processes, run, said, supervisor, versions
+from . import counters, ending, kept, processes, run, said, supervisor, versions
 from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
@@ -53,6 +53,8 @@ def launch(here):
     libc = ctypes.CDLL(None, use_errno=True)
     made_from = MadeFrom()
     versions.import_everything()
+    versions.take_over_extra_vars()
+    kept.prepare(counters.callback_directories(here))
     versions.give_up_local_tmp()
     made_from.imported()
     text = said.end()

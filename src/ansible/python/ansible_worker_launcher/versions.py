@@ -5,6 +5,7 @@ method that all releases have. Seen to work from 2.14 to 2.21.
 """
 
 import atexit
+import collections
 import importlib
 import os
 import random
@@ -76,9 +77,125 @@ def import_everything():
     # found under that name, so a user's own `action_plugins/debug.py` would be
     # passed over. What they import stays; the plugins are loaded when found.
     for name in set(sys.modules) - by_hand:
-        if (name.startswith("ansible.plugins.") and name.count(".") > 2
-                and not hasattr(sys.modules[name], "__path__")):
+        if is_plugin(name):
             del sys.modules[name]
+
+
+def is_plugin(name):
+    """Whether something of that name was imported, and is a plugin."""
+    return (name.startswith("ansible.plugins.") and name.count(".") > 2
+            and name in sys.modules
+            and not hasattr(sys.modules[name], "__path__"))
+
+
+def is_debugged():
+    """Whether Ansible says each of its steps."""
+    from ansible import constants
+
+    return bool(constants.DEFAULT_DEBUG)
+
+
+def own_loader(loader):
+    """A plugin loader of the same kind that knows Ansible's own plugins only,
+    and shares nothing that it learns."""
+    own = object.__new__(type(loader))
+    own.__dict__.update(loader.__dict__)
+    own.config = []
+    own._extra_dirs = []
+    own._module_cache = {}
+    own._paths = None
+    own._plugin_path_cache = collections.defaultdict(dict)
+    own._searched_paths = set()
+    for name in ("_plugin_instance_cache", "_cached_non_collection_wrappers"):
+        if getattr(loader, name, None) is not None:
+            setattr(own, name, {})
+    return own
+
+
+def module_asked_for(loader, name=None, path=None, python_module_name=None):
+    """Arguments of ``PluginLoader._load_module_source``.
+
+    :returns: the name of the module, and the path of its file
+    """
+    if python_module_name is not None:
+        return python_module_name, path
+    # Before 2.19.
+    if not name.startswith("ansible_collections."):
+        name = "%s.%s" % (loader.package, name)
+    return name, path
+
+
+def found_files(loader, context, names):
+    """Lets a loader know the files in a directory, as if it had looked there.
+
+    :param context: the directory, as it is in the loader's search path
+    """
+    from ansible import constants
+    from ansible.plugins.loader import PluginPathContext
+
+    cache = loader._plugin_path_cache
+    ignored = ("__init__.py", *constants.MODULE_IGNORE_EXTS)
+    for name in names:
+        if name.endswith(ignored):
+            continue
+        base, extension = os.path.splitext(name)
+        found = PluginPathContext(
+            os.path.join(context.path, name), context.internal)
+        for kind in ("", extension):
+            for key in (base, name):
+                cache[kind].setdefault(key, found)
+    loader._searched_paths.add(context.path)
+
+
+def type_with_options(loader):
+    """The type of a loader's plugins, if they can have options."""
+    from ansible import constants
+    from ansible.plugins import get_plugin_class
+
+    kind = loader.class_name and get_plugin_class(loader.class_name)
+    return kind if kind in constants.CONFIGURABLE_PLUGINS else None
+
+
+def give_options(kind, name, options):
+    """Puts a plugin's options, which may be None, where Ansible keeps them."""
+    from ansible import constants
+
+    config = constants.config
+    if options is not None and not config.has_configuration_definition(kind, name):
+        config.initialize_plugin_configuration_definitions(kind, name, options)
+
+
+def take_options(loader, name, load):
+    """Has a plugin's options loaded, and takes them from where Ansible keeps
+    them.
+
+    :returns: its type, None if it cannot have any, or had them before; and the
+        options, None if there are none
+    """
+    from ansible import constants
+
+    config = constants.config
+    kind = type_with_options(loader)
+    if kind is None or config.has_configuration_definition(kind, name):
+        return None, None
+    load()
+    return kind, config._plugins.get(kind, {}).pop(name, None)
+
+
+def ask_ssh():
+    """Whether ssh has ControlPersist, as Ansible asks it."""
+    from ansible.utils import ssh_functions
+
+    answer = ssh_functions.check_for_controlpersist("ssh")
+    ssh_functions._HAS_CONTROLPERSIST.clear()
+    return answer
+
+
+def know_ssh(answer):
+    """Lets Ansible not ask."""
+    from ansible.utils import ssh_functions
+
+    ssh_functions._HAS_CONTROLPERSIST["ssh"] = answer
 
 
 def ansible_version():
@@ -160,6 +277,31 @@ def iterator_parts(iterator):
             list(iterator.host_states), iterator._variable_manager)
 
 
+def sentinels(strategy):
+    """A file descriptor for each of a strategy's workers that runs, which can be
+    read when it has ended."""
+    return [worker.sentinel for worker in strategy._workers
+            if worker is not None and worker.is_alive()]
+
+
+def wake_with(strategy, results, wake):
+    """Has a new strategy's waits ended by what it waits for.
+
+    :param results: makes the queue of its results
+    :param wake: is called for what else it is asked, from 2.21 on
+    """
+    strategy._results = results()
+    asked = getattr(strategy, "_rpc_queue", None)
+    if asked is not None:
+        put = asked.put
+
+        def put_and_wake(*args, **kwargs):
+            put(*args, **kwargs)
+            wake()
+
+        asked.put = put_and_wake
+
+
 def knows_facts_of(manager, host_name):
     """Whether a variable manager has a host's facts already."""
     if hasattr(manager, "_facts_gathered_for_host"):
@@ -191,11 +333,13 @@ def give_up_local_tmp():
 
 
 def make_local_tmp():
-    """Gives this run a temporary directory of its own, as the import does."""
+    """Gives this run a temporary directory of its own, where the import had
+    made one."""
     from ansible import constants
+    from ansible.config.manager import ensure_type
 
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value(
-        "DEFAULT_LOCAL_TMP", variables=vars(constants))
+    constants.DEFAULT_LOCAL_TMP = ensure_type(
+        os.path.dirname(constants.DEFAULT_LOCAL_TMP), "tmppath")
 
 
 def draw_again():
@@ -205,6 +349,21 @@ def draw_again():
 
     random.seed()
     utils.random_int = "%08x" % random.getrandbits(32)
+
+
+# The variables that a run was given, as data.
+_extra_vars = {}
+
+
+def take_over_extra_vars():
+    """Puts itself where Ansible loads the variables of ``-e``, before plugins are
+    loaded: inventory plugins ask, too."""
+    from ansible.utils import vars as utils
+
+    load_extra_vars = utils.load_extra_vars
+    for module in list(sys.modules.values()):
+        if module.__dict__.get("load_extra_vars") is load_extra_vars:
+            module.load_extra_vars = lambda loader: _extra_vars
 
 
 def take_as_data(extra_vars):
@@ -219,17 +378,12 @@ def take_as_data(extra_vars):
 
     :param extra_vars: a dictionary of what JSON can say
     """
+    global _extra_vars
     from ansible.errors import AnsibleError
-    from ansible.utils import vars as utils
     from ansible.utils.unsafe_proxy import wrap_var
     from ansible.vars import manager
 
-    data = wrap_var(extra_vars)
-    load_extra_vars = utils.load_extra_vars
-    for module in list(sys.modules.values()):
-        # Inventory plugins ask, too.
-        if module.__dict__.get("load_extra_vars") is load_extra_vars:
-            module.load_extra_vars = lambda loader: data
+    data = _extra_vars = wrap_var(extra_vars)
     init = manager.VariableManager.__init__
 
     def init_with_data(self, *args, **kwargs):
