@@ -106,13 +106,14 @@ def prepare(callbacks):
     from ansible.plugins import loader as loaders
 
     until = time.time_ns() - SETTLED_NS
-    recorder = Recorder(loaders)
-    try:
-        for name in TYPES:
-            loader = getattr(loaders, name + "_loader")
-            recorder.load_all(loader, callbacks if name == "callback" else [])
-    finally:
-        recorder.leave()
+    with versions.nothing_displayed() as heard:
+        recorder = Recorder(loaders, heard)
+        try:
+            for name in TYPES:
+                recorder.load_all(getattr(loaders, name + "_loader"),
+                                  callbacks if name == "callback" else [])
+        finally:
+            recorder.leave()
     for loader in list(vars(loaders).values()):
         if isinstance(loader, loaders.PluginLoader):
             own = versions.own_loader(loader)
@@ -136,9 +137,12 @@ def is_settled(seen, until):
 
 
 class Recorder:
-    """Has Ansible load its own plugins, and takes down what comes of it."""
+    """Has Ansible load its own plugins, and takes down what comes of it.
 
-    def __init__(self, loaders):
+    :param heard: what Ansible says meanwhile
+    """
+
+    def __init__(self, loaders, heard):
         self.loaders = loaders
         self.base = base = loaders.PluginLoader
         self.real = (base._load_module_source, base._load_config_defs,
@@ -147,17 +151,22 @@ class Recorder:
         # The names of plugins that the one that is being loaded imports.
         self.imported = None
         self.imports = {}
+        self.talking = set()
         self.fragments = []
         load_module, load_options, fragment_loader, _ = self.real
 
         def recorded_module(loader, *args, **kwargs):
             name, path = versions.module_asked_for(loader, *args, **kwargs)
             outer, self.imported = self.imported, set()
+            before = len(heard)
             try:
                 module = load_module(loader, *args, **kwargs)
                 self.imports[name] = self.imported - {name}
             finally:
                 self.imported = outer
+            if len(heard) > before:
+                # A run says that, too.
+                self.talking.add(name)
             return module
 
         def recorded_options(loader, name, module, path):
@@ -209,7 +218,8 @@ class Recorder:
                 if other in new and other not in plugin.imports:
                     plugin.imports[other] = (other, new[other].__file__)
                     todo += self.imports.get(other, ())
-            _plugins[name, module.__file__] = plugin
+            if not self.talking.intersection((name, *plugin.imports)):
+                _plugins[name, module.__file__] = plugin
 
 
 class Fragments:

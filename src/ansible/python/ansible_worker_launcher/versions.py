@@ -6,13 +6,14 @@ method that all releases have. Seen to work from 2.14 to 2.21.
 
 import atexit
 import collections
+import contextlib
 import importlib
 import os
 import random
 import sys
 
-# What a playbook run imports sooner or later; names that a release does not
-# have are passed over.
+# What a playbook run imports sooner or later, beside the plugins themselves;
+# names that a release does not have are passed over.
 MODULES = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",
@@ -22,34 +23,9 @@ MODULES = (
     "ansible.executor.task_executor",
     "ansible.executor.module_common",
     "ansible.executor.interpreter_discovery",
+    "ansible.modules",
+    "ansible.plugins.inventory",
     "ansible.plugins.loader",
-    "ansible.plugins.strategy.linear",
-    "ansible.plugins.strategy.free",
-    "ansible.plugins.callback.default",
-    "ansible.plugins.connection.local",
-    "ansible.plugins.connection.ssh",
-    "ansible.plugins.shell.sh",
-    "ansible.plugins.become.sudo",
-    "ansible.plugins.action.normal",
-    "ansible.plugins.action.gather_facts",
-    "ansible.plugins.action.command",
-    "ansible.plugins.action.shell",
-    "ansible.plugins.action.copy",
-    "ansible.plugins.action.template",
-    "ansible.plugins.action.debug",
-    "ansible.plugins.action.set_fact",
-    "ansible.plugins.filter.core",
-    "ansible.plugins.filter.mathstuff",
-    "ansible.plugins.test.core",
-    "ansible.plugins.test.mathstuff",
-    "ansible.plugins.inventory.ini",
-    "ansible.plugins.inventory.yaml",
-    "ansible.plugins.inventory.host_list",
-    "ansible.plugins.inventory.auto",
-    "ansible.plugins.inventory.script",
-    "ansible.plugins.inventory.constructed",
-    "ansible.plugins.vars.host_group_vars",
-    "ansible.plugins.cache.memory",
     "ansible.parsing.yaml.dumper",
     "ansible.template",
     "jinja2.ext",
@@ -65,20 +41,63 @@ MODULES = (
 
 
 def import_everything():
-    """Imports what a run needs."""
+    """Imports what a run needs, but no plugin. Ansible takes one that is imported
+    for whichever it has found under that name, so a user's own
+    ``action_plugins/debug.py`` would be passed over."""
     importlib.import_module(MODULES[0])
-    by_hand = set(sys.modules)
-    for name in MODULES[1:]:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            continue
-    # Ansible takes a plugin that is imported already for whichever one it has
-    # found under that name, so a user's own `action_plugins/debug.py` would be
-    # passed over. What they import stays; the plugins are loaded when found.
-    for name in set(sys.modules) - by_hand:
-        if is_plugin(name):
-            del sys.modules[name]
+    with no_inventory_cache():
+        for name in MODULES[1:]:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+
+
+@contextlib.contextmanager
+def no_inventory_cache():
+    """Lets the cache of inventory plugins not be made at their import: it is a
+    plugin, perhaps a user's own."""
+    from ansible.plugins import cache
+
+    if not hasattr(cache, "CachePluginAdjudicator"):
+        yield
+        return
+    made = cache.CachePluginAdjudicator.__init__
+    cache.CachePluginAdjudicator.__init__ = lambda self: None
+    try:
+        yield
+    finally:
+        cache.CachePluginAdjudicator.__init__ = made
+
+
+def make_inventory_cache():
+    """Makes it where a run by hand would, before 2.19: there, inventory plugins
+    share one from their import on."""
+    from ansible.plugins import inventory
+
+    if release() < (2, 19):
+        inventory.Cacheable._cache = inventory.CacheObject()
+
+
+@contextlib.contextmanager
+def nothing_displayed():
+    """Lets Ansible display nothing, and remember nothing of it.
+
+    :returns: what it would have
+    """
+    from ansible.utils.display import Display
+
+    heard = []
+    display = Display()
+    known = {name: value.copy() for name, value in vars(display).items()
+             if isinstance(value, (dict, set))}
+    shown = Display.display
+    Display.display = lambda self, msg, *args, **kwargs: heard.append(msg)
+    try:
+        yield heard
+    finally:
+        Display.display = shown
+        vars(display).update(known)
 
 
 def is_plugin(name):
