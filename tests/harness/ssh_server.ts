@@ -41,8 +41,16 @@ export class SshServer implements AsyncDisposable {
     }
   }
 
-  /** Starts it on a free port, with its files in a directory that it makes. */
-  static async start(directory: string): Promise<SshServer> {
+  /**
+   * Starts it on a free port, with its files in a directory that it makes.
+   *
+   * @param options.hosts how many hosts it stands for, each an address of this
+   * machine's own
+   */
+  static async start(
+    directory: string,
+    { hosts = 1 }: { hosts?: number } = {},
+  ): Promise<SshServer> {
     await Deno.mkdir(directory, { mode: 0o700 });
     for (const name of ["host_key", "key"]) {
       await run(
@@ -62,8 +70,13 @@ export class SshServer implements AsyncDisposable {
     await Deno.writeTextFile(
       `${directory}/sshd_config`,
       [
-        `ListenAddress 127.0.0.1`,
+        ...Array.from(
+          { length: hosts },
+          (_, i) => `ListenAddress ${address(i)}`,
+        ),
         `Port ${port}`,
+        // All of them may be connected to at once.
+        `MaxStartups ${hosts + 10}`,
         `HostKey ${directory}/host_key`,
         `AuthorizedKeysFile ${directory}/key.pub`,
         `PidFile none`,
@@ -86,7 +99,7 @@ export class SshServer implements AsyncDisposable {
         const part of child.stderr.pipeThrough(new TextDecoderStream())
       ) {
         text += part;
-        if (text.includes("Server listening")) listening.resolve();
+        if (text.split("Server listening").length > hosts) listening.resolve();
       }
       listening.reject(new Error(`sshd has ended: ${text}`));
     })();
@@ -94,9 +107,13 @@ export class SshServer implements AsyncDisposable {
     return new SshServer(child, { port, directory, reading });
   }
 
-  /** An inventory with a host that is this machine, over SSH. */
-  inventory(name: string): string {
-    return `${name} ansible_host=127.0.0.1 ansible_port=${this.#port} ansible_ssh_private_key_file=${this.#directory}/key ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"\n`;
+  /** An inventory with hosts that are this machine, over SSH. */
+  inventory(...names: string[]): string {
+    return names.map((name, i) =>
+      `${name} ansible_host=${
+        address(i)
+      } ansible_port=${this.#port} ansible_ssh_private_key_file=${this.#directory}/key ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"\n`
+    ).join("");
   }
 
   /** Ends it; who is connected stays connected. */
@@ -105,6 +122,11 @@ export class SshServer implements AsyncDisposable {
     await this.#child.status;
     await this.#reading;
   }
+}
+
+/** An address of this machine's own. */
+function address(i: number): string {
+  return `127.0.0.${i + 1}`;
 }
 
 async function run(program: string, ...args: string[]): Promise<void> {

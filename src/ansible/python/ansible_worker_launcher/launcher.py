@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import counters, ending, kept, processes, run, said, supervisor, versions
+from . import counters, ending, kept, module_imports, processes, run, said, supervisor, versions
 from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
@@ -60,6 +60,8 @@ def launch(here):
     text = said.end()
     gc.collect()
     gc.freeze()
+    search = module_imports.Search(libc)
+    versions.give_imports(module_imports.is_known, module_imports.imports_of)
     lines = Lines()
     # Should a supervisor be killed, what it watched over comes to us.
     libc.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -70,7 +72,7 @@ def launch(here):
             "ansible_version": versions.ansible_version(),
             "said": text,
         })
-        job = next_job(lines)
+        job = next_job(lines, search)
         if job is None:
             os._exit(0)
         if is_stale(job, made_from):
@@ -80,6 +82,7 @@ def launch(here):
         if pid == 0:
             # The supervisor; it comes back from this call only in the run.
             try:
+                search.close()
                 libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
                 outcome = supervisor.supervise(job, lines.rest, libc)
                 if outcome is None:
@@ -133,9 +136,11 @@ def end_all(left_alone):
         time.sleep(0.02)
 
 
-def next_job(lines):
+def next_job(lines, search):
     """The next task; an ``end`` that came too late is passed over."""
     while True:
+        if not lines.rest:
+            search.wait_for_input()
         line = lines.next()
         if line is None:
             return None

@@ -4,6 +4,7 @@ All that reaches into Ansible further than it documents is here, or wraps a
 method that all releases have. Seen to work from 2.14 to 2.21.
 """
 
+import ast
 import atexit
 import collections
 import contextlib
@@ -215,6 +216,70 @@ def know_ssh(answer):
     from ansible.utils import ssh_functions
 
     ssh_functions._HAS_CONTROLPERSIST["ssh"] = answer
+
+
+def find_imports(name, is_package, source):
+    """What a module imports that has to go with it.
+
+    :param source: its source, in bytes
+    :returns: the names, as tuples, and those that it can do without; None if it
+        needs more than modules
+    """
+    from ansible.executor import module_common
+
+    if release() < (2, 21):
+        source = compile(source, "<unknown>", "exec", ast.PyCF_ONLY_AST)
+    found = module_common.ModuleDepFinder(name, source, is_package)
+    if getattr(found, "embeds", None):
+        return None
+    return tuple(found.submodules), tuple(found.optional_imports)
+
+
+class Unparsed:
+    """Stands in for the parsed source of a module whose imports are known."""
+
+    def __init__(self, source, parse):
+        self.source = source
+        self.parse = parse
+
+
+def give_imports(is_known, imports_of):
+    """Lets Ansible take what is known of the imports of its module utilities.
+
+    :param is_known: tells whether a source was parsed before
+    :param imports_of: gives the imports of a module by its name, whether it is a
+        package, and its source
+    """
+    from ansible.executor import module_common
+
+    find = module_common.ModuleDepFinder.__init__
+
+    def find_if_unknown(self, name, source, is_pkg_init=False):
+        parse = None
+        if isinstance(source, Unparsed):
+            source, parse = source.source, source.parse
+        imports = imports_of(name, is_pkg_init, source)
+        if imports is None:
+            find(self, name, parse() if parse else source, is_pkg_init)
+            return
+        self.submodules, self.optional_imports = imports
+        # From 2.21 on.
+        self.embeds = set()
+
+    def put_off(parse, source, *args):
+        if is_known(source):
+            return Unparsed(source, lambda: parse(source, *args))
+        return parse(source, *args)
+
+    module_common.ModuleDepFinder.__init__ = find_if_unknown
+    # Until 2.20 the source is parsed first, by a function of its own from 2.19
+    # on; from 2.21 on the finder does it.
+    if release() < (2, 19):
+        module_common.compile = lambda *args: put_off(compile, *args)
+    elif release() < (2, 21):
+        parse_named = module_common._compile_module_ast
+        module_common._compile_module_ast = lambda name, source: put_off(
+            lambda given: parse_named(name, given), source)
 
 
 def ansible_version():
