@@ -33,9 +33,7 @@ const PLAYBOOK = `
 export async function hosts(): Promise<Figure[]> {
   await using scene = await Scene.create({ "site.yml": PLAYBOOK });
   const { project } = scene;
-  await using server = await SshServer.start(project.path("ssh"), {
-    hosts: HOSTS,
-  });
+  await using server = await SshServer.start(project.path("ssh"));
   const names = Array.from({ length: HOSTS }, (_, i) => `h${i}`);
   await project.write({ remote: server.inventory(...names) });
   const worker = await scene.worker();

@@ -41,16 +41,8 @@ export class SshServer implements AsyncDisposable {
     }
   }
 
-  /**
-   * Starts it on a free port, with its files in a directory that it makes.
-   *
-   * @param options.hosts how many hosts it stands for, each an address of this
-   * machine's own
-   */
-  static async start(
-    directory: string,
-    { hosts = 1 }: { hosts?: number } = {},
-  ): Promise<SshServer> {
+  /** Starts it on a free port, with its files in a directory that it makes. */
+  static async start(directory: string): Promise<SshServer> {
     await Deno.mkdir(directory, { mode: 0o700 });
     for (const name of ["host_key", "key"]) {
       await run(
@@ -70,13 +62,10 @@ export class SshServer implements AsyncDisposable {
     await Deno.writeTextFile(
       `${directory}/sshd_config`,
       [
-        ...Array.from(
-          { length: hosts },
-          (_, i) => `ListenAddress ${address(i)}`,
-        ),
+        `ListenAddress 127.0.0.1`,
         `Port ${port}`,
-        // All of them may be connected to at once.
-        `MaxStartups ${hosts + 10}`,
+        // Many hosts may be it, and be connected to at once.
+        `MaxStartups 100`,
         `HostKey ${directory}/host_key`,
         `AuthorizedKeysFile ${directory}/key.pub`,
         `PidFile none`,
@@ -99,7 +88,7 @@ export class SshServer implements AsyncDisposable {
         const part of child.stderr.pipeThrough(new TextDecoderStream())
       ) {
         text += part;
-        if (text.split("Server listening").length > hosts) listening.resolve();
+        if (text.includes("Server listening")) listening.resolve();
       }
       listening.reject(new Error(`sshd has ended: ${text}`));
     })();
@@ -107,12 +96,20 @@ export class SshServer implements AsyncDisposable {
     return new SshServer(child, { port, directory, reading });
   }
 
-  /** An inventory with hosts that are this machine, over SSH. */
+  /**
+   * An inventory with hosts that are this machine, over SSH. Each has a
+   * connection of its own.
+   */
   inventory(...names: string[]): string {
-    return names.map((name, i) =>
-      `${name} ansible_host=${
-        address(i)
-      } ansible_port=${this.#port} ansible_ssh_private_key_file=${this.#directory}/key ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"\n`
+    return names.map((name) =>
+      [
+        name,
+        "ansible_host=127.0.0.1",
+        `ansible_port=${this.#port}`,
+        `ansible_ssh_private_key_file=${this.#directory}/key`,
+        `ansible_control_path_dir=~/.ansible/cp/${name}`,
+        'ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"',
+      ].join(" ") + "\n"
     ).join("");
   }
 
@@ -122,11 +119,6 @@ export class SshServer implements AsyncDisposable {
     await this.#child.status;
     await this.#reading;
   }
-}
-
-/** An address of this machine's own. */
-function address(i: number): string {
-  return `127.0.0.${i + 1}`;
 }
 
 async function run(program: string, ...args: string[]): Promise<void> {
