@@ -55,6 +55,7 @@ export const GROUPS: readonly Group[] = [
     name: "launcher",
     files: [
       "tests/ansible/launcher_test.ts",
+      "tests/ansible/own_plugins_test.ts",
       "tests/ansible/printed_test.ts",
       "tests/ansible/leftovers_test.ts",
       "tests/ansible/snapshot_test.ts",

@@ -12,6 +12,7 @@ import { burst } from "./burst.ts";
 import { dispatch } from "./dispatch.ts";
 import { type Figure, machine, table } from "./figures.ts";
 import { group } from "./group.ts";
+import { hosts } from "./hosts.ts";
 import { idle } from "./idle.ts";
 import { longRun } from "./long_run.ts";
 import { start } from "./start.ts";
@@ -25,6 +26,7 @@ const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
   burst,
   backlog,
   group,
+  hosts,
   idle,
   told,
   "long-run": longRun,

@@ -64,6 +64,8 @@ export class SshServer implements AsyncDisposable {
       [
         `ListenAddress 127.0.0.1`,
         `Port ${port}`,
+        // Many hosts may be it, and be connected to at once.
+        `MaxStartups 100`,
         `HostKey ${directory}/host_key`,
         `AuthorizedKeysFile ${directory}/key.pub`,
         `PidFile none`,
@@ -94,9 +96,21 @@ export class SshServer implements AsyncDisposable {
     return new SshServer(child, { port, directory, reading });
   }
 
-  /** An inventory with a host that is this machine, over SSH. */
-  inventory(name: string): string {
-    return `${name} ansible_host=127.0.0.1 ansible_port=${this.#port} ansible_ssh_private_key_file=${this.#directory}/key ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"\n`;
+  /**
+   * An inventory with hosts that are this machine, over SSH. Each has a
+   * connection of its own.
+   */
+  inventory(...names: string[]): string {
+    return names.map((name) =>
+      [
+        name,
+        "ansible_host=127.0.0.1",
+        `ansible_port=${this.#port}`,
+        `ansible_ssh_private_key_file=${this.#directory}/key`,
+        `ansible_control_path_dir=~/.ansible/cp/${name}`,
+        'ansible_ssh_common_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"',
+      ].join(" ") + "\n"
+    ).join("");
   }
 
   /** Ends it; who is connected stays connected. */

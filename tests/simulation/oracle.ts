@@ -69,7 +69,9 @@ export function judge(
 
   if (isUnsuitable) {
     for (const worker of workers) {
-      breaks("refuses", `${worker} is there`, { mayStillBeKept: true });
+      if (broker.retained(topics.presence(worker))) {
+        breaks("refuses", `${worker} says that it is there`);
+      }
     }
     for (const [id, { runs }] of ledger.tasks) {
       if (runs.length > 0) breaks("refuses", "it was run", { task: id });

@@ -61,6 +61,13 @@ class Events:
 EVENTS = None
 
 
+def callback_directories(here):
+    """Where the worker's own callbacks are: of each run, and of one whose events
+    are told."""
+    return [os.path.realpath(os.path.join(here, name))
+            for name in ("callback_plugins", "event_callbacks")]
+
+
 def install(fd, here):
     """Wraps the accounting, and adds the callback beside the user's own."""
     global EVENTS
@@ -89,7 +96,7 @@ def install(fd, here):
     AggregateStats.decrement = counted_decrement
     totals.install(EVENTS)
     _remember_executor()
-    callback_loader.add_directory(os.path.join(here, "callback_plugins"))
+    callback_loader.add_directory(callback_directories(here)[0])
 
 
 # The running PlaybookExecutor, which knows the inventory and the variables.

@@ -6,6 +6,8 @@ with the hosts that are left, or with none. Nobody sees that in a status.
 
 import os
 
+from . import versions
+
 
 def install(run_programs):
     """Wraps what reads an inventory.
@@ -46,7 +48,13 @@ def install(run_programs):
                 *(["; ".join(dict.fromkeys(reasons))] if reasons else []))))
         return parsed
 
+    cached = False
+
     def told_plugins(self, *args, **kwargs):
+        nonlocal cached
+        if not cached:
+            cached = True
+            versions.make_inventory_cache()
         plugins = fetch_plugins(self, *args, **kwargs)
         for plugin in plugins:
             plugin.parse = told(plugin)

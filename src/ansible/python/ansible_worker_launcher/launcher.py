@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import ending, leftovers, processes, run, said, supervisor, versions
+from . import counters, ending, kept, leftovers, module_imports, processes, run, said, supervisor, versions
 from .made_from import MadeFrom
 
 PR_SET_PDEATHSIG = 1
@@ -53,12 +53,16 @@ def launch(here):
     libc = ctypes.CDLL(None, use_errno=True)
     made_from = MadeFrom()
     versions.import_everything()
+    versions.take_over_extra_vars()
+    kept.prepare(counters.callback_directories(here))
     versions.give_up_local_tmp()
     made_from.imported()
     text = said.end()
     leftovers.remove()
     gc.collect()
     gc.freeze()
+    search = module_imports.Search(libc)
+    versions.give_imports(module_imports.is_known, module_imports.imports_of)
     lines = Lines()
     # Should a supervisor be killed, what it watched over comes to us.
     libc.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -69,7 +73,7 @@ def launch(here):
             "ansible_version": versions.ansible_version(),
             "said": text,
         })
-        job = next_job(lines)
+        job = next_job(lines, search)
         if job is None:
             os._exit(0)
         if is_stale(job, made_from):
@@ -79,6 +83,7 @@ def launch(here):
         if pid == 0:
             # The supervisor; it comes back from this call only in the run.
             try:
+                search.close()
                 libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
                 outcome = supervisor.supervise(job, lines.rest, libc)
                 if outcome is None:
@@ -132,9 +137,11 @@ def end_all(left_alone):
         time.sleep(0.02)
 
 
-def next_job(lines):
+def next_job(lines, search):
     """The next task; an ``end`` that came too late is passed over."""
     while True:
+        if not lines.rest:
+            search.wait_for_input()
         line = lines.next()
         if line is None:
             return None

@@ -54,7 +54,7 @@ def state(path):
     except OSError as error:
         return error.errno
     return (found.st_dev, found.st_ino, found.st_mode, found.st_uid,
-            found.st_size, found.st_mtime_ns)
+            found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def here(_):

@@ -140,7 +140,7 @@ def install(events, here):
         RESULTS.count(what, host)
 
     AggregateStats.increment = told_increment
-    callback_loader.add_directory(os.path.join(here, "event_callbacks"))
+    callback_loader.add_directory(counters.callback_directories(here)[1])
 
 
 def message_of(result, state):

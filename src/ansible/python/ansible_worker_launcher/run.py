@@ -1,6 +1,7 @@
 """Becomes ``ansible-playbook`` with the arguments of a task."""
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -9,7 +10,7 @@ import signal
 import sys
 import threading
 
-from . import counters, inventories, results, said, versions
+from . import counters, inventories, kept, results, said, versions, waiting
 
 # How many files a process may have open that has not asked for more: what Linux
 # and systemd begin with.
@@ -42,10 +43,15 @@ def become_playbook(job, here):
     versions.draw_again()
     versions.make_local_tmp()
 
+    # A collection looks at each object that is new in this process, and most
+    # of a run's objects stay.
+    gc.set_threshold(10_000, 10, 10)
     leave_at_the_end()
     counters.install(job["event_fd"], here)
     if job.get("events"):
         results.install(counters.EVENTS, here)
+    kept.tell_of_ssh()
+    waiting.install()
     inventories.install(job["inventory_programs"])
     versions.keep_out_of_syslog()
     extra_vars = job.get("extra_vars")

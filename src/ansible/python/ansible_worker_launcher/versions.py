@@ -4,14 +4,17 @@ All that reaches into Ansible further than it documents is here, or wraps a
 method that all releases have. Seen to work from 2.14 to 2.21.
 """
 
+import ast
 import atexit
+import collections
+import contextlib
 import importlib
 import os
 import random
 import sys
 
-# What a playbook run imports sooner or later; names that a release does not
-# have are passed over.
+# What a playbook run imports sooner or later, beside the plugins themselves;
+# names that a release does not have are passed over.
 MODULES = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",
@@ -21,34 +24,9 @@ MODULES = (
     "ansible.executor.task_executor",
     "ansible.executor.module_common",
     "ansible.executor.interpreter_discovery",
+    "ansible.modules",
+    "ansible.plugins.inventory",
     "ansible.plugins.loader",
-    "ansible.plugins.strategy.linear",
-    "ansible.plugins.strategy.free",
-    "ansible.plugins.callback.default",
-    "ansible.plugins.connection.local",
-    "ansible.plugins.connection.ssh",
-    "ansible.plugins.shell.sh",
-    "ansible.plugins.become.sudo",
-    "ansible.plugins.action.normal",
-    "ansible.plugins.action.gather_facts",
-    "ansible.plugins.action.command",
-    "ansible.plugins.action.shell",
-    "ansible.plugins.action.copy",
-    "ansible.plugins.action.template",
-    "ansible.plugins.action.debug",
-    "ansible.plugins.action.set_fact",
-    "ansible.plugins.filter.core",
-    "ansible.plugins.filter.mathstuff",
-    "ansible.plugins.test.core",
-    "ansible.plugins.test.mathstuff",
-    "ansible.plugins.inventory.ini",
-    "ansible.plugins.inventory.yaml",
-    "ansible.plugins.inventory.host_list",
-    "ansible.plugins.inventory.auto",
-    "ansible.plugins.inventory.script",
-    "ansible.plugins.inventory.constructed",
-    "ansible.plugins.vars.host_group_vars",
-    "ansible.plugins.cache.memory",
     "ansible.parsing.yaml.dumper",
     "ansible.template",
     "jinja2.ext",
@@ -64,21 +42,244 @@ MODULES = (
 
 
 def import_everything():
-    """Imports what a run needs."""
+    """Imports what a run needs, but no plugin. Ansible takes one that is imported
+    for whichever it has found under that name, so a user's own
+    ``action_plugins/debug.py`` would be passed over."""
     importlib.import_module(MODULES[0])
-    by_hand = set(sys.modules)
-    for name in MODULES[1:]:
-        try:
-            importlib.import_module(name)
-        except ImportError:
+    with no_inventory_cache():
+        for name in MODULES[1:]:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+
+
+@contextlib.contextmanager
+def no_inventory_cache():
+    """Lets the cache of inventory plugins not be made at their import: it is a
+    plugin, perhaps a user's own."""
+    from ansible.plugins import cache
+
+    if not hasattr(cache, "CachePluginAdjudicator"):
+        yield
+        return
+    made = cache.CachePluginAdjudicator.__init__
+    cache.CachePluginAdjudicator.__init__ = lambda self: None
+    try:
+        yield
+    finally:
+        cache.CachePluginAdjudicator.__init__ = made
+
+
+def make_inventory_cache():
+    """Makes it where a run by hand would, before 2.19: there, inventory plugins
+    share one from their import on."""
+    from ansible.plugins import inventory
+
+    if release() < (2, 19):
+        inventory.Cacheable._cache = inventory.CacheObject()
+
+
+@contextlib.contextmanager
+def nothing_displayed():
+    """Lets Ansible display nothing, and remember nothing of it.
+
+    :returns: what it would have
+    """
+    from ansible.utils.display import Display
+
+    heard = []
+    display = Display()
+    known = {name: value.copy() for name, value in vars(display).items()
+             if isinstance(value, (dict, set))}
+    shown = Display.display
+    Display.display = lambda self, msg, *args, **kwargs: heard.append(msg)
+    try:
+        yield heard
+    finally:
+        Display.display = shown
+        vars(display).update(known)
+
+
+def is_plugin(name):
+    """Whether something of that name was imported, and is a plugin."""
+    return (name.startswith("ansible.plugins.") and name.count(".") > 2
+            and name in sys.modules
+            and not hasattr(sys.modules[name], "__path__"))
+
+
+def is_debugged():
+    """Whether Ansible says each of its steps."""
+    from ansible import constants
+
+    return bool(constants.DEFAULT_DEBUG)
+
+
+def own_loader(loader):
+    """A plugin loader of the same kind that knows Ansible's own plugins only,
+    and shares nothing that it learns."""
+    own = object.__new__(type(loader))
+    own.__dict__.update(loader.__dict__)
+    own.config = []
+    own._extra_dirs = []
+    own._module_cache = {}
+    own._paths = None
+    own._plugin_path_cache = collections.defaultdict(dict)
+    own._searched_paths = set()
+    for name in ("_plugin_instance_cache", "_cached_non_collection_wrappers"):
+        if getattr(loader, name, None) is not None:
+            setattr(own, name, {})
+    return own
+
+
+def module_asked_for(loader, name=None, path=None, python_module_name=None):
+    """Arguments of ``PluginLoader._load_module_source``.
+
+    :returns: the name of the module, and the path of its file
+    """
+    if python_module_name is not None:
+        return python_module_name, path
+    # Before 2.19.
+    if not name.startswith("ansible_collections."):
+        name = "%s.%s" % (loader.package, name)
+    return name, path
+
+
+def found_files(loader, context, names):
+    """Lets a loader know the files in a directory, as if it had looked there.
+
+    :param context: the directory, as it is in the loader's search path
+    """
+    from ansible import constants
+    from ansible.plugins.loader import PluginPathContext
+
+    cache = loader._plugin_path_cache
+    ignored = ("__init__.py", *constants.MODULE_IGNORE_EXTS)
+    for name in names:
+        if name.endswith(ignored):
             continue
-    # Ansible takes a plugin that is imported already for whichever one it has
-    # found under that name, so a user's own `action_plugins/debug.py` would be
-    # passed over. What they import stays; the plugins are loaded when found.
-    for name in set(sys.modules) - by_hand:
-        if (name.startswith("ansible.plugins.") and name.count(".") > 2
-                and not hasattr(sys.modules[name], "__path__")):
-            del sys.modules[name]
+        base, extension = os.path.splitext(name)
+        found = PluginPathContext(
+            os.path.join(context.path, name), context.internal)
+        for kind in ("", extension):
+            for key in (base, name):
+                cache[kind].setdefault(key, found)
+    loader._searched_paths.add(context.path)
+
+
+def type_with_options(loader):
+    """The type of a loader's plugins, if they can have options."""
+    from ansible import constants
+    from ansible.plugins import get_plugin_class
+
+    kind = loader.class_name and get_plugin_class(loader.class_name)
+    return kind if kind in constants.CONFIGURABLE_PLUGINS else None
+
+
+def give_options(kind, name, options):
+    """Puts a plugin's options, which may be None, where Ansible keeps them."""
+    from ansible import constants
+
+    config = constants.config
+    if options is not None and not config.has_configuration_definition(kind, name):
+        config.initialize_plugin_configuration_definitions(kind, name, options)
+
+
+def take_options(loader, name, load):
+    """Has a plugin's options loaded, and takes them from where Ansible keeps
+    them.
+
+    :returns: its type, None if it cannot have any, or had them before; and the
+        options, None if there are none
+    """
+    from ansible import constants
+
+    config = constants.config
+    kind = type_with_options(loader)
+    if kind is None or config.has_configuration_definition(kind, name):
+        return None, None
+    load()
+    return kind, config._plugins.get(kind, {}).pop(name, None)
+
+
+def ask_ssh():
+    """Whether ssh has ControlPersist, as Ansible asks it."""
+    from ansible.utils import ssh_functions
+
+    answer = ssh_functions.check_for_controlpersist("ssh")
+    ssh_functions._HAS_CONTROLPERSIST.clear()
+    return answer
+
+
+def know_ssh(answer):
+    """Lets Ansible not ask."""
+    from ansible.utils import ssh_functions
+
+    ssh_functions._HAS_CONTROLPERSIST["ssh"] = answer
+
+
+def find_imports(name, is_package, source):
+    """What a module imports that has to go with it.
+
+    :param source: its source, in bytes
+    :returns: the names, as tuples, and those that it can do without; None if it
+        needs more than modules
+    """
+    from ansible.executor import module_common
+
+    if release() < (2, 21):
+        source = compile(source, "<unknown>", "exec", ast.PyCF_ONLY_AST)
+    found = module_common.ModuleDepFinder(name, source, is_package)
+    if getattr(found, "embeds", None):
+        return None
+    return tuple(found.submodules), tuple(found.optional_imports)
+
+
+class Unparsed:
+    """Stands in for the parsed source of a module whose imports are known."""
+
+    def __init__(self, source, parse):
+        self.source = source
+        self.parse = parse
+
+
+def give_imports(is_known, imports_of):
+    """Lets Ansible take what is known of the imports of its module utilities.
+
+    :param is_known: tells whether a source was parsed before
+    :param imports_of: gives the imports of a module by its name, whether it is a
+        package, and its source
+    """
+    from ansible.executor import module_common
+
+    find = module_common.ModuleDepFinder.__init__
+
+    def find_if_unknown(self, name, source, is_pkg_init=False):
+        parse = None
+        if isinstance(source, Unparsed):
+            source, parse = source.source, source.parse
+        imports = imports_of(name, is_pkg_init, source)
+        if imports is None:
+            find(self, name, parse() if parse else source, is_pkg_init)
+            return
+        self.submodules, self.optional_imports = imports
+        # From 2.21 on.
+        self.embeds = set()
+
+    def put_off(parse, source, *args):
+        if is_known(source):
+            return Unparsed(source, lambda: parse(source, *args))
+        return parse(source, *args)
+
+    module_common.ModuleDepFinder.__init__ = find_if_unknown
+    # Until 2.20 the source is parsed first, by a function of its own from 2.19
+    # on; from 2.21 on the finder does it.
+    if release() < (2, 19):
+        module_common.compile = lambda *args: put_off(compile, *args)
+    elif release() < (2, 21):
+        parse_named = module_common._compile_module_ast
+        module_common._compile_module_ast = lambda name, source: put_off(
+            lambda given: parse_named(name, given), source)
 
 
 def ansible_version():
@@ -160,6 +361,31 @@ def iterator_parts(iterator):
             list(iterator.host_states), iterator._variable_manager)
 
 
+def sentinels(strategy):
+    """A file descriptor for each of a strategy's workers that runs, which can be
+    read when it has ended."""
+    return [worker.sentinel for worker in strategy._workers
+            if worker is not None and worker.is_alive()]
+
+
+def wake_with(strategy, results, wake):
+    """Has a new strategy's waits ended by what it waits for.
+
+    :param results: makes the queue of its results
+    :param wake: is called for what else it is asked, from 2.21 on
+    """
+    strategy._results = results()
+    asked = getattr(strategy, "_rpc_queue", None)
+    if asked is not None:
+        put = asked.put
+
+        def put_and_wake(*args, **kwargs):
+            put(*args, **kwargs)
+            wake()
+
+        asked.put = put_and_wake
+
+
 def knows_facts_of(manager, host_name):
     """Whether a variable manager has a host's facts already."""
     if hasattr(manager, "_facts_gathered_for_host"):
@@ -210,11 +436,13 @@ def give_up_local_tmp():
 
 
 def make_local_tmp():
-    """Gives this run a temporary directory of its own, as the import does."""
+    """Gives this run a temporary directory of its own, where the import had
+    made one."""
     from ansible import constants
+    from ansible.config.manager import ensure_type
 
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value(
-        "DEFAULT_LOCAL_TMP", variables=vars(constants))
+    constants.DEFAULT_LOCAL_TMP = ensure_type(
+        os.path.dirname(constants.DEFAULT_LOCAL_TMP), "tmppath")
 
 
 def draw_again():
@@ -224,6 +452,21 @@ def draw_again():
 
     random.seed()
     utils.random_int = "%08x" % random.getrandbits(32)
+
+
+# The variables that a run was given, as data.
+_extra_vars = {}
+
+
+def take_over_extra_vars():
+    """Puts itself where Ansible loads the variables of ``-e``, before plugins are
+    loaded: inventory plugins ask, too."""
+    from ansible.utils import vars as utils
+
+    load_extra_vars = utils.load_extra_vars
+    for module in list(sys.modules.values()):
+        if module.__dict__.get("load_extra_vars") is load_extra_vars:
+            module.load_extra_vars = lambda loader: _extra_vars
 
 
 def take_as_data(extra_vars):
@@ -238,17 +481,12 @@ def take_as_data(extra_vars):
 
     :param extra_vars: a dictionary of what JSON can say
     """
+    global _extra_vars
     from ansible.errors import AnsibleError
-    from ansible.utils import vars as utils
     from ansible.utils.unsafe_proxy import wrap_var
     from ansible.vars import manager
 
-    data = wrap_var(extra_vars)
-    load_extra_vars = utils.load_extra_vars
-    for module in list(sys.modules.values()):
-        # Inventory plugins ask, too.
-        if module.__dict__.get("load_extra_vars") is load_extra_vars:
-            module.load_extra_vars = lambda loader: data
+    data = _extra_vars = wrap_var(extra_vars)
     init = manager.VariableManager.__init__
 
     def init_with_data(self, *args, **kwargs):

@@ -2,7 +2,7 @@
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_worker_launcher.results import RESULTS
+from ansible_worker_launcher import results
 
 DOCUMENTATION = """
     name: ansible_worker_events
@@ -19,34 +19,34 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "ansible_worker_events"
 
     def v2_playbook_on_play_start(self, play):
-        RESULTS.start_play(play)
+        results.RESULTS.start_play(play)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        RESULTS.start_task(task)
+        results.RESULTS.start_task(task)
 
     def v2_playbook_on_cleanup_task_start(self, task):
-        RESULTS.start_task(task)
+        results.RESULTS.start_task(task)
 
     def v2_playbook_on_handler_task_start(self, task):
-        RESULTS.start_task(task)
+        results.RESULTS.start_task(task)
 
     def v2_runner_on_start(self, host, task):
-        RESULTS.start_host(host, task)
+        results.RESULTS.start_host(host, task)
 
     def v2_runner_on_ok(self, result):
-        RESULTS.result(result)
+        results.RESULTS.result(result)
 
     def v2_runner_on_skipped(self, result):
-        RESULTS.result(result)
+        results.RESULTS.result(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        RESULTS.result(result)
+        results.RESULTS.result(result)
 
     def v2_runner_on_unreachable(self, result):
-        RESULTS.result(result)
+        results.RESULTS.result(result)
 
     def v2_playbook_on_include(self, included_file):
-        RESULTS.settle(included_file._task)
+        results.RESULTS.settle(included_file._task)
 
     def v2_playbook_on_stats(self, stats):
-        RESULTS.settle()
+        results.RESULTS.settle()
