@@ -19,7 +19,8 @@ const SUBMIT_HELP =
 
 Has a worker of the group run a playbook, and follows it.
 
-  -i, --inventory FILE   an inventory of the worker's, or hosts with a comma
+  -i, --inventory FILE   an inventory of the worker's, or hosts with a comma;
+                         several times for several
   -e, --extra-vars VARS  NAME=VALUE, a JSON object, or @FILE (YAML, JSON)
   -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
   -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
@@ -136,7 +137,7 @@ export function addClientCommands(
 
   let verbosity = 0;
   add("submit <playbook>", SUBMIT_HELP)
-    .requiredOption("-i, --inventory <file>")
+    .option("-i, --inventory <file>", "", append, [])
     .option("-e, --extra-vars <vars>", "", append, [])
     .option("-l, --limit <hosts>")
     .option("-t, --tags <tags>", "", append, [])

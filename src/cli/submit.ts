@@ -86,7 +86,11 @@ async function submitTo(
     onReconnected: () => view?.note(null),
   });
   if (!options.json && !options.detach) {
-    out(harmless(`${taskId}: ${options.playbook} on ${options.inventory}`));
+    out(
+      harmless(
+        `${taskId}: ${options.playbook} on ${options.inventory.join(", ")}`,
+      ),
+    );
   }
   const result = await (async () => {
     using shown: TaskView = options.json

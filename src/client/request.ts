@@ -10,7 +10,8 @@ import { newTaskId } from "./task_id.ts";
 /** What was given. */
 export interface RequestFlags {
   playbook: string;
-  inventory: string;
+  /** `--inventory`, each as it was given. */
+  inventory: string[];
   /** `--extra-vars`, each as it was given. */
   extraVars: string[];
   limit?: string;
@@ -68,7 +69,10 @@ export async function requestOf(
     // First, so that it is in the excerpt of a request that is not read.
     task_id: taskId,
     playbook: flags.playbook,
-    inventory: flags.inventory,
+    // One as a text, none as a field that is missing.
+    inventory: flags.inventory.length > 1
+      ? flags.inventory
+      : flags.inventory[0],
     extra_vars: variables,
     limit: flags.limit,
     tags: list(flags.tags),

@@ -34,6 +34,22 @@ const argument = z.string().min(1, "must not be empty").max(4096).refine(
   "must not contain control characters",
 );
 
+/** The most inventories that one request may name. */
+const MAX_INVENTORIES = 100;
+
+/** One inventory, or several, as a request names them and a status repeats them. */
+export const inventorySchema = z.union([
+  argument,
+  z.array(argument).min(1, "must not be empty").max(MAX_INVENTORIES),
+]);
+
+/** The inventories of a request, as a list. */
+export function inventoriesOf(
+  inventory: z.output<typeof inventorySchema>,
+): string[] {
+  return typeof inventory === "string" ? [inventory] : inventory;
+}
+
 /** `null` for an optional field is the same as leaving it out. */
 function optional<T extends z.ZodType>(schema: T, description: string) {
   return schema.nullish().transform((value) => value ?? undefined)
@@ -46,8 +62,8 @@ export const taskRequestSchema = z.strictObject({
   playbook: argument.describe(
     "The playbook: a path relative to the worker's playbook directory.",
   ),
-  inventory: argument.describe(
-    "The inventory: a path relative to the worker's inventory directory, or names of hosts with a comma after or between them.",
+  inventory: inventorySchema.describe(
+    "The inventory: a path relative to the worker's inventory directory, or names of hosts with a comma after or between them; or a list of these, as -i several times.",
   ),
   extra_vars: optional(
     z.record(z.string(), z.unknown()),
@@ -222,8 +238,19 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
       message: "is not a field of a task request",
     }));
   }
-  if (issue.code === "invalid_type" && issue.input === undefined) {
-    return [{ path, message: "is required" }];
+  const isMissing = issue.input === undefined &&
+    (issue.code === "invalid_type" || issue.code === "invalid_union");
+  if (isMissing) return [{ path, message: "is required" }];
+  if (issue.code === "invalid_union") {
+    // Of the forms that it may have, the one that it has.
+    const meant = issue.errors.find((issues) =>
+      issues.every((inner) =>
+        inner.code !== "invalid_type" || inner.path.length > 0
+      )
+    );
+    return meant?.flatMap((inner) =>
+      fieldErrors({ ...inner, path: [...issue.path, ...inner.path] })
+    ) ?? [{ path, message: "must be a text, or a list of texts" }];
   }
   return [{ path, message: oneLine(issue.message) }];
 }

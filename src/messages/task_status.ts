@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { encodeInOrder } from "./encode.ts";
+import { inventorySchema } from "./task_request.ts";
 import { timeSchema } from "./time.ts";
 
 /** Every state that a task can be in; `tasks/states.ts` says how it moves. */
@@ -61,7 +62,7 @@ export const taskStatusSchema = z.strictObject({
   tasks_rescued: recap("Failures that a rescue section has made good"),
   tasks_ignored: recap("Failures that were ignored"),
   playbook: z.string().describe("The playbook, as in the request."),
-  inventory: z.string().describe("The inventory, as in the request."),
+  inventory: inventorySchema.describe("The inventory, as in the request."),
   worker_id: z.string().describe("The worker that has the task."),
   current_task: z.string().nullable().describe(
     "The play task that runs; null while none does.",

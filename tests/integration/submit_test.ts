@@ -117,6 +117,20 @@ test("what the options say is what arrives", async ({ client, project, port }) =
   );
 });
 
+test("several inventories are several in the request, and in the status", async ({ client, project, port }) => {
+  await project.write({ "more/hosts": localHosts("h2") });
+  const { code, stdout } = await run([
+    ...work(project, "inventories"),
+    ...["-i", "more/hosts"],
+    ...at(port),
+  ]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^inventories: work.yml on hosts, more\/hosts\n/);
+  const final = await client.final("inventories");
+  assert.deepEqual(final.inventory, ["hosts", "more/hosts"]);
+  assert.equal(final.tasks_ok, 2);
+});
+
 test("how a task ends is the exit code", async ({ client, project, port }) => {
   await project.write({ "broken.yml": BROKEN });
   const ends: [number, string[], RegExp][] = [
@@ -306,7 +320,7 @@ Deno.test({
     );
     for (
       const [wrong, says] of [
-        [["submit", "site.yml"], "required option '-i, --inventory"],
+        [["submit", "site.yml"], "--inventory: is required"],
         [[...args, "--follow", "--detach"], "cannot be used with"],
         [[...args, "--nope"], "unknown option '--nope'"],
         [[...args, "--id", "a b"], "--id: must be 1 to 128 characters"],

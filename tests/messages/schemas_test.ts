@@ -52,7 +52,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
   request: {
     task_id: "t-1",
     playbook: "site.yml",
-    inventory: "hosts",
+    inventory: ["hosts", "h1,"],
     extra_vars: { a: [1, { b: null }] },
     limit: "web",
     tags: ["deploy"],
