@@ -5,9 +5,10 @@
  * @module
  */
 import { normalize } from "node:path/posix";
-import { matchesGlob } from "node:path";
 import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
-import { locate, quote } from "./named_file.ts";
+import { isOutside } from "../patterns.ts";
+import { quote } from "../quote.ts";
+import { locate } from "./named_file.ts";
 import { inventoriesOf, type TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
@@ -72,24 +73,33 @@ export async function checkRequest(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const bad = refusedValue(request, policy) ?? refusedByPolicy(request, policy);
+  const { playbook: name, inventory } = request;
+  if (name === undefined || inventory === undefined) {
+    return "it names no playbook, or no inventory";
+  }
+  const asked = inventoriesOf(inventory);
+  const bad = refusedPath("playbook", name) ??
+    refusedInventories(asked) ??
+    refusedLimit(request.limit) ??
+    refusedVariables(request.extra_vars, policy) ??
+    refusedByPolicy(request, { policy, playbook: name, inventories: asked });
   if (bad) return bad;
   const playbook = await locate(
     "playbook",
-    request.playbook,
+    name,
     {
       root: directories.playbookDirectory,
       ...directories,
       isAllowed: (path) =>
-        /\.ya?ml$/.test(path) && !outside(path, policy.playbooks),
+        /\.ya?ml$/.test(path) && !isOutside(path, policy.playbooks),
     },
   );
   if (playbook.refusal !== undefined) return playbook.refusal;
   if (!playbook.isFile) {
-    return `playbook ${quote(request.playbook)} is not a file`;
+    return `playbook ${quote(name)} is not a file`;
   }
   const inventories: string[] = [];
-  for (const inventory of inventoriesOf(request.inventory)) {
+  for (const inventory of asked) {
     if (isInline(inventory)) {
       inventories.push(inventory);
       continue;
@@ -100,7 +110,7 @@ export async function checkRequest(
       {
         root: directories.inventoryDirectory,
         ...directories,
-        isAllowed: (path) => !outside(path, policy.inventories),
+        isAllowed: (path) => !isOutside(path, policy.inventories),
       },
     );
     if (located.refusal !== undefined) return located.refusal;
@@ -112,7 +122,7 @@ export async function checkRequest(
     inventories.push(located.path);
   }
   return {
-    playbook: normalize(request.playbook),
+    playbook: normalize(name),
     inventories,
     // Any program in the directory could be run by naming it as an inventory,
     // so only those that the owner of the host has named are.
@@ -124,26 +134,24 @@ function isInline(inventory: string): boolean {
   return inventory.includes(",");
 }
 
-function refusedValue(request: TaskRequest, policy: Policy): string | null {
-  return refusedPath("playbook", request.playbook) ??
-    refusedInventories(inventoriesOf(request.inventory)) ??
-    refusedLimit(request.limit) ??
-    refusedVariables(request.extra_vars, policy);
-}
-
 /** What is valid, and more than the policy allows. */
-function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
-  if (outside(request.playbook, policy.playbooks)) {
-    return `policy.playbooks does not allow the playbook ${
-      quote(request.playbook)
-    }`;
+function refusedByPolicy(
+  request: TaskRequest,
+  { policy, playbook, inventories }: {
+    policy: Policy;
+    playbook: string;
+    inventories: readonly string[];
+  },
+): string | null {
+  if (isOutside(playbook, policy.playbooks)) {
+    return `policy.playbooks does not allow the playbook ${quote(playbook)}`;
   }
-  for (const inventory of inventoriesOf(request.inventory)) {
+  for (const inventory of inventories) {
     if (isInline(inventory)) {
       if (!policy.inline_inventory) {
         return "policy.inline_inventory does not allow a list of hosts as inventory";
       }
-    } else if (outside(inventory, policy.inventories)) {
+    } else if (isOutside(inventory, policy.inventories)) {
       return `policy.inventories does not allow the inventory ${
         quote(inventory)
       }`;
@@ -164,14 +172,6 @@ function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
     }
   }
   return null;
-}
-
-function outside(
-  path: string,
-  patterns: readonly string[] | undefined,
-): boolean {
-  return patterns !== undefined &&
-    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
 }
 
 function refusedPath(field: string, path: string): string | null {

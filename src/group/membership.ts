@@ -11,6 +11,7 @@ import {
   presenceSchema,
   readAs,
 } from "../messages/presence.ts";
+import type { TemplateOffer } from "../messages/template.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";
 
@@ -99,6 +100,7 @@ export class Membership {
   readonly #topics: Topics;
   readonly #workerId: string;
   readonly #description: WorkerDescription;
+  readonly #templates: () => readonly TemplateOffer[];
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
@@ -118,12 +120,15 @@ export class Membership {
     workerId: string;
     before: Presence | null;
     description: WorkerDescription;
+    /** What may be asked for here by name at this moment. */
+    templates(): readonly TemplateOffer[];
   }) {
     this.#before = options.before?.instance ?? null;
     this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
+    this.#templates = options.templates;
   }
 
   /** New with every process, and after an adoption. */
@@ -217,6 +222,8 @@ export class Membership {
   }
 
   #presence(state: "online" | "draining" | "offline"): Presence {
+    // Only while they can be had: the will has no room for them (3.1.3.3).
+    const templates = state === "online" ? [...this.#templates()] : [];
     return {
       worker_id: this.#workerId,
       instance: this.#instance,
@@ -224,6 +231,7 @@ export class Membership {
       ...this.#description,
       started_at: this.#startedAt,
       updated_at: new Date().toISOString(),
+      ...(templates.length > 0 && { templates }),
     };
   }
 }

@@ -24,6 +24,28 @@ export type TaskState = typeof TASK_STATES[number];
 /** The longest `error_message`, in bytes of UTF-8. */
 export const MAX_ERROR_MESSAGE_BYTES = 4096;
 
+/** The most names of hosts in one list of a status. */
+export const MAX_HOST_NAMES = 1000;
+
+/** The longest name of a host in such a list, in characters. */
+export const MAX_HOST_NAME = 255;
+
+/** The longest `stats`, in bytes of JSON. */
+export const MAX_STATS_BYTES = 64 * 1024;
+
+/** The names of hosts, as many as are told. */
+function hostNames(what: string) {
+  return z.strictObject({
+    names: z.array(z.string()).max(MAX_HOST_NAMES).describe(
+      `Their names, at most ${MAX_HOST_NAMES}, as Ansible knows them.`,
+    ),
+    more: z.int().min(0).describe("How many there are beyond those names."),
+  }).describe(what);
+}
+
+/** Names with values of any kind. */
+const values = z.record(z.string(), z.unknown());
+
 /** A column of PLAY RECAP. */
 function recap(what: string) {
   return z.int().min(0).describe(`${what}, summed up over all hosts.`);
@@ -61,11 +83,32 @@ export const taskStatusSchema = z.strictObject({
   ),
   tasks_rescued: recap("Failures that a rescue section has made good"),
   tasks_ignored: recap("Failures that were ignored"),
-  playbook: z.string().describe("The playbook, as in the request."),
-  inventory: inventorySchema.describe("The inventory, as in the request."),
+  playbook: z.string().nullable().describe(
+    "The playbook, as in the request or its template; null if only a template says it that the worker does not have.",
+  ),
+  inventory: inventorySchema.nullable().describe(
+    "The inventory, as in the request or its template; null as the playbook.",
+  ),
   worker_id: z.string().describe("The worker that has the task."),
   current_task: z.string().nullable().describe(
     "The play task that runs; null while none does.",
+  ),
+  template: z.string().nullable().describe(
+    "The template that was asked for; null for none.",
+  ),
+  failed_hosts: hostNames(
+    "The hosts for which PLAY RECAP counts failed results.",
+  ),
+  unreachable_hosts: hostNames(
+    "The hosts for which PLAY RECAP counts unreachable results.",
+  ),
+  stats: z.strictObject({
+    run: values.describe("What is of the run as a whole."),
+    hosts: z.record(z.string(), values).describe(
+      "What is of one host (per_host), by the host's name.",
+    ),
+  }).nullable().describe(
+    "What set_stats has left at the end of the run, without what no_log hides; null before the end, if there is nothing, or if it is more than 64 KiB.",
   ),
 }).meta({
   title: "Task status",
@@ -75,6 +118,18 @@ export const taskStatusSchema = z.strictObject({
 
 /** A task status. */
 export type TaskStatus = z.output<typeof taskStatusSchema>;
+
+/**
+ * A status as a worker of any version may have published it: what it does not
+ * say is what a run begins with, and what only it says is passed over.
+ */
+export const receivedStatusSchema: z.ZodType<TaskStatus> = z.preprocess(
+  (value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? { ...ADDED, ...value }
+      : value,
+  taskStatusSchema.loose(),
+);
 
 /** The numbers of a run, and what it is at. */
 export type Progress = Pick<
@@ -88,7 +143,20 @@ export type Progress = Pick<
   | "tasks_rescued"
   | "tasks_ignored"
   | "current_task"
+  | "failed_hosts"
+  | "unreachable_hosts"
+  | "stats"
 >;
+
+/** What came of a run before anything has happened. */
+const NO_RESULTS = {
+  failed_hosts: { names: [], more: 0 },
+  unreachable_hosts: { names: [], more: 0 },
+  stats: null,
+};
+
+/** Fields that earlier versions do not publish. */
+const ADDED = { template: null, ...NO_RESULTS };
 
 /** Before anything has happened. */
 export const NO_PROGRESS: Progress = {
@@ -101,6 +169,7 @@ export const NO_PROGRESS: Progress = {
   tasks_rescued: 0,
   tasks_ignored: 0,
   current_task: null,
+  ...NO_RESULTS,
 };
 
 /** A status with its keys in the order of the schema, as JSON. */

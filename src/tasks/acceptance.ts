@@ -187,7 +187,8 @@ export class Acceptance {
         );
         return;
       }
-      const refusal = await runner.refusal(task.request);
+      const refusal = task.refusal ??
+        await runner.refusal(task.request);
       if (refusal) {
         await this.#turnAway(task, refusal, { origin, seen });
         return;

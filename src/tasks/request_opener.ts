@@ -1,6 +1,6 @@
 /**
  * From the bytes of a message to a request that can be looked at: out of its
- * signature, where there has to be one, and read.
+ * signature, where there has to be one, read, and with what its template says.
  *
  * @module
  */
@@ -11,10 +11,8 @@ import type {
   SignedType,
   TrustedKeys,
 } from "../messages/signed.ts";
-import {
-  type ParsedRequest,
-  parseTaskRequest,
-} from "../messages/task_request.ts";
+import { parseTaskRequest } from "../messages/task_request.ts";
+import type { ResolvedRequest, Templates } from "../templates/template.ts";
 import type { Arrival } from "./duplicates.ts";
 
 /** How many signatures are remembered before expired ones are looked for. */
@@ -24,7 +22,7 @@ const SWEEP_AT = 1000;
 export type OpenedRequest =
   | {
     ok: true;
-    request: Extract<ParsedRequest, { ok: true }>;
+    request: ResolvedRequest;
     /** Null where none is needed. */
     signature: Signature | null;
   }
@@ -40,6 +38,7 @@ export type OpenedRequest =
 export class RequestOpener {
   readonly #keys: () => TrustedKeys | null;
   readonly #audience: string;
+  readonly #templates: () => Templates;
   /** Signatures that have had their effect here, until they expire. */
   readonly #used = new Map<string, number>();
   #sweepAt = SWEEP_AT;
@@ -50,8 +49,16 @@ export class RequestOpener {
    * @param options.keys whose signatures they must have at this moment; null:
    * they need none
    * @param options.audience `<prefix>/<group>`
+   * @param options.templates what may be asked for by name at this moment
    */
-  constructor(options: { keys(): TrustedKeys | null; audience: string }) {
+  constructor(
+    options: {
+      keys(): TrustedKeys | null;
+      audience: string;
+      templates(): Templates;
+    },
+  ) {
+    this.#templates = options.templates;
     this.#keys = options.keys;
     this.#audience = options.audience;
   }
@@ -113,7 +120,12 @@ export class RequestOpener {
         signature.taskId,
       );
     }
-    return { ok: true, request, signature };
+    const { request: asked, extraVars } = request;
+    return {
+      ok: true,
+      request: this.#templates().resolve({ request: asked, extraVars }),
+      signature,
+    };
   }
 
   /** The task that a message asks for; null if it cannot be told. */

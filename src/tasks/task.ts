@@ -5,6 +5,7 @@
  */
 import type { Delivery } from "../messages/packets.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
+import type { ResolvedRequest } from "../templates/template.ts";
 import {
   cutToBytes,
   MAX_ERROR_MESSAGE_BYTES,
@@ -32,6 +33,8 @@ export class Task {
   readonly request: TaskRequest;
   /** Its extra variables as JSON; null if it has none. */
   readonly extraVars: string | null;
+  /** Why it cannot be run, by what was read so far; null for nothing. */
+  readonly refusal: string | null;
   /** The message that brought it; its bytes travel along if it moves on. */
   readonly delivery: Delivery;
   /** When the first worker accepted it. */
@@ -63,7 +66,7 @@ export class Task {
 
   /** A new task, in no state yet. */
   constructor(
-    { request, extraVars }: { request: TaskRequest; extraVars: string | null },
+    { request, extraVars, refusal }: ResolvedRequest,
     delivery: Delivery,
     options: {
       createdAt?: Date | null;
@@ -74,6 +77,7 @@ export class Task {
   ) {
     this.request = request;
     this.extraVars = extraVars;
+    this.refusal = refusal;
     this.delivery = delivery;
     this.signature = options.signature ?? null;
     this.response = options.response ?? null;
@@ -184,8 +188,9 @@ export class Task {
       duration_seconds: this.durationSeconds,
       return_code: this.#returnCode,
       error_message: this.#error,
-      playbook: this.request.playbook,
-      inventory: this.request.inventory,
+      playbook: this.request.playbook ?? null,
+      inventory: this.request.inventory ?? null,
+      template: this.request.template ?? null,
       worker_id: workerId,
       ...this.progress,
     };

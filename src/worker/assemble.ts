@@ -114,6 +114,7 @@ export function assemble(
       ansible_version: ansible.version,
       host: workerId,
     },
+    templates: () => settings.now.templates.offers,
   });
   const { instance } = membership;
   const feeds = new FeedQueue({ outlet: back, connected: linked, log });
@@ -174,6 +175,7 @@ export function assemble(
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
+    templates: () => settings.now.templates,
   });
   const queue = new TaskQueue(worker.max_queue_size);
   const dispatcher = new Dispatcher({
@@ -283,6 +285,8 @@ export function assemble(
     reclaim: () => link.whileInDoubt(() => recovery.reclaim()),
     log,
   });
+  // Before the first connection there is nobody to tell.
+  settings.onReload = () => lifecycle.isConnected && void presence.announce();
   const router = new Router({
     topics,
     lifecycle,

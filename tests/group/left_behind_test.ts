@@ -18,6 +18,7 @@ function status(state: TaskState, workerId: string): TaskStatus {
     error_message: null,
     playbook: "p",
     inventory: "i",
+    template: null,
     worker_id: workerId,
     ...NO_PROGRESS,
   };

@@ -28,6 +28,10 @@ const FIELDS = [
   "inventory",
   "worker_id",
   "current_task",
+  "template",
+  "failed_hosts",
+  "unreachable_hosts",
+  "stats",
 ];
 
 Deno.test({
@@ -106,6 +110,10 @@ Deno.test({
         inventory: "hosts",
         worker_id: "w1",
         current_task: null,
+        template: null,
+        failed_hosts: { names: [], more: 0 },
+        unreachable_hosts: { names: [], more: 0 },
+        stats: null,
       },
     );
     const took = new Date(final.completed_at!).getTime() -

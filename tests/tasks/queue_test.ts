@@ -14,7 +14,7 @@ function task(id: string): Task {
   };
   const request = { task_id: id, playbook: "p", inventory: "i" };
   return new Task(
-    { request: request as Task["request"], extraVars: null },
+    { request: request as Task["request"], extraVars: null, refusal: null },
     delivery,
   );
 }
