@@ -51,7 +51,7 @@ export class Variables {
     // Only where there are templates: an idle worker is to stay small.
     const { Ajv2020 } = await import("ajv/dist/2020.js");
     // What a request may say is what is written here; more has to be asked for.
-    const schema = {
+    const schema: Record<string, unknown> = {
       type: "object",
       additionalProperties: false,
       ...structuredClone(written),
@@ -62,13 +62,24 @@ export class Variables {
       allErrors: true,
       validateFormats: false,
     });
+    const draft = schema.$schema;
+    if (draft !== undefined && draft !== DRAFT) {
+      throw new VariablesSchemaError([{
+        path: ["$schema"],
+        message: `must be left out, or be ${DRAFT}`,
+      }]);
+    }
     if (!lenient.validateSchema(schema)) {
-      throw new VariablesSchemaError(
-        innermost(lenient.errors ?? []).map((error) => ({
+      // One for each place: the forms that it could have are told one by one.
+      const faults = new Map<string, SchemaFault>();
+      for (const error of innermost(lenient.errors ?? [])) {
+        if (faults.has(error.instancePath)) continue;
+        faults.set(error.instancePath, {
           path: steps(error.instancePath),
           message: sentence(error),
-        })),
-      );
+        });
+      }
+      throw new VariablesSchemaError([...faults.values()]);
     }
     if (schema.type !== "object") {
       throw new VariablesSchemaError([{
@@ -138,6 +149,9 @@ export class Variables {
     return { faults: faults.slice(0, MAX_FAULTS), complete };
   }
 }
+
+/** The draft of JSON Schema. */
+const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 
 /** Names a schema, so that its parts can be looked at. */
 const ROOT = "urn:ansible-worker:variables";

@@ -1,0 +1,229 @@
+/**
+ * Templates through the front door: a real worker, a real broker, and the
+ * commands that people use.
+ */
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { at, run } from "../harness/client_program.ts";
+import { localHosts, Project } from "../harness/project.ts";
+import { until } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+const TELL = `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - set_stats:
+        data:
+          version: "{{ app_version }}"
+          restart: "{{ restart }}"
+          place: "{{ place }}"
+          hosts: "{{ ansible_play_hosts_all }}"
+      run_once: true
+    - assert: { that: inventory_hostname != broken | default("") }
+`;
+
+const DEPLOY = {
+  description: "Brings a release to the web servers",
+  playbook: "tell.yml",
+  inventory: ["hosts", "more"],
+  extra_vars: { place: "{{ 6 * 7 }}", ansible_ssh_port: 2222 },
+  variables: {
+    properties: {
+      app_version: { type: "string", pattern: "^\\d+\\.\\d+\\.\\d+$" },
+      restart: { type: "boolean", default: true },
+      broken: { type: "string" },
+    },
+    required: ["app_version"],
+  },
+  may_set: ["limit"],
+};
+
+interface Setting {
+  client: Client;
+  port: number;
+  project: Project;
+  start(
+    id: string,
+    config: Record<string, unknown>,
+  ): Promise<Worker>;
+}
+
+function test(name: string, fn: (setting: Setting) => Promise<void>): void {
+  Deno.test({
+    name: `templates: ${name}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      await using stack = new AsyncDisposableStack();
+      const broker = stack.use(await Broker.start());
+      const project = stack.use(
+        await Project.create({
+          "tell.yml": TELL,
+          hosts: localHosts("h1"),
+          more: localHosts("h2"),
+        }),
+      );
+      const client = stack.use(await Client.connect(broker.port));
+      await fn({
+        client,
+        project,
+        port: broker.port,
+        start: async (id, config) =>
+          stack.use(
+            await Worker.start({ project, port: broker.port, id, config }),
+          ),
+      });
+    },
+  });
+}
+
+test("are listed, asked for by name, and run as they say", async ({ client, port, start }) => {
+  await start("w1", { templates: { "deploy-web": DEPLOY } });
+  const listed = await run(["templates", ...at(port)]);
+  assert.deepEqual({ ...listed, stdout: listed.stdout.split(/ {2,}|\n/) }, {
+    code: 0,
+    stderr: "",
+    stdout: [
+      "TEMPLATE",
+      "VARIABLES (* REQUIRED)",
+      "MAY SET",
+      "WORKERS",
+      "DESCRIPTION",
+      "deploy-web",
+      "app_version*, restart, broken",
+      "limit",
+      "w1",
+      DEPLOY.description,
+      "",
+    ],
+  });
+  const { stdout: json } = await run(["templates", "--json", ...at(port)]);
+  assert.deepEqual(JSON.parse(json), {
+    name: "deploy-web",
+    description: DEPLOY.description,
+    variables: {
+      type: "object",
+      additionalProperties: false,
+      ...DEPLOY.variables,
+    },
+    may_set: ["limit"],
+    workers: ["w1"],
+  });
+  const names = await run(["templates", "--names", ...at(port)]);
+  assert.equal(names.stdout, "deploy-web\n");
+
+  const submit = (...args: string[]) =>
+    run(["submit", "--template", "deploy-web", ...args, ...at(port)]);
+  const good = await submit("--id", "good", "-e", "app_version=2.5.0");
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(good.stdout, /^good: deploy-web\n/);
+  const { template, playbook, inventory, stats } = await client.final("good");
+  assert.deepEqual({ template, playbook, inventory, stats }, {
+    template: "deploy-web",
+    playbook: "tell.yml",
+    inventory: ["hosts", "more"],
+    stats: {
+      run: {
+        version: "2.5.0",
+        restart: true,
+        // Data, though its owner has written it.
+        place: "{{ 6 * 7 }}",
+        hosts: ["h1", "h2"],
+      },
+      hosts: {},
+    },
+  });
+
+  const broken = ["-e", "app_version=2.5.0 broken=h2"];
+  assert.equal((await submit("--id", "broken", ...broken)).code, 2);
+  const again = await run([
+    ...["submit", "--retry", "broken", "--id", "again"],
+    ...["-e", '{"app_version": "2.5.1", "restart": false}', ...at(port)],
+  ]);
+  assert.equal(again.code, 0, again.stderr);
+  assert.deepEqual((await client.final("again")).stats?.run, {
+    version: "2.5.1",
+    restart: false,
+    place: "{{ 6 * 7 }}",
+    hosts: ["h2"],
+  });
+
+  for (
+    const [args, code, says] of [
+      [
+        ["-e", "app_version=2.5 place=x", "--forks", "3"],
+        100,
+        "forks: is fixed by the template\n" +
+        "variables.place: is fixed by the template\n" +
+        "variables.app_version: must match ^\\d+\\.\\d+\\.\\d+$\n",
+      ],
+      [[], 100, "variables.app_version: is required"],
+      [["tell.yml"], 100, "playbook: is fixed by the template"],
+      [["--template", "deplyo-web"], 100, 'did you mean "deploy-web"?'],
+      [["--template", "a b"], 106, "--template: must be 1 to 64 characters"],
+    ] as const
+  ) {
+    const refused = await submit(...args);
+    assert.equal(refused.code, code, refused.stderr);
+    assert.ok(
+      (refused.stdout + refused.stderr).includes(says),
+      refused.stdout + refused.stderr,
+    );
+  }
+});
+
+test("an unknown one is failed, with what is not known as null", async ({ client, start }) => {
+  await start("w1", {});
+  const final = await client.run({ task_id: "t", template: "deploy-web" });
+  const { state, template, playbook, inventory, error_message } = final;
+  assert.deepEqual({ state, template, playbook, inventory, error_message }, {
+    state: "failed",
+    template: "deploy-web",
+    playbook: null,
+    inventory: null,
+    error_message: 'template "deploy-web" is not known here; there are none',
+  });
+});
+
+test("with templates_only nothing else is run, and SIGHUP reads them again", async ({ client, project, port, start }) => {
+  const worker = await start("w1", {
+    policy: { templates_only: true },
+    templates: { one: DEPLOY },
+  });
+  const free = await client.run(project.work("free"));
+  assert.equal(
+    free.error_message,
+    "policy.templates_only allows nothing but templates; there are one",
+  );
+  const file = project.path("w1.yaml");
+  const config = JSON.parse(await Deno.readTextFile(file));
+  const write = async (templates: Record<string, unknown>) => {
+    await Deno.writeTextFile(file, JSON.stringify({ ...config, templates }));
+    worker.signal("SIGHUP");
+  };
+  await write({ two: DEPLOY, three: DEPLOY });
+  const names = async () =>
+    (await run(["templates", "--names", ...at(port)])).stdout;
+  await until(
+    "the new templates",
+    async () => await names() === "three\ntwo\n",
+  );
+  assert.doesNotMatch(worker.log, /needs_restart/);
+  const request = { template: "two", extra_vars: { app_version: "1.2.3" } };
+  const two = await client.run({ task_id: "two", ...request });
+  assert.equal(two.state, "success", two.error_message ?? "");
+  const one = await client.run({ task_id: "one", ...request, template: "one" });
+  assert.match(one.error_message!, /template "one" is not known here/);
+  // What is wrong changes nothing.
+  await write({ four: { ...DEPLOY, playbook: "no.yml" } });
+  await until(
+    "the complaint",
+    () =>
+      Promise.resolve(
+        /templates\.four\.playbook: there is no file/.test(worker.log),
+      ),
+  );
+  assert.equal(await names(), "three\ntwo\n");
+});
