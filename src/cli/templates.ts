@@ -6,7 +6,7 @@
 import { painter } from "../client/colours.ts";
 import { GroupView } from "../client/group_view.ts";
 import { jsonLine } from "../client/json_view.ts";
-import { offersOf } from "../client/offers.ts";
+import { nextTime, offersOf } from "../client/offers.ts";
 import { table, textsOf } from "../client/table.ts";
 import { TEMPLATE_COLUMNS } from "../client/tables.ts";
 import { harmless } from "../harmless.ts";
@@ -34,8 +34,12 @@ export function templates(options: TemplatesOptions): Promise<number> {
         new Set(offers.map(({ name }) => name)).forEach((name) =>
           out(harmless(name))
         );
-      } else if (options.json) offers.forEach((offer) => out(jsonLine(offer)));
-      else if (offers.length === 0) {
+      } else if (options.json) {
+        for (const offer of offers) {
+          const next_time = nextTime(offer)?.toISOString() ?? null;
+          out(jsonLine({ ...offer, next_time }));
+        }
+      } else if (offers.length === 0) {
         err(
           online.length === 0
             ? `no worker of ${topics.group} is online`

@@ -6,6 +6,7 @@
  */
 import type { Presence } from "../messages/presence.ts";
 import type { TemplateOffer } from "../messages/template.ts";
+import { Schedule, ScheduleError } from "../templates/schedule.ts";
 
 /** A template, and who has it. */
 export interface Offer extends TemplateOffer {
@@ -30,6 +31,21 @@ export function offersOf(workers: readonly Presence[]): Offer[] {
   return [...offers.values()].sort((a, b) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : 0
   );
+}
+
+/** When a template is run next by itself; null for never. */
+export function nextTime(
+  { schedule }: TemplateOffer,
+  now = new Date(),
+): Date | null {
+  if (!schedule) return null;
+  try {
+    return new Schedule(schedule).next(now);
+  } catch (error) {
+    // Of a worker that knows more than this client.
+    if (error instanceof ScheduleError) return null;
+    throw error;
+  }
 }
 
 /** The variables of a template, those that are required with a `*`. */

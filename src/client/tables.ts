@@ -5,7 +5,7 @@
  */
 import type { Load, Presence } from "../messages/presence.ts";
 import { colourOf } from "./colours.ts";
-import { type Offer, variablesOf } from "./offers.ts";
+import { nextTime, type Offer, variablesOf } from "./offers.ts";
 import { elapsed, type ReceivedStatus, share, situation } from "./progress.ts";
 import type { Column } from "./table.ts";
 
@@ -118,6 +118,14 @@ export const TEMPLATE_COLUMNS: readonly Column<Offer>[] = [
     text: ({ may_set }) => may_set.join(", "),
     minWidth: 8,
     drop: 4,
+  },
+  {
+    title: "NEXT",
+    text: (offer) => {
+      const next = nextTime(offer);
+      return next === null ? "-" : time(next.toISOString());
+    },
+    drop: 5,
   },
   {
     title: "WORKERS",

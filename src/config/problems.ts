@@ -5,7 +5,12 @@
  */
 import type { z } from "zod";
 import { distance, isNear } from "../nearest.ts";
-import { configSchema, sections, templateKeys } from "./schema.ts";
+import {
+  configSchema,
+  scheduleKeys,
+  sections,
+  templateKeys,
+} from "./schema.ts";
 import { type ConfigSource, showKey } from "./source.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
@@ -91,8 +96,9 @@ export class Problems {
 
 /** All keys, as `section.key`; those of templates, if it is one. */
 function allKeys(path: readonly PropertyKey[]): string[] {
-  if (path[0] === "templates" && path.length === 2) {
-    return Object.keys(templateKeys).map((key) =>
+  if (path[0] === "templates" && path.length > 1) {
+    const keys = path[2] === "schedule" ? scheduleKeys : templateKeys;
+    return Object.keys(keys).map((key) =>
       `${path.map((part) => showKey(String(part))).join(".")}.${key}`
     );
   }

@@ -269,7 +269,21 @@ const metrics = z.strictObject({
   ),
 }).meta({ description: "What is measured, and for whom." });
 
-/** A field of a request, as a template has it. */
+const schedule = z.strictObject({
+  cron: text().describe(
+    "A cron expression: five fields, or six with seconds before them.",
+  ),
+  time_zone: text().default("UTC").describe(
+    "The time zone that it is meant in, such as Europe/Berlin.",
+  ),
+  catch_up: flag().default(false).describe(
+    "Whether a time at which no worker was there is made up for, once.",
+  ),
+}).meta({ description: "When it is run by itself. Default: never." });
+
+/** Every key of a schedule. */
+export const scheduleKeys = schedule.shape;
+
 const template = z.strictObject({
   description: z.string("must be a string").max(
     1000,
@@ -318,6 +332,7 @@ const template = z.strictObject({
   may_set: z.array(oneOf(SETTABLE_FIELDS), "must be a list of fields").default(
     [],
   ).describe("Other fields that a request may set."),
+  schedule: schedule.optional(),
 }).meta({ description: "What may be asked for by this name." });
 
 /** A section that may be left out, or have only comments in it. */

@@ -28,6 +28,17 @@ export const templateNameSchema = z.string().regex(
   "must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ ~ -",
 );
 
+/** The schema of a schedule in a presence. */
+const scheduleSchema = z.strictObject({
+  cron: z.string().describe(
+    "A cron expression: five fields, or six with seconds before them.",
+  ),
+  time_zone: z.string().describe("The time zone that it is meant in."),
+  catch_up: z.boolean().describe(
+    "Whether a time at which no worker was there is made up for.",
+  ),
+});
+
 /** The schema of a template in a presence. */
 export const templateSchema = z.strictObject({
   name: templateNameSchema.describe("What a request names it by."),
@@ -37,6 +48,9 @@ export const templateSchema = z.strictObject({
   ),
   may_set: z.array(z.enum(SETTABLE_FIELDS)).describe(
     "Other fields that a request may set.",
+  ),
+  schedule: scheduleSchema.optional().describe(
+    "When it is run by itself; left out if it is not.",
   ),
 }).meta({ description: "Something that may be asked for by its name." });
 

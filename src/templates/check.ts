@@ -5,6 +5,7 @@
  * @module
  */
 import { isOutside } from "../patterns.ts";
+import { Schedule, ScheduleError } from "./schedule.ts";
 import { Variables, VariablesSchemaError } from "./variables.ts";
 
 /** Something that is wrong, and where in the configuration. */
@@ -30,20 +31,33 @@ export async function templateFaults(
     const template = mapping(value);
     faults.push(...forbidden(name, { template, policy: mapping(policy) }));
     const { extra_vars, variables, description } = template;
+    const { schedule } = template;
+    if (isMapping(schedule)) {
+      faults.push(...scheduleFaults(["templates", name, "schedule"], schedule));
+    }
     bytes += new TextEncoder().encode(
       JSON.stringify([name, description, variables]),
     ).length;
-    if (!isMapping(variables)) continue;
+    if (variables !== undefined && !isMapping(variables)) continue;
     const at = ["templates", name, "variables"];
     try {
-      await Variables.of(variables);
+      const lacks = (await Variables.of(variables)).check({}).faults;
+      // Nobody is there to give them.
+      if (isMapping(schedule) && lacks.length > 0) {
+        faults.push({
+          path: ["templates", name, "schedule"],
+          message: `its runs would be refused: ${
+            lacks.map(({ path, message }) => `${path} ${message}`).join(", ")
+          }; give it a default, or set it in extra_vars`,
+        });
+      }
     } catch (error) {
       if (!(error instanceof VariablesSchemaError)) throw error;
       for (const { path, message } of error.faults) {
         faults.push({ path: [...at, ...path], message });
       }
     }
-    const properties = mapping(variables.properties);
+    const properties = mapping(variables?.properties);
     for (const variable of Object.keys(mapping(extra_vars))) {
       if (!Object.hasOwn(properties, variable)) continue;
       faults.push({
@@ -61,6 +75,21 @@ export async function templateFaults(
     });
   }
   return faults;
+}
+
+/** What is wrong with a schedule. */
+function scheduleFaults(
+  at: (string | number)[],
+  { cron, time_zone = "UTC" }: Record<string, unknown>,
+): TemplateFault[] {
+  if (typeof cron !== "string" || typeof time_zone !== "string") return [];
+  try {
+    new Schedule({ cron, time_zone, catch_up: false });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error;
+    return [{ path: [...at, error.key], message: error.message }];
+  }
 }
 
 /** What a template says although the policy never lets it run. */

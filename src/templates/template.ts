@@ -16,6 +16,7 @@ import {
   type TemplateOffer,
 } from "../messages/template.ts";
 import { nearestOf } from "../nearest.ts";
+import type { ScheduleSpec } from "./schedule.ts";
 import { Variables, type VariablesSchema } from "./variables.ts";
 
 /** A template as it is configured. */
@@ -29,6 +30,8 @@ export interface Template
   /** Variables that a request may set. */
   readonly variables?: VariablesSchema | undefined;
   readonly may_set: readonly SettableField[];
+  /** When it is run by itself. */
+  readonly schedule?: ScheduleSpec | undefined;
 }
 
 /** A request, and why it is not to be run, if that is known. */
@@ -58,6 +61,7 @@ export class Templates {
       description: template.description,
       variables: { ...variables.schema },
       may_set: [...template.may_set],
+      ...(template.schedule && { schedule: { ...template.schedule } }),
     }));
   }
 

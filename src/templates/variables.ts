@@ -48,20 +48,13 @@ export class Variables {
    * @throws {VariablesSchemaError} it is none, or its own defaults are not valid
    */
   static async of(written: VariablesSchema = {}): Promise<Variables> {
-    // Only where there are templates: an idle worker is to stay small.
-    const { Ajv2020 } = await import("ajv/dist/2020.js");
+    const { strict, lenient } = await (validators ??= newValidators());
     // What a request may say is what is written here; more has to be asked for.
     const schema: Record<string, unknown> = {
       type: "object",
       additionalProperties: false,
       ...structuredClone(written),
     };
-    const lenient = new Ajv2020({
-      strict: false,
-      logger: false,
-      allErrors: true,
-      validateFormats: false,
-    });
     const draft = schema.$schema;
     if (draft !== undefined && draft !== DRAFT) {
       throw new VariablesSchemaError([{
@@ -87,15 +80,6 @@ export class Variables {
         message: "must be object: variables have names",
       }]);
     }
-    const ajv = new Ajv2020({
-      allErrors: true,
-      logger: false,
-      useDefaults: true,
-      // They describe; what they would check differs from one tool to the next.
-      validateFormats: false,
-      strictTypes: false,
-      strictTuples: false,
-    });
     const parts = partsOf(schema);
     const patterns = parts.flatMap(({ path, part: { pattern } }) => {
       const why = typeof pattern === "string" ? whyNoPattern(pattern) : null;
@@ -104,7 +88,7 @@ export class Variables {
     if (patterns.length > 0) throw new VariablesSchemaError(patterns);
     let validate;
     try {
-      validate = ajv.compile({ ...schema, $id: ROOT });
+      validate = strict.compile({ ...schema, $id: ROOT });
     } catch (error) {
       throw new VariablesSchemaError([{
         path: [],
@@ -112,9 +96,11 @@ export class Variables {
           (error as Error).message.replace(/^strict mode: /, "")
         }`,
       }]);
+    } finally {
+      strict.removeSchema(ROOT);
     }
     // As schemas of their own, which the strict one takes for a mistake.
-    lenient.addSchema({ ...schema, $id: ROOT });
+    lenient.removeSchema(ROOT).addSchema({ ...schema, $id: ROOT });
     const faults = parts.flatMap(({ path, part: { default: value } }) => {
       if (value === undefined) return [];
       const pointer = path.map((step) =>
@@ -152,6 +138,32 @@ export class Variables {
 
 /** The draft of JSON Schema. */
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
+
+/**
+ * One that refuses what is probably a mistake; and one that looks at parts of a
+ * schema by themselves, of which some would be one.
+ */
+async function newValidators() {
+  // Only where there are templates: an idle worker is to stay small.
+  const { Ajv2020 } = await import("ajv/dist/2020.js");
+  const common = {
+    allErrors: true,
+    logger: false,
+    // They describe; what they would check differs from one tool to the next.
+    validateFormats: false,
+  } as const;
+  return {
+    strict: new Ajv2020({
+      ...common,
+      useDefaults: true,
+      strictTypes: false,
+      strictTuples: false,
+    }),
+    lenient: new Ajv2020({ ...common, strict: false }),
+  };
+}
+
+let validators: ReturnType<typeof newValidators> | null = null;
 
 /** Names a schema, so that its parts can be looked at. */
 const ROOT = "urn:ansible-worker:variables";

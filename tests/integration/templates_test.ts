@@ -40,6 +40,12 @@ const DEPLOY = {
   may_set: ["limit"],
 };
 
+const SCHEDULE = {
+  cron: "0 12 24 12 *",
+  time_zone: "Europe/Berlin",
+  catch_up: false,
+};
+
 interface Setting {
   client: Client;
   port: number;
@@ -80,7 +86,18 @@ function test(name: string, fn: (setting: Setting) => Promise<void>): void {
 }
 
 test("are listed, asked for by name, and run as they say", async ({ client, port, start }) => {
-  await start("w1", { templates: { "deploy-web": DEPLOY } });
+  await start("w1", {
+    templates: {
+      "deploy-web": DEPLOY,
+      yearly: {
+        playbook: "work.yml",
+        inventory: "hosts",
+        schedule: SCHEDULE,
+      },
+    },
+  });
+  const next = new Date(`${new Date().getUTCFullYear()}-12-24T11:00:00Z`);
+  if (next <= new Date()) next.setUTCFullYear(next.getUTCFullYear() + 1);
   const listed = await run(["templates", ...at(port)]);
   assert.deepEqual({ ...listed, stdout: listed.stdout.split(/ {2,}|\n/) }, {
     code: 0,
@@ -89,18 +106,30 @@ test("are listed, asked for by name, and run as they say", async ({ client, port
       "TEMPLATE",
       "VARIABLES (* REQUIRED)",
       "MAY SET",
+      "NEXT",
       "WORKERS",
       "DESCRIPTION",
       "deploy-web",
       "app_version*, restart, broken",
       "limit",
+      "-",
       "w1",
       DEPLOY.description,
+      "yearly",
+      next.toISOString().slice(0, 19).replace("T", " ") + "Z",
+      "w1",
       "",
     ],
   });
   const { stdout: json } = await run(["templates", "--json", ...at(port)]);
-  assert.deepEqual(JSON.parse(json), {
+  const [deploy, yearly] = json.trimEnd().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  assert.deepEqual([yearly.schedule, yearly.next_time], [
+    SCHEDULE,
+    next.toISOString(),
+  ]);
+  assert.deepEqual(deploy, {
     name: "deploy-web",
     description: DEPLOY.description,
     variables: {
@@ -110,9 +139,10 @@ test("are listed, asked for by name, and run as they say", async ({ client, port
     },
     may_set: ["limit"],
     workers: ["w1"],
+    next_time: null,
   });
   const names = await run(["templates", "--names", ...at(port)]);
-  assert.equal(names.stdout, "deploy-web\n");
+  assert.equal(names.stdout, "deploy-web\nyearly\n");
 
   const submit = (...args: string[]) =>
     run(["submit", "--template", "deploy-web", ...args, ...at(port)]);

@@ -136,6 +136,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
       description: "",
       variables: { type: "object" },
       may_set: ["limit"],
+      schedule: { cron: "@daily", time_zone: "UTC", catch_up: false },
     }],
     adopted_by: "w2",
   },

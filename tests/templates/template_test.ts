@@ -189,6 +189,24 @@ for (
       ["variables.properties.a: cannot be set by a request, since extra_vars of the template sets it"],
     ],
     [
+      "a schedule that never comes",
+      { schedule: { cron: "0 0 31 4 *" } },
+      ["schedule.cron: never comes"],
+    ],
+    [
+      "a time zone that there is not",
+      { schedule: { cron: "@daily", time_zone: "Asia/Tokio" } },
+      ['schedule.time_zone: there is no time zone "Asia/Tokio"; did you mean Asia/Tokyo?'],
+    ],
+    [
+      "a schedule without a variable that is required",
+      {
+        schedule: { cron: "@daily" },
+        variables: { properties: { a: {} }, required: ["a"] },
+      },
+      ["schedule: its runs would be refused: variables.a is required; give it a default, or set it in extra_vars"],
+    ],
+    [
       "what the policy never lets run",
       {
         playbook: "other.yml",
