@@ -178,6 +178,7 @@ export class Acceptance {
       const { judgement, seen } = await board.look(task.id, {
         ...origin,
         signedAt: task.signature?.issuedAt ?? null,
+        isScheduled: task.isScheduled,
       });
       if (judgement !== "take") {
         await this.#duplicate(
@@ -281,7 +282,7 @@ export class Acceptance {
     origin: Origin,
     message: string,
   ): Promise<void> {
-    if (origin.redelivered || origin.from !== null) {
+    if (origin.redelivered || origin.from !== null || task.isScheduled) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });

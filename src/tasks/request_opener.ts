@@ -18,6 +18,9 @@ import type { Arrival } from "./duplicates.ts";
 /** How many signatures are remembered before expired ones are looked for. */
 const SWEEP_AT = 1000;
 
+/** The largest request of a schedule, in bytes: an id, and a template's name. */
+const MAX_SCHEDULED_BYTES = 512;
+
 /** What came of a message. */
 export type OpenedRequest =
   | {
@@ -68,7 +71,10 @@ export class RequestOpener {
     return this.#keys() !== null;
   }
 
-  /** Opens a request; nothing in it is read before its signature is good. */
+  /**
+   * Opens a request; nothing in it counts before its signature is good, but that
+   * a schedule asks for it.
+   */
   async open(message: Uint8Array, arrival: Arrival): Promise<OpenedRequest> {
     const refuse = (
       reason: Rejected["reason"],
@@ -84,13 +90,18 @@ export class RequestOpener {
       // Also where it was good once: it is not what its sender has now.
       trusted: false,
     });
+    const isFirst = !arrival.redelivered && arrival.from === null;
+    const scheduled = this.#scheduled(message);
+    if (
+      scheduled &&
+      (!isFirst || this.#templates().isDue(scheduled, new Date()))
+    ) return { ok: true, request: scheduled, signature: null };
     let payload = message;
     let signature: Signature | null = null;
     const opened = await this.#unwrap(message, "ansible-worker-request");
     if (opened) {
       if (!opened.ok) return refuse(opened.reason, opened.message, null);
       ({ payload, signature } = opened);
-      const isFirst = !arrival.redelivered && arrival.from === null;
       // What was accepted in time becomes `cancelled` when its time is over,
       // whoever has it then; so only what comes for the first time is refused.
       if (isFirst && isOver(signature)) {
@@ -130,6 +141,8 @@ export class RequestOpener {
 
   /** The task that a message asks for; null if it cannot be told. */
   async taskIdOf(message: Uint8Array): Promise<string | null> {
+    const scheduled = this.#scheduled(message);
+    if (scheduled) return scheduled.request.task_id;
     const opened = await this.#unwrap(message, "ansible-worker-request");
     if (opened) return opened.ok ? opened.signature.taskId : null;
     const request = parseTaskRequest(message);
@@ -178,6 +191,20 @@ export class RequestOpener {
       if (until < now) this.#used.delete(id);
     }
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
+  }
+
+  /**
+   * What a schedule asks for, which needs no signature where others do: it says
+   * nothing that is not configured here. Null for all else, which is not looked at any further.
+   */
+  #scheduled(message: Uint8Array): ResolvedRequest | null {
+    if (!this.wantsSignatures || message.length > MAX_SCHEDULED_BYTES) {
+      return null;
+    }
+    const parsed = parseTaskRequest(message);
+    if (!parsed.ok) return null;
+    const resolved = this.#templates().resolve(parsed);
+    return resolved.scheduledFor === null ? null : resolved;
   }
 
   /** Out of its signature; null where it needs none. */

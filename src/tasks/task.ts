@@ -35,6 +35,8 @@ export class Task {
   readonly extraVars: string | null;
   /** Why it cannot be run, by what was read so far; null for nothing. */
   readonly refusal: string | null;
+  /** Whether a schedule asks for it: each worker does, with the same id. */
+  readonly isScheduled: boolean;
   /** The message that brought it; its bytes travel along if it moves on. */
   readonly delivery: Delivery;
   /** When the first worker accepted it. */
@@ -66,7 +68,7 @@ export class Task {
 
   /** A new task, in no state yet. */
   constructor(
-    { request, extraVars, refusal }: ResolvedRequest,
+    { request, extraVars, refusal, scheduledFor }: ResolvedRequest,
     delivery: Delivery,
     options: {
       createdAt?: Date | null;
@@ -78,6 +80,7 @@ export class Task {
     this.request = request;
     this.extraVars = extraVars;
     this.refusal = refusal;
+    this.isScheduled = scheduledFor !== null;
     this.delivery = delivery;
     this.signature = options.signature ?? null;
     this.response = options.response ?? null;

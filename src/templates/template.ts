@@ -16,7 +16,8 @@ import {
   type TemplateOffer,
 } from "../messages/template.ts";
 import { nearestOf } from "../nearest.ts";
-import type { ScheduleSpec } from "./schedule.ts";
+import { Schedule, type ScheduleSpec } from "./schedule.ts";
+import { timeOfId } from "./scheduled_id.ts";
 import { Variables, type VariablesSchema } from "./variables.ts";
 
 /** A template as it is configured. */
@@ -38,12 +39,22 @@ export interface Template
 export interface ResolvedRequest extends AskedRequest {
   /** In one sentence, or a line for each fault; null for none. */
   refusal: string | null;
+  /** The time at which a schedule asks for it; null if none does. */
+  scheduledFor: Date | null;
 }
+
+/** How far the clocks of the workers of a group may differ. */
+const MAX_CLOCK_DIFFERENCE_MS = 5000;
+
+/** How long after its time a run can be asked for without a signature. */
+export const MAX_LATE_SECONDS = 3600;
 
 /** The templates of a worker. */
 export class Templates {
   /** What is told of them, by their names. */
   readonly offers: readonly TemplateOffer[];
+  /** The schedules of those that have one, by the names of the templates. */
+  readonly schedules: ReadonlyMap<string, Schedule>;
   readonly #all: ReadonlyMap<
     string,
     { template: Template; variables: Variables }
@@ -56,6 +67,11 @@ export class Templates {
   ) {
     this.#all = all;
     this.#isRequired = isRequired;
+    this.schedules = new Map(
+      [...all].flatMap(([name, { template: { schedule } }]) =>
+        schedule ? [[name, new Schedule(schedule)] as const] : []
+      ),
+    );
     this.offers = [...all].map(([name, { template, variables }]) => ({
       name,
       description: template.description,
@@ -90,6 +106,7 @@ export class Templates {
     if (name === undefined) {
       return {
         ...asked,
+        scheduledFor: null,
         refusal: this.#isRequired
           ? `policy.templates_only allows nothing but templates; ${this.#told()}`
           : null,
@@ -100,6 +117,7 @@ export class Templates {
       const near = nearestOf(name, this.#all.keys());
       return {
         ...asked,
+        scheduledFor: null,
         refusal: `template ${quote(name)} is not known here; ${
           near === null ? this.#told() : `did you mean ${quote(near)}?`
         }`,
@@ -114,6 +132,7 @@ export class Templates {
       // What is fixed is not known to the schema, either.
       ...faults.filter(({ path }) => !fixed.some((one) => one.path === path)),
     ];
+    const scheduledFor = this.#timeOf(request);
     const written = parseExactly(asked.extraVars ?? "{}");
     return {
       request: {
@@ -129,10 +148,37 @@ export class Templates {
         ...template.extra_vars,
         ...completed(written, complete) as Record<string, unknown>,
       }),
-      refusal: all.length === 0
+      scheduledFor,
+      refusal: scheduledFor && scheduledFor.getTime() >
+          Date.now() + MAX_CLOCK_DIFFERENCE_MS
+        ? `its time, ${scheduledFor.toISOString()}, has not come`
+        : all.length === 0
         ? null
         : all.map(({ path, message }) => `${path}: ${message}`).join("\n"),
     };
+  }
+
+  /**
+   * Whether what a schedule asks for is to be run at a moment: a little late, or
+   * as the last one of those that are made up for.
+   */
+  isDue({ request, scheduledFor: time }: ResolvedRequest, now: Date): boolean {
+    if (time === null || request.template === undefined) return false;
+    const schedule = this.schedules.get(request.template);
+    if (!schedule) return false;
+    const soon = new Date(now.getTime() + MAX_CLOCK_DIFFERENCE_MS);
+    return now.getTime() - time.getTime() <= MAX_LATE_SECONDS * 1000 ||
+      (schedule.spec.catch_up &&
+        schedule.last(soon)?.getTime() === time.getTime());
+  }
+
+  /** When a schedule asks for exactly this; null if none does. */
+  #timeOf(request: TaskRequest): Date | null {
+    const { task_id, template, ...more } = request;
+    if (template === undefined) return null;
+    if (Object.values(more).some((value) => value !== undefined)) return null;
+    const time = timeOfId(task_id, template);
+    return time && this.schedules.get(template)?.has(time) ? time : null;
   }
 
   #told(): string {

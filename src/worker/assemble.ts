@@ -28,6 +28,8 @@ import { Responses } from "../tasks/responses.ts";
 import type { StartStep } from "../tasks/start.ts";
 import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
+import { MAX_LATE_SECONDS } from "../templates/template.ts";
+import { Timetable } from "../templates/timetable.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
@@ -80,6 +82,7 @@ export function assemble(
       dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
+      timetable.update();
       const ready = `ready for tasks on ${topics.tasks}`;
       manager.ready(ready);
       if (!first) return;
@@ -285,8 +288,32 @@ export function assemble(
     reclaim: () => link.whileInDoubt(() => recovery.reclaim()),
     log,
   });
-  // Before the first connection there is nobody to tell.
-  settings.onReload = () => lifecycle.isConnected && void presence.announce();
+  const timetable = stack.use(
+    new Timetable({
+      schedules: () => settings.now.templates.schedules,
+      isReady: () => lifecycle.mayStart,
+      retentionSeconds: worker.status_retention,
+      publish: (request) => {
+        const message = {
+          topic: topics.tasks,
+          payload: JSON.stringify(request),
+          qos: 2 as const,
+          properties: { expirySeconds: MAX_LATE_SECONDS },
+        };
+        link.publish(message).catch((error) =>
+          log.error("cannot ask for what is due", {
+            task_id: request.task_id,
+            error,
+          })
+        );
+      },
+    }),
+  );
+  settings.onReload = () => {
+    // Before the first connection there is nobody to tell.
+    if (lifecycle.isConnected) void presence.announce();
+    timetable.update();
+  };
   const router = new Router({
     topics,
     lifecycle,

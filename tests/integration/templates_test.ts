@@ -7,6 +7,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, run } from "../harness/client_program.ts";
 import { localHosts, Project } from "../harness/project.ts";
+import { Signer } from "../harness/signing.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -256,4 +257,92 @@ test("with templates_only nothing else is run, and SIGHUP reads them again", asy
       ),
   );
   assert.equal(await names(), "three\ntwo\n");
+});
+
+/** A template that is due every other second. */
+function everyOther(project: Project): Record<string, unknown> {
+  return {
+    often: {
+      playbook: "work.yml",
+      inventory: "hosts",
+      extra_vars: { id: "often", truth: project.truthFile, seconds: 0 },
+      schedule: { cron: "*/2 * * * * *" },
+    },
+  };
+}
+
+/** The times of which final statuses have come, in order. */
+function timesOf(client: Client): string[] {
+  const ids = client.messages.flatMap(({ topic, text }) => {
+    const [, id] = /^ansible\/test\/tasks\/(often:.*)\/status$/.exec(topic) ??
+      [];
+    return id !== undefined && /"completed_at":"/.test(text) ? [id] : [];
+  });
+  assert.equal(new Set(ids).size, ids.length, "each has one final status");
+  return ids.map((id) => id.slice("often:".length)).sort();
+}
+
+test("a schedule of three workers runs each time once, though one is killed", async ({ client, project, start }) => {
+  const config = { templates: everyOther(project) };
+  const [first] = await Promise.all(
+    ["w1", "w2", "w3"].map((id) => start(id, config)),
+  );
+  await until("some runs", () => Promise.resolve(timesOf(client).length >= 5));
+  const before = timesOf(client).length;
+  await first!.kill();
+  await until(
+    "more runs",
+    () => Promise.resolve(timesOf(client).length >= before + 5),
+  );
+  const times = timesOf(client);
+  const done = times.map((time) => Date.parse(time)).slice(0, -1);
+  const gaps = done.slice(1).map((time, i) => time - done[i]!);
+  // What the one that was killed was running, or had taken, is ended later, by
+  // who adopts it.
+  const missing = gaps.reduce((sum, gap) => sum + gap / 2000 - 1, 0);
+  assert.ok(missing <= 2, times.join());
+  const truth = await project.truth();
+  const starts = truth.filter(({ what }) => what === "start");
+  assert.ok(starts.length >= done.length);
+  // Nobody hears of the copies of a request that all workers have sent.
+  assert.deepEqual(client.rejected(), []);
+});
+
+test("with trusted keys a schedule needs no signature, and nothing else goes without", async ({ client, project, start }) => {
+  const signer = await Signer.create("controller");
+  const pem = project.path("controller.pem");
+  await Deno.writeTextFile(pem, signer.pem);
+  await start("w1", {
+    security: { trusted_keys: [{ id: signer.id, file: pem }] },
+    templates: everyOther(project),
+  });
+  await until("some runs", () => Promise.resolve(timesOf(client).length >= 2));
+  assert.deepEqual(client.rejected(), []);
+  const request = (time: Date, more = {}) => ({
+    task_id: `often:${time.toISOString().slice(0, 19)}Z`,
+    template: "often",
+    ...more,
+  });
+  const second = (ms: number) => {
+    const even = Math.floor(Date.now() / 2000) * 2000;
+    return new Date(even + ms);
+  };
+  const wrong = [
+    request(second(-10 * 3600_000)),
+    request(second(-20_000), { check_mode: true }),
+    request(second(-20_000), { extra_vars: { a: 1 } }),
+    request(second(-21_000)),
+    { task_id: "other", template: "often" },
+  ];
+  for (const one of wrong) await client.submit(one);
+  await until(
+    "the rejections",
+    () => Promise.resolve(client.rejected().length >= wrong.length),
+  );
+  assert.deepEqual(
+    client.rejected().map(({ reason }) => reason),
+    wrong.map(() => "unsigned"),
+  );
+  const early = await client.run(request(second(3600_000)));
+  assert.match(early.error_message!, /^its time, .*, has not come$/);
 });

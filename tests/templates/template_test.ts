@@ -126,13 +126,68 @@ for (
   });
 }
 
+Deno.test("what a schedule asks for is known by its id, and by saying no more", async () => {
+  const of = (catch_up: boolean) =>
+    Templates.of({
+      daily: {
+        description: "",
+        playbook: "p.yml",
+        inventory: "hosts",
+        extra_vars: {},
+        may_set: ["limit"],
+        schedule: { cron: "0 3 * * *", time_zone: "UTC", catch_up },
+      },
+    }, { isRequired: false });
+  const [once, always] = [await of(false), await of(true)];
+  const ask = (task_id: string, more = {}) => {
+    const request = { task_id, template: "daily", ...more };
+    return once.resolve(
+      { request, extraVars: null } as Parameters<
+        typeof once.resolve
+      >[0],
+    );
+  };
+  const id = "daily:2026-07-01T03:00:00Z";
+  const asked = ask(id);
+  assert.equal(asked.refusal, null);
+  assert.deepEqual(asked.scheduledFor, new Date("2026-07-01T03:00:00Z"));
+  for (
+    const [id, more] of [
+      ["daily:2026-07-01T03:00:01Z", {}],
+      ["daily:2026-07-01T03:00Z", {}],
+      ["daily:2026-02-30T03:00:00Z", {}],
+      ["other:2026-07-01T03:00:00Z", {}],
+      [asked.request.task_id, { limit: "h1" }],
+    ] as const
+  ) assert.equal(ask(id, more).scheduledFor, null, id);
+  const early = ask("daily:2999-07-01T03:00:00Z");
+  assert.match(early.refusal!, /^its time, 2999-07-01T03:00:00.000Z, has not/);
+
+  for (
+    const [now, due, dueWithCatchUp] of [
+      ["2026-07-01T02:59:58Z", true, true],
+      ["2026-07-01T04:00:00Z", true, true],
+      ["2026-07-01T04:00:01Z", false, true],
+      ["2026-07-02T02:59:50Z", false, true],
+      ["2026-07-02T03:00:00Z", false, false],
+    ] as const
+  ) {
+    assert.equal(once.isDue(asked, new Date(now)), due, now);
+    assert.equal(always.isDue(asked, new Date(now)), dueWithCatchUp, now);
+  }
+});
+
 Deno.test("without templates_only a request needs no template", async () => {
   const none = await Templates.of({}, { isRequired: false });
   const asked = {
     request: { task_id: "t", playbook: "p.yml", inventory: "hosts" },
     extraVars: null,
   } as Parameters<typeof none.resolve>[0];
-  assert.deepEqual(none.resolve(asked), { ...asked, refusal: null });
+  assert.deepEqual(none.resolve(asked), {
+    ...asked,
+    refusal: null,
+    scheduledFor: null,
+  });
 });
 
 for (
