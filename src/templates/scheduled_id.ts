@@ -14,7 +14,9 @@ export function timeOfId(id: string, template: string): Date | null {
   const text = id.startsWith(`${template}:`)
     ? id.slice(template.length + 1)
     : "";
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return null;
   const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? null : time;
+  // One time has one id: 30 February would be a second one of a day in March.
+  return !Number.isNaN(time.getTime()) && scheduledId(template, time) === id
+    ? time
+    : null;
 }
