@@ -57,6 +57,8 @@ export interface AcceptanceOptions {
    * `reserve` has kept a place after all.
    */
   workerWithRoom(task: Task, reserve: () => boolean): Promise<string | null>;
+  /** A peer that has a template which this worker has not. */
+  workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
 }
@@ -190,17 +192,22 @@ export class Acceptance {
       }
       const refusal = task.refusal ??
         await runner.refusal(task.request);
-      if (refusal) {
+      const able = task.lacksTemplate
+        ? await this.#options.workerWithTemplate(task)
+        : null;
+      if (refusal && !able) {
         await this.#turnAway(task, refusal, { origin, seen });
         return;
       }
       await place.earlier;
       const reserve = () => queue.reserve(dispatcher.emptySlots);
-      reserved ||= reserve();
-      const peer = reserved
-        ? this.#options.workerId
-        : await this.#options.workerWithRoom(task, reserve);
-      reserved ||= peer === this.#options.workerId;
+      reserved ||= !able && reserve();
+      const peer = able ??
+        (reserved
+          ? this.#options.workerId
+          : await this.#options.workerWithRoom(task, reserve));
+      const isHere = peer === this.#options.workerId;
+      reserved ||= isHere;
       if (!peer) {
         place.taken();
         await this.#turnAway(task, this.#full(), { origin, seen });
@@ -216,11 +223,11 @@ export class Acceptance {
         await this.#duplicate(task, origin, QUICKER);
         return;
       }
-      if (!reserved) {
+      if (!isHere) {
         if (await this.#options.offer(task, peer)) {
           board.forget(task.id);
           await task.delivery.release();
-        } else await this.#refuse(task, this.#full());
+        } else await this.#refuse(task, refusal ?? this.#full());
         return;
       }
       log.info("the task is queued", {

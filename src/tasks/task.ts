@@ -133,6 +133,12 @@ export class Task {
     return this.request.task_id;
   }
 
+  /** Whether this worker does not have the template that it asks for. */
+  get lacksTemplate(): boolean {
+    const { playbook, template } = this.request;
+    return template !== undefined && playbook === undefined;
+  }
+
   get state(): TaskState | "new" {
     return this.#state;
   }

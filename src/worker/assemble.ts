@@ -241,6 +241,7 @@ export function assemble(
     cancelling,
     rejections,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
+    workerWithTemplate: (task) => handOver.workerWithTemplate(task),
     offer: (task, peer) => offering.offer(task, peer),
   });
   const load = new LoadReport({

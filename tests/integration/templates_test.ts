@@ -346,3 +346,47 @@ test("with trusted keys a schedule needs no signature, and nothing else goes wit
   const early = await client.run(request(second(3600_000)));
   assert.match(early.error_message!, /^its time, .*, has not come$/);
 });
+
+test("who lacks one hands it to who has it, waiting ones too, and refuses what nobody has", async ({ client, project, start }) => {
+  const lacking = await start("w1", {});
+  const template = {
+    playbook: "work.yml",
+    inventory: "hosts",
+    variables: { additionalProperties: true },
+  };
+  await start("w2", { templates: { work: template } });
+  const request = (id: string, seconds = 0) => {
+    const { task_id, extra_vars } = project.work(id, { seconds });
+    return { task_id, template: "work", extra_vars };
+  };
+  const inbox = "ansible/test/workers/w1/tasks";
+  // Straight to the one that lacks it.
+  for (const id of ["a", "b", "c"]) {
+    await client.publish(inbox, JSON.stringify(request(id)), { qos: 2 });
+  }
+  for (const id of ["a", "b", "c"]) {
+    const { state, worker_id, playbook } = await client.final(id);
+    assert.deepEqual({ state, worker_id, playbook }, {
+      state: "success",
+      worker_id: "w2",
+      playbook: "work.yml",
+    });
+  }
+  // Idle, w1 gets nothing of what waits for w2 that it cannot run; but what
+  // came later it does get.
+  const other = "ansible/test/workers/w2/tasks";
+  const long = request("long", 6);
+  await client.publish(other, JSON.stringify(long), { qos: 2 });
+  await project.started("long");
+  await client.publish(other, JSON.stringify(request("next")), { qos: 2 });
+  await client.status("next", ({ state }) => state === "queued");
+  await client.publish(other, JSON.stringify(project.work("free")), { qos: 2 });
+  assert.equal((await client.final("free")).worker_id, "w1");
+  assert.ok(client.history("long").every(({ completed_at }) => !completed_at));
+  assert.equal((await client.final("next")).worker_id, "w2");
+
+  const nobody = await client.run({ ...request("nobody"), template: "wrok" });
+  assert.equal(nobody.state, "failed");
+  assert.match(nobody.error_message!, /template "wrok" is not known here/);
+  assert.equal(await lacking.stop(), 0);
+});
