@@ -11,7 +11,11 @@
  * @module
  */
 import type { Outgoing } from "../messages/packets.ts";
-import { encodeTaskStatus, type TaskStatus } from "../messages/task_status.ts";
+import {
+  encodeTaskStatus,
+  shortenTaskStatus,
+  type TaskStatus,
+} from "../messages/task_status.ts";
 import type { PublishedStatus } from "../tasks/published_status.ts";
 import { isFinal } from "../tasks/states.ts";
 
@@ -59,6 +63,7 @@ export function endOfLeftBehind(
   const publication: Outgoing = {
     topic: options.topic,
     payload: encodeTaskStatus(ended),
+    shorten: (bytes) => shortenTaskStatus(ended, bytes),
     qos: 1,
     retain: true,
     properties: {

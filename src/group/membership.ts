@@ -147,9 +147,11 @@ export class Membership {
   ): Promise<void> {
     this.#state = state;
     this.#announced = true;
+    const presence = this.#presence(state);
     return this.#publish({
       topic: this.#topics.presence(this.#workerId),
-      payload: JSON.stringify(this.#presence(state)),
+      payload: JSON.stringify(presence),
+      shorten: () => JSON.stringify({ ...presence, templates: undefined }),
       qos: 1,
       retain: true,
     });

@@ -67,6 +67,11 @@ export interface Outgoing {
    */
   lane?: string;
   /**
+   * The same in at most so many bytes, as well as it can be said, for a broker
+   * that takes no larger packets (3.2.2.3.6).
+   */
+  shorten?(bytes: number): string;
+  /**
    * Called when the broker says that nobody is subscribed to its topic (reason
    * code 0x10, 3.4.2.1 and 3.5.2.1). Not every broker does, and mosquitto only
    * at QoS 1.

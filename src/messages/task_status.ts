@@ -178,6 +178,48 @@ export function encodeTaskStatus(status: TaskStatus): string {
 }
 
 /**
+ * A status as JSON of at most so many bytes: without what `set_stats` has left,
+ * then with fewer names of hosts, then with less of the error. What identifies
+ * it and counts stays, so it may still be longer.
+ */
+export function shortenTaskStatus(status: TaskStatus, bytes: number): string {
+  const over = (shorter: TaskStatus) =>
+    new TextEncoder().encode(encodeTaskStatus(shorter)).length - bytes;
+  let shorter = status;
+  if (over(shorter) > 0) shorter = { ...shorter, stats: null };
+  while (
+    over(shorter) > 0 &&
+    shorter.failed_hosts.names.length + shorter.unreachable_hosts.names.length >
+      0
+  ) {
+    shorter = {
+      ...shorter,
+      failed_hosts: halved(shorter.failed_hosts),
+      unreachable_hosts: halved(shorter.unreachable_hosts),
+    };
+  }
+  for (
+    let left = MAX_ERROR_MESSAGE_BYTES;
+    over(shorter) > 0 && shorter.error_message !== null && left > 3;
+  ) {
+    left = Math.max(3, Math.floor(left / 2));
+    shorter = {
+      ...shorter,
+      error_message: cutToBytes(shorter.error_message, left),
+    };
+  }
+  return encodeTaskStatus(shorter);
+}
+
+/** Half of the names; the others are only counted. */
+function halved(
+  { names, more }: TaskStatus["failed_hosts"],
+): TaskStatus["failed_hosts"] {
+  const kept = Math.floor(names.length / 2);
+  return { names: names.slice(0, kept), more: more + names.length - kept };
+}
+
+/**
  * Cuts a text to a number of bytes of UTF-8, never inside a character; what is
  * cut ends with `…`.
  */

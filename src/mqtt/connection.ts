@@ -28,11 +28,11 @@ import type { Broker } from "../config/broker.ts";
 import { backoff, brokerOptions } from "./broker.ts";
 import { HeldDeliveries } from "./held_deliveries.ts";
 import {
+  fitting,
   isCheck,
   packetProperties,
   payloadOf,
   propertiesOf,
-  sizeOf,
 } from "./message.ts";
 import { Nudge } from "./nudge.ts";
 import { missingFeature, offerOf } from "./offer.ts";
@@ -355,10 +355,11 @@ export class MqttConnection implements AsyncDisposable {
     );
   }
 
-  #send(message: Outgoing): Promise<void> {
-    if (sizeOf(message) > this.#maximumPacketSize) {
+  #send(given: Outgoing): Promise<void> {
+    const message = fitting(given, this.#maximumPacketSize);
+    if (!message) {
       return Promise.reject(
-        new PublishError(message.topic, 0x95, reasonText(0x95)),
+        new PublishError(given.topic, 0x95, reasonText(0x95)),
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -73,6 +73,16 @@ export function sizeOf({ topic, payload, properties = {} }: Outgoing): number {
   return size;
 }
 
+/** A message as a packet of at most so many bytes; null if it cannot be one. */
+export function fitting(message: Outgoing, bytes: number): Outgoing | null {
+  const over = sizeOf(message) - bytes;
+  if (over <= 0) return message;
+  if (!message.shorten) return null;
+  const length = Buffer.byteLength(message.payload) - over;
+  const shorter = { ...message, payload: message.shorten(length) };
+  return sizeOf(shorter) <= bytes ? shorter : null;
+}
+
 /** The bytes of a packet's payload. */
 export function payloadOf(packet: IPublishPacket): Uint8Array {
   return typeof packet.payload === "string"

@@ -10,7 +10,10 @@
  * @module
  */
 import type { Incoming } from "../messages/packets.ts";
-import { encodeTaskStatus } from "../messages/task_status.ts";
+import {
+  encodeTaskStatus,
+  shortenTaskStatus,
+} from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { TaskObserver } from "./observer.ts";
@@ -232,8 +235,10 @@ export class StatusBoard {
   /** A task's status as it is now. */
   #message(task: Task): LockMessage {
     const { retentionSeconds, workerId } = this.#options;
+    const status = task.status(workerId);
     const message: LockMessage = {
-      payload: encodeTaskStatus(task.status(workerId)),
+      payload: encodeTaskStatus(status),
+      shorten: (bytes) => shortenTaskStatus(status, bytes),
       qos: 1,
       retain: true,
       replaceable: task.state === "running",
@@ -250,12 +255,11 @@ export class StatusBoard {
     return message;
   }
 
-  #respond(task: Task, { payload, replaceable = false }: LockMessage): void {
+  #respond(task: Task, message: LockMessage): void {
     if (!task.response) return;
     this.#options.responses.send(task.response, {
-      payload,
+      ...message,
       about: task.id,
-      replaceable,
     });
   }
 }
