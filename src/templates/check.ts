@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
 import { isOutside } from "../patterns.ts";
 import { Schedule, ScheduleError } from "./schedule.ts";
 import { Variables, VariablesSchemaError } from "./variables.ts";
@@ -58,6 +59,11 @@ export async function templateFaults(
       }
     }
     const properties = mapping(variables?.properties);
+    for (const variable of Object.keys(properties)) {
+      const why = whyNeverSet(variable, mapping(policy));
+      if (why === null) continue;
+      faults.push({ path: [...at, "properties", variable], message: why });
+    }
     for (const variable of Object.keys(mapping(extra_vars))) {
       if (!Object.hasOwn(properties, variable)) continue;
       faults.push({
@@ -75,6 +81,20 @@ export async function templateFaults(
     });
   }
   return faults;
+}
+
+/** Why no request may ever set a variable; null if one may. */
+function whyNeverSet(
+  name: string,
+  { extra_vars_allow }: Record<string, unknown>,
+): string | null {
+  if (isDecoderKey(name) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    return "is not the name of a variable";
+  }
+  const allowed = Array.isArray(extra_vars_allow) ? extra_vars_allow : [];
+  return isAnsibleVariable(name) && !allowed.includes(name)
+    ? "is Ansible's own, and not in policy.extra_vars_allow"
+    : null;
 }
 
 /** What is wrong with a schedule. */

@@ -229,19 +229,39 @@ for (
         variables: {
           properties: {
             a: { type: "integer", default: "x" },
-            "b/c~d": { properties: { e: { maxLength: 1, default: "xx" } } },
+            b: {
+              properties: { "c/d~e": { maxLength: 1, default: "xx" } },
+            },
           },
         },
       },
       [
         "variables.properties.a.default: is not valid by its own schema: must be of type integer",
-        "variables.properties.b/c~d.properties.e.default: is not valid by its own schema: must NOT have more than 1 characters",
+        "variables.properties.b.properties.c/d~e.default: is not valid by its own schema: must NOT have more than 1 characters",
       ],
     ],
     [
       "a variable that is fixed, too",
       { extra_vars: { a: 1 }, variables: { properties: { a: {} } } },
       ["variables.properties.a: cannot be set by a request, since extra_vars of the template sets it"],
+    ],
+    [
+      "variables that no request may ever set",
+      {
+        variables: {
+          properties: {
+            ansible_user: {},
+            ansible_port: {},
+            "a b": {},
+            hostvars: {},
+          },
+        },
+      },
+      [
+        "variables.properties.ansible_user: is Ansible's own, and not in policy.extra_vars_allow",
+        "variables.properties.a b: is not the name of a variable",
+        "variables.properties.hostvars: is Ansible's own, and not in policy.extra_vars_allow",
+      ],
     ],
     [
       "a schedule that never comes",
@@ -282,14 +302,18 @@ for (
   ] as [string, Record<string, unknown>, string[]][]
 ) {
   Deno.test(`a template's faults: ${name}`, async () => {
-    const policy = name !== "what the policy never lets run" ? {} : {
-      playbooks: ["deploy*"],
-      inventories: ["production/**"],
-      inline_inventory: false,
-      max_timeout: 60,
-      max_forks: 10,
-      max_verbosity: 0,
-    };
+    const policy = name !== "what the policy never lets run"
+      ? {
+        extra_vars_allow: ["ansible_port"],
+      }
+      : {
+        playbooks: ["deploy*"],
+        inventories: ["production/**"],
+        inline_inventory: false,
+        max_timeout: 60,
+        max_forks: 10,
+        max_verbosity: 0,
+      };
     const found = await templateFaults({ templates: { t: template }, policy });
     assert.deepEqual(
       found.map(({ path, message }) => {
