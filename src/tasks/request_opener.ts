@@ -12,7 +12,11 @@ import type {
   TrustedKeys,
 } from "../messages/signed.ts";
 import { parseTaskRequest } from "../messages/task_request.ts";
-import type { ResolvedRequest, Templates } from "../templates/template.ts";
+import {
+  MAX_LATE_SECONDS,
+  type ResolvedRequest,
+  type Templates,
+} from "../templates/template.ts";
 import type { Arrival } from "./duplicates.ts";
 
 /** How many signatures are remembered before expired ones are looked for. */
@@ -92,10 +96,9 @@ export class RequestOpener {
     });
     const isFirst = !arrival.redelivered && arrival.from === null;
     const scheduled = this.#scheduled(message);
-    if (
-      scheduled &&
-      (!isFirst || this.#templates().isDue(scheduled, new Date()))
-    ) return { ok: true, request: scheduled, signature: null };
+    if (scheduled && this.#isDue(scheduled, { isFirst })) {
+      return { ok: true, request: scheduled, signature: null };
+    }
     let payload = message;
     let signature: Signature | null = null;
     const opened = await this.#unwrap(message, "ansible-worker-request");
@@ -193,9 +196,20 @@ export class RequestOpener {
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
   }
 
+  /** Whether what a schedule asks for is due, or was when it first came. */
+  #isDue(scheduled: ResolvedRequest, { isFirst }: { isFirst: boolean }) {
+    const templates = this.#templates();
+    const now = Date.now();
+    // It expires so long after it was published, wherever it has gone since.
+    const before = now - MAX_LATE_SECONDS * 1000;
+    return templates.isDue(scheduled, new Date(now)) ||
+      (!isFirst && templates.isDue(scheduled, new Date(before)));
+  }
+
   /**
    * What a schedule asks for, which needs no signature where others do: it says
-   * nothing that is not configured here. Null for all else, which is not looked at any further.
+   * nothing that is not configured here. Null for all else, which is not looked
+   * at any further.
    */
   #scheduled(message: Uint8Array): ResolvedRequest | null {
     if (!this.wantsSignatures || message.length > MAX_SCHEDULED_BYTES) {

@@ -167,6 +167,7 @@ export class Templates {
     const schedule = this.schedules.get(request.template);
     if (!schedule) return false;
     const soon = new Date(now.getTime() + MAX_CLOCK_DIFFERENCE_MS);
+    if (time > soon) return false;
     return now.getTime() - time.getTime() <= MAX_LATE_SECONDS * 1000 ||
       (schedule.spec.catch_up &&
         schedule.last(soon)?.getTime() === time.getTime());

@@ -336,6 +336,7 @@ test("with trusted keys a schedule needs no signature, and nothing else goes wit
     return new Date(even + ms);
   };
   const wrong = [
+    request(second(3600_000)),
     request(second(-10 * 3600_000)),
     request(second(-20_000), { check_mode: true }),
     request(second(-20_000), { extra_vars: { a: 1 } }),
@@ -351,8 +352,6 @@ test("with trusted keys a schedule needs no signature, and nothing else goes wit
     client.rejected().map(({ reason }) => reason),
     wrong.map(() => "unsigned"),
   );
-  const early = await client.run(request(second(3600_000)));
-  assert.match(early.error_message!, /^its time, .*, has not come$/);
 });
 
 test("who lacks one hands it to who has it, waiting ones too, and refuses what nobody has", async ({ client, project, start }) => {

@@ -165,7 +165,8 @@ Deno.test("what a schedule asks for is known by its id, and by saying no more", 
 
   for (
     const [now, due, dueWithCatchUp] of [
-      ["2026-07-01T02:59:58Z", true, true],
+      ["2026-07-01T02:59:54Z", false, false],
+      ["2026-07-01T02:59:55Z", true, true],
       ["2026-07-01T04:00:00Z", true, true],
       ["2026-07-01T04:00:01Z", false, true],
       ["2026-07-02T02:59:50Z", false, true],
