@@ -25,3 +25,17 @@ export function distance(a: string, b: string): number {
 export function isNear(far: number, name: string): boolean {
   return far <= Math.max(2, name.length / 3);
 }
+
+/** The nearest of some names; null if none is near. */
+export function nearestOf(
+  name: string,
+  names: Iterable<string>,
+): string | null {
+  const [best] = Array.from(names, (other) => ({
+    other,
+    far: distance(name, other),
+  })).sort((a, b) => a.far - b.far);
+  return best && best.far < name.length && isNear(best.far, name)
+    ? best.other
+    : null;
+}

@@ -32,7 +32,7 @@ export function argumentsOf(
     forceCheckMode: boolean;
   },
 ): string[] {
-  const args = [`--inventory=${checked.inventory}`];
+  const args = checked.inventories.map((path) => `--inventory=${path}`);
   if (secrets.vault_password_file !== undefined) {
     args.push(`--vault-password-file=${secrets.vault_password_file}`);
   }

@@ -47,7 +47,15 @@ export type RunEvent =
     unreachable: boolean;
     message: string;
   }
-  | { event: "stats" };
+  /** PLAY RECAP counts a host in this column, or does no longer. */
+  | {
+    event: "host";
+    host: string;
+    column: "failed" | "unreachable";
+    counted: boolean;
+  }
+  /** What `set_stats` has left at the end, as JSON. */
+  | { event: "stats"; text: string | null };
 
 /**
  * Reads frames until the stream ends.
@@ -87,7 +95,7 @@ const COUNTS = [
 /** A run has the rights of the launcher, and could write in its place. */
 function isEvent(value: unknown): boolean {
   if (!isObject(value) || typeof value.event !== "string") return false;
-  const { counts, total, task, host, message, unreachable } = value;
+  const { counts, total, task, host, message, unreachable, column } = value;
   switch (value.event) {
     case "progress":
       return isObject(counts) && [total, ...COUNTS.map((name) => counts[name])]
@@ -96,6 +104,11 @@ function isEvent(value: unknown): boolean {
     case "failure":
       return [host, task, message].every((text) => typeof text === "string") &&
         typeof unreachable === "boolean";
+    case "host":
+      return typeof host === "string" && typeof value.counted === "boolean" &&
+        (column === "failed" || column === "unreachable");
+    case "stats":
+      return value.text === null || typeof value.text === "string";
     default:
       return true;
   }

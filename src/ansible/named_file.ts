@@ -5,6 +5,7 @@
  * @module
  */
 import { join, sep } from "node:path/posix";
+import { quote } from "../quote.ts";
 import { nearestFile } from "./nearest_file.ts";
 
 /**
@@ -94,9 +95,4 @@ export async function locate(
       }`,
     };
   }
-}
-
-/** A text of a request, as part of a sentence. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }

@@ -5,10 +5,11 @@
  * @module
  */
 import { normalize } from "node:path/posix";
-import { matchesGlob } from "node:path";
 import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
-import { locate, quote } from "./named_file.ts";
-import type { TaskRequest } from "../messages/task_request.ts";
+import { isOutside } from "../patterns.ts";
+import { quote } from "../quote.ts";
+import { locate } from "./named_file.ts";
+import { inventoriesOf, type TaskRequest } from "../messages/task_request.ts";
 
 /** The deepest nesting of extra variables. */
 const MAX_NESTING = 32;
@@ -19,7 +20,7 @@ const MAX_NESTING = 32;
  */
 const ENCRYPTED = "$ANSIBLE_VAULT";
 
-/** The most hosts that a list of hosts may stand for; ranges are short. */
+/** The most hosts that lists of hosts may stand for; ranges are short. */
 const MAX_HOSTS = 10_000;
 
 /** Where playbooks and inventories are. */
@@ -56,8 +57,8 @@ export interface Policy {
 export interface Checked {
   /** A path below the playbook directory, relative to it. */
   playbook: string;
-  /** A path below the inventory directory, or an inline list of hosts. */
-  inventory: string;
+  /** Paths below the inventory directory, and inline lists of hosts. */
+  inventories: string[];
   /** Whether programs among the inventory's files are run for their output. */
   inventoryPrograms: boolean;
 }
@@ -72,79 +73,89 @@ export async function checkRequest(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const bad = refusedValue(request, policy) ?? refusedByPolicy(request, policy);
+  const { playbook: name, inventory } = request;
+  if (name === undefined || inventory === undefined) {
+    return "it names no playbook, or no inventory";
+  }
+  const asked = inventoriesOf(inventory);
+  const bad = refusedPath("playbook", name) ??
+    refusedInventories(asked) ??
+    refusedLimit(request.limit) ??
+    refusedVariables(request.extra_vars, policy) ??
+    refusedByPolicy(request, { policy, playbook: name, inventories: asked });
   if (bad) return bad;
   const playbook = await locate(
     "playbook",
-    request.playbook,
+    name,
     {
       root: directories.playbookDirectory,
       ...directories,
       isAllowed: (path) =>
-        /\.ya?ml$/.test(path) && !outside(path, policy.playbooks),
+        /\.ya?ml$/.test(path) && !isOutside(path, policy.playbooks),
     },
   );
   if (playbook.refusal !== undefined) return playbook.refusal;
   if (!playbook.isFile) {
-    return `playbook ${quote(request.playbook)} is not a file`;
+    return `playbook ${quote(name)} is not a file`;
   }
-  const checked = { playbook: normalize(request.playbook) };
-  if (isInline(request)) {
-    return {
-      ...checked,
-      inventory: request.inventory,
-      inventoryPrograms: false,
-    };
+  const inventories: string[] = [];
+  for (const inventory of asked) {
+    if (isInline(inventory)) {
+      inventories.push(inventory);
+      continue;
+    }
+    const located = await locate(
+      "inventory",
+      inventory,
+      {
+        root: directories.inventoryDirectory,
+        ...directories,
+        isAllowed: (path) => !isOutside(path, policy.inventories),
+      },
+    );
+    if (located.refusal !== undefined) return located.refusal;
+    if (located.isProgram && policy.inventories === undefined) {
+      return `inventory ${
+        quote(inventory)
+      } is a program; only policy.inventories can allow one; or, if it is none, chmod -x it`;
+    }
+    inventories.push(located.path);
   }
-  const inventory = await locate(
-    "inventory",
-    request.inventory,
-    {
-      root: directories.inventoryDirectory,
-      ...directories,
-      isAllowed: (path) => !outside(path, policy.inventories),
-    },
-  );
-  if (inventory.refusal !== undefined) return inventory.refusal;
-  // Any program in the directory could be run by naming it as an inventory, so
-  // only those that the owner of the host has named are.
-  const inventoryPrograms = policy.inventories !== undefined;
-  if (inventory.isProgram && !inventoryPrograms) {
-    return `inventory ${
-      quote(request.inventory)
-    } is a program; only policy.inventories can allow one; or, if it is none, chmod -x it`;
-  }
-  return { ...checked, inventory: inventory.path, inventoryPrograms };
+  return {
+    playbook: normalize(name),
+    inventories,
+    // Any program in the directory could be run by naming it as an inventory,
+    // so only those that the owner of the host has named are.
+    inventoryPrograms: policy.inventories !== undefined,
+  };
 }
 
-function isInline({ inventory }: TaskRequest): boolean {
+function isInline(inventory: string): boolean {
   return inventory.includes(",");
 }
 
-function refusedValue(request: TaskRequest, policy: Policy): string | null {
-  return refusedPath("playbook", request.playbook) ??
-    (isInline(request)
-      ? refusedHosts(request.inventory)
-      : refusedPath("inventory", request.inventory)) ??
-    refusedLimit(request.limit) ??
-    refusedVariables(request.extra_vars, policy);
-}
-
 /** What is valid, and more than the policy allows. */
-function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
-  if (outside(request.playbook, policy.playbooks)) {
-    return `policy.playbooks does not allow the playbook ${
-      quote(request.playbook)
-    }`;
+function refusedByPolicy(
+  request: TaskRequest,
+  { policy, playbook, inventories }: {
+    policy: Policy;
+    playbook: string;
+    inventories: readonly string[];
+  },
+): string | null {
+  if (isOutside(playbook, policy.playbooks)) {
+    return `policy.playbooks does not allow the playbook ${quote(playbook)}`;
   }
-  if (isInline(request)) {
-    if (!policy.inline_inventory) {
-      return "policy.inline_inventory does not allow a list of hosts as inventory";
+  for (const inventory of inventories) {
+    if (isInline(inventory)) {
+      if (!policy.inline_inventory) {
+        return "policy.inline_inventory does not allow a list of hosts as inventory";
+      }
+    } else if (isOutside(inventory, policy.inventories)) {
+      return `policy.inventories does not allow the inventory ${
+        quote(inventory)
+      }`;
     }
-  } else if (outside(request.inventory, policy.inventories)) {
-    return `policy.inventories does not allow the inventory ${
-      quote(request.inventory)
-    }`;
   }
   for (
     const [field, rule] of [
@@ -163,14 +174,6 @@ function refusedByPolicy(request: TaskRequest, policy: Policy): string | null {
   return null;
 }
 
-function outside(
-  path: string,
-  patterns: readonly string[] | undefined,
-): boolean {
-  return patterns !== undefined &&
-    !patterns.some((pattern) => matchesGlob(normalize(path), pattern));
-}
-
 function refusedPath(field: string, path: string): string | null {
   if (path.startsWith("/")) {
     return `${field} ${quote(path)} must be a path relative to its directory`;
@@ -185,19 +188,40 @@ function refusedPath(field: string, path: string): string | null {
   return null;
 }
 
-function refusedHosts(inventory: string): string | null {
+function refusedInventories(inventories: readonly string[]): string | null {
+  let count = 0;
+  for (const inventory of inventories) {
+    if (!isInline(inventory)) {
+      const bad = refusedPath("inventory", inventory);
+      if (bad !== null) return bad;
+      continue;
+    }
+    const hosts = hostsOf(inventory);
+    if (hosts === null) {
+      return `inventory ${quote(inventory)} must be a list of host names`;
+    }
+    count += hosts.reduce((sum, host) => sum + hostsIn(host), 0);
+    if (count > MAX_HOSTS) {
+      return `inventory ${
+        quote(inventory)
+      } must not be more than ${MAX_HOSTS} hosts`;
+    }
+  }
+  return null;
+}
+
+/** The names in a list of hosts; null if one is none. */
+function hostsOf(inventory: string): string[] | null {
   // Spaces only: what else one language takes for white space, another does not.
   const hosts = inventory.split(",").map((host) =>
     host.replace(/^ +| +$/g, "")
   );
   // Host names, addresses and ranges. What begins with a dash, ssh would take
   // for an option of its own.
-  if (
-    !hosts.every((host) => /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host))
-  ) return `inventory ${quote(inventory)} must be a list of host names`;
-  const count = hosts.reduce((sum, host) => sum + hostsIn(host), 0);
-  return count > MAX_HOSTS
-    ? `inventory ${quote(inventory)} must not be more than ${MAX_HOSTS} hosts`
+  return hosts.every((host) =>
+      /^([A-Za-z0-9_[][A-Za-z0-9._:[\]-]*)?$/.test(host)
+    )
+    ? hosts
     : null;
 }
 

@@ -3,7 +3,20 @@
  *
  * @module
  */
-import { NO_PROGRESS, type Progress } from "../messages/task_status.ts";
+import {
+  MAX_NESTING,
+  nestingOf,
+  parseExactly,
+} from "../messages/exact_json.ts";
+import {
+  MAX_HOST_NAME,
+  MAX_HOST_NAMES,
+  MAX_STATS_BYTES,
+  NO_PROGRESS,
+  type Progress,
+  type TaskStatus,
+  taskStatusSchema,
+} from "../messages/task_status.ts";
 import type { RunEvent } from "./frames.ts";
 
 /** How many failures are told in full. */
@@ -26,9 +39,23 @@ export class RunReport {
       if (this.#failures.length < MAX_FAILURES) this.#failures.push(event);
       return false;
     }
+    if (event.event === "host") {
+      const field = HOSTS[event.column];
+      this.#progress = {
+        ...this.#progress,
+        [field]: withHost(this.#progress[field], event),
+      };
+      // The numbers come with it.
+      return false;
+    }
+    if (event.event === "stats") {
+      this.#progress = { ...this.#progress, stats: statsOf(event.text) };
+      return false;
+    }
     if (event.event !== "progress") return false;
     const { counts } = event;
     this.#progress = {
+      ...this.#progress,
       tasks_total: event.total,
       tasks_ok: counts.ok,
       tasks_changed: counts.changed,
@@ -68,6 +95,42 @@ export class RunReport {
     const more = this.#failed - this.#failures.length;
     if (more > 0) lines.push(`and ${more} more`);
     return lines.join("\n");
+  }
+}
+
+/** The lists of hosts by the columns of PLAY RECAP. */
+const HOSTS = {
+  failed: "failed_hosts",
+  unreachable: "unreachable_hosts",
+} as const;
+
+/** The hosts of a column after a host has come into it, or gone out of it. */
+function withHost(
+  { names, more }: TaskStatus["failed_hosts"],
+  { host, counted }: { host: string; counted: boolean },
+): TaskStatus["failed_hosts"] {
+  if (!counted) {
+    return names.includes(host)
+      ? { names: names.filter((name) => name !== host), more }
+      : { names, more: Math.max(0, more - 1) };
+  }
+  // Cut, it would name no host, or another one.
+  return names.length < MAX_HOST_NAMES && host.length <= MAX_HOST_NAME
+    ? { names: [...names, host], more }
+    : { names, more: more + 1 };
+}
+
+/** What `set_stats` has left; a run could write something else there. */
+function statsOf(text: string | null): TaskStatus["stats"] {
+  if (text === null) return null;
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length > MAX_STATS_BYTES || nestingOf(bytes) > MAX_NESTING) {
+    return null;
+  }
+  try {
+    return taskStatusSchema.shape.stats.parse(parseExactly(text));
+  } catch {
+    return null;
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "./client_options.ts";
 import { EXIT } from "./exit_codes.ts";
 import type { SubmitOptions } from "./submit.ts";
+import type { TemplatesOptions } from "./templates.ts";
 
 const SUBMIT_HELP =
   `Usage: ansible-worker submit PLAYBOOK -i INVENTORY [options]
@@ -24,10 +25,10 @@ Has a worker of the group run a playbook, and follows it.
   -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
   -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
   --id TASK_ID           an id of your own; sending it again runs nothing twice
-  --key FILE             sign with a key made by "ansible-worker keygen"
+  --template NAME | --retry TASK_ID   instead of PLAYBOOK and -i
   --follow | --detach    to the end (default), or until a worker has it
   --cancel-on-signal     what would leave the task (Ctrl-C, SIGTERM) cancels it
-  --json                 the messages as they are, one object a line
+  --json                 messages, one a line    --key FILE  sign with this key
 
 ${CLIENT_HELP}
 
@@ -84,6 +85,22 @@ Example:
   ansible-worker workers
 `;
 
+const TEMPLATES_HELP = `Usage: ansible-worker templates [options]
+
+Lists what may be asked for by name in the group: with which variables, what
+else a request may set, and which workers have it.
+
+  --names   the names alone
+  --json    one object a line, each with the JSON Schema of its variables
+
+${CLIENT_HELP}
+
+Exit code: 0 done; 1 no connection; 2 wrong usage
+
+Example:
+  ansible-worker templates
+`;
+
 const CANCEL_HELP = `Usage: ansible-worker cancel TASK_ID… [options]
 
 Has tasks ended, waits for it, and says what became of each.
@@ -135,8 +152,8 @@ export function addClientCommands(
   };
 
   let verbosity = 0;
-  add("submit <playbook>", SUBMIT_HELP)
-    .requiredOption("-i, --inventory <file>")
+  add("submit [playbook]", SUBMIT_HELP)
+    .option("-i, --inventory <file>", "", append, [])
     .option("-e, --extra-vars <vars>", "", append, [])
     .option("-l, --limit <hosts>")
     .option("-t, --tags <tags>", "", append, [])
@@ -148,6 +165,8 @@ export function addClientCommands(
     .on("option:verbose", () => verbosity++)
     .option("--timeout <seconds>")
     .option("--id <task_id>")
+    .option("--template <template>")
+    .option("--retry <task_id>")
     .option("--key <file>")
     .option("--follow")
     .addOption(new Option("--detach").conflicts("follow"))
@@ -157,10 +176,10 @@ export function addClientCommands(
       if (error.exitCode !== 0) error.exitCode = EXIT.usage;
       throw error;
     })
-    .action((playbook: string, _, command: Command) => {
+    .action((playbook: string | undefined, _, command: Command) => {
       const options = {
         ...clientOptions<SubmitOptions>(command),
-        playbook,
+        ...(playbook !== undefined && { playbook }),
         verbosity,
       };
       run(import("./submit.ts").then(({ submit }) => submit(options)));
@@ -181,6 +200,13 @@ export function addClientCommands(
     const options = clientOptions(command);
     run(import("./workers.ts").then(({ workers }) => workers(options)));
   });
+
+  add("templates", TEMPLATES_HELP)
+    .option("--names")
+    .action((_, command: Command) => {
+      const options = clientOptions<TemplatesOptions>(command);
+      run(import("./templates.ts").then(({ templates }) => templates(options)));
+    });
 
   add("cancel <task_ids...>", CANCEL_HELP)
     .option("--reason <text>")

@@ -28,7 +28,7 @@ const COMMANDS_HELP = `
 Commands, each with a --help of its own:
   submit, cancel         have a playbook run by a worker of the group; end a run
   watch, output          see tasks live; see what one prints
-  tasks, workers         list the tasks of the group, and its workers
+  tasks, workers, templates   list the group's tasks, workers and templates
   doctor                 look for what is wrong, and say what to do
   permissions, keygen    narrow permissions for a worker; a key to sign with
   schema, completions    what messages look like; completions for a shell

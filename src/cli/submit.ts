@@ -17,18 +17,26 @@
  * @module
  */
 import { type Colour, colourOf, painter } from "../client/colours.ts";
+import { GroupView } from "../client/group_view.ts";
 import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine, JsonView } from "../client/json_view.ts";
 import { Keyboard } from "../client/keyboard.ts";
 import { LiveView } from "../client/live_view.ts";
 import { PlainView } from "../client/plain_view.ts";
 import { counts, ending, failure } from "../client/progress.ts";
-import { type RequestFlags, requestOf } from "../client/request.ts";
+import {
+  RequestError,
+  type RequestFlags,
+  requestOf,
+} from "../client/request.ts";
+import { retryOf } from "../client/retry.ts";
 import { MessageSigner } from "../client/signer.ts";
 import { Submission, type SubmissionResult } from "../client/submission.ts";
 import { wrap } from "../client/text_width.ts";
 import type { TaskView } from "../client/views.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
+import { taskIdSchema } from "../messages/task_request.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
 import { type Client, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
@@ -37,6 +45,8 @@ import { EXIT, exitCodeOf } from "./exit_codes.ts";
 export interface SubmitOptions extends ClientOptions, RequestFlags {
   /** The private key to sign with. */
   key?: string;
+  /** The task whose failed and unreachable hosts it is for. */
+  retry?: string;
   /** Do not wait for the end. */
   detach?: boolean;
   /** A signal that would leave the task cancels it. */
@@ -59,7 +69,11 @@ async function submitTo(
   options: SubmitOptions,
 ): Promise<number> {
   const { topics, terminal, out, err } = client;
-  const { taskId, payload } = await requestOf(options);
+  const flags: RequestFlags = options.retry === undefined ? options : {
+    ...options,
+    ...retryOf(await statusOf(client, options.retry), options),
+  };
+  const { taskId, payload } = await requestOf(flags);
   const signer = await MessageSigner.read(options.key);
   const canAsk = terminal.isLive && !options.json && Keyboard.isAvailable;
   let hasToldWhy = false;
@@ -86,7 +100,7 @@ async function submitTo(
     onReconnected: () => view?.note(null),
   });
   if (!options.json && !options.detach) {
-    out(harmless(`${taskId}: ${options.playbook} on ${options.inventory}`));
+    out(harmless(`${taskId}: ${subjectOf(flags)}`));
   }
   const result = await (async () => {
     using shown: TaskView = options.json
@@ -151,8 +165,41 @@ async function submitTo(
   return report(result, { client, options, hasToldWhy });
 }
 
+/** What is asked for, for a person to read. */
+function subjectOf({ template, playbook, inventory }: RequestFlags): string {
+  const hosts = inventory.join(", ");
+  return (template ?? playbook ?? "") + (hosts === "" ? "" : ` on ${hosts}`);
+}
+
 function left(): "left" {
   return "left";
+}
+
+/**
+ * The status of a task as it stands.
+ *
+ * @throws {RequestError} there is none
+ */
+async function statusOf(
+  { topics, connect }: Client,
+  taskId: string,
+): Promise<TaskStatus> {
+  const id = taskIdSchema.safeParse(taskId);
+  if (!id.success) {
+    throw new RequestError(`--retry: ${id.error.issues[0]!.message}`);
+  }
+  const view = new GroupView(topics);
+  await using _ = await connect({
+    topics: [topics.status(taskId)],
+    onMessage: (message) => view.receive(message),
+  });
+  const status = view.tasks.get(taskId);
+  if (!status) {
+    throw new RequestError(
+      `--retry: no task "${taskId}" is known in ${topics.group}`,
+    );
+  }
+  return status;
 }
 
 /** Says how it ended; returns the exit code. */

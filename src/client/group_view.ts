@@ -15,7 +15,10 @@ import {
   presenceSchema,
   readAs,
 } from "../messages/presence.ts";
-import { type TaskStatus, taskStatusSchema } from "../messages/task_status.ts";
+import {
+  receivedStatusSchema,
+  type TaskStatus,
+} from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 
 /** What a message has changed. */
@@ -23,7 +26,6 @@ export type Change =
   | { kind: "status"; status: TaskStatus }
   | { kind: "worker"; workerId: string };
 
-const looseStatus = taskStatusSchema.loose();
 const loosePresence = presenceSchema.loose();
 const looseLoad = loadSchema.loose();
 
@@ -47,7 +49,7 @@ export class GroupView {
     const about = this.#topics.parse(topic);
     switch (about?.kind) {
       case "status": {
-        const status = readAs(looseStatus, payload);
+        const status = readAs(receivedStatusSchema, payload);
         if (!status) {
           this.tasks.delete(about.taskId);
           return null;

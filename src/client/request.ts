@@ -9,8 +9,10 @@ import { newTaskId } from "./task_id.ts";
 
 /** What was given. */
 export interface RequestFlags {
-  playbook: string;
-  inventory: string;
+  template?: string;
+  playbook?: string;
+  /** `--inventory`, each as it was given. */
+  inventory: string[];
   /** `--extra-vars`, each as it was given. */
   extraVars: string[];
   limit?: string;
@@ -36,6 +38,7 @@ export class RequestError extends Error {
 /** The option that gives a field. */
 const OPTIONS: Record<string, string> = {
   task_id: "--id",
+  template: "--template",
   playbook: "PLAYBOOK",
   inventory: "--inventory",
   extra_vars: "--extra-vars",
@@ -67,8 +70,12 @@ export async function requestOf(
   const request = {
     // First, so that it is in the excerpt of a request that is not read.
     task_id: taskId,
+    template: flags.template,
     playbook: flags.playbook,
-    inventory: flags.inventory,
+    // One as a text, none as a field that is missing.
+    inventory: flags.inventory.length > 1
+      ? flags.inventory
+      : flags.inventory[0],
     extra_vars: variables,
     limit: flags.limit,
     tags: list(flags.tags),

@@ -5,6 +5,7 @@
  */
 import type { Load, Presence } from "../messages/presence.ts";
 import { colourOf } from "./colours.ts";
+import { nextTime, type Offer, variablesOf } from "./offers.ts";
 import { elapsed, type ReceivedStatus, share, situation } from "./progress.ts";
 import type { Column } from "./table.ts";
 
@@ -32,7 +33,7 @@ export const TASK_COLUMNS: readonly Column<ReceivedStatus>[] = [
   },
   {
     title: "PLAYBOOK",
-    text: ({ status }) => status.playbook,
+    text: ({ status }) => status.playbook ?? "-",
     minWidth: 8,
     drop: 5,
   },
@@ -100,6 +101,43 @@ export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
     title: "SINCE",
     text: ({ presence }) => time(presence.started_at),
     drop: 3,
+  },
+];
+
+/** Templates. */
+export const TEMPLATE_COLUMNS: readonly Column<Offer>[] = [
+  { title: "TEMPLATE", text: ({ name }) => name, minWidth: 12 },
+  {
+    title: "VARIABLES (* REQUIRED)",
+    text: (offer) => variablesOf(offer),
+    minWidth: 12,
+    drop: 1,
+  },
+  {
+    title: "MAY SET",
+    text: ({ may_set }) => may_set.join(", "),
+    minWidth: 8,
+    drop: 4,
+  },
+  {
+    title: "NEXT",
+    text: (offer) => {
+      const next = nextTime(offer);
+      return next === null ? "-" : time(next.toISOString());
+    },
+    drop: 5,
+  },
+  {
+    title: "WORKERS",
+    text: ({ workers }) => workers.join(", "),
+    minWidth: 8,
+    drop: 3,
+  },
+  {
+    title: "DESCRIPTION",
+    text: ({ description }) => description,
+    minWidth: 16,
+    drop: 2,
   },
 ];
 

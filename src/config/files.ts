@@ -56,6 +56,56 @@ export function namedPaths(value: unknown): NamedPath[] {
   return found;
 }
 
+/** A path that a template names. */
+export interface TemplatePath {
+  /** Its place in the configuration. */
+  at: (string | number)[];
+  /** As it was written. */
+  path: string;
+  /** What it is, and so the directory that it is in. */
+  root: "playbook" | "inventory";
+}
+
+/** The paths that templates name; a list of hosts is none. */
+export function templatePaths(value: unknown): TemplatePath[] {
+  const templates = memberAt(value, ["templates"]);
+  if (typeof templates !== "object" || templates === null) return [];
+  return Object.keys(templates).flatMap((name) => {
+    const at = ["templates", name];
+    const inventory = memberAt(value, [...at, "inventory"]);
+    return [
+      { at: [...at, "playbook"], root: "playbook" as const },
+      ...(Array.isArray(inventory)
+        ? inventory.map((_, i) => [...at, "inventory", i])
+        : [[...at, "inventory"]])
+        .map((at) => ({ at, root: "inventory" as const })),
+    ].flatMap(({ at, root }) => {
+      const path = memberAt(value, at);
+      const isPath = typeof path === "string" && path !== "" &&
+        !(root === "inventory" && path.includes(","));
+      return isPath ? [{ at, path, root }] : [];
+    });
+  });
+}
+
+/**
+ * What is wrong with a path that a template names; null if it can be used.
+ *
+ * @param directory the one that it is in
+ */
+export async function problemOfTemplatePath(
+  { path, root }: TemplatePath,
+  directory: string,
+): Promise<string | null> {
+  if (path.startsWith("/") || path.split("/").includes("..")) {
+    return `must be a path relative to the ${root} directory, and within it`;
+  }
+  return await problemOfPath(path, {
+    kind: root === "playbook" ? "file" : "file or directory",
+    directory,
+  });
+}
+
 /** A member, however deep, of what may be anything. */
 export function memberAt(
   value: unknown,
@@ -80,7 +130,7 @@ export function memberAt(
 export async function problemOfPath(
   path: string,
   { kind, directory, started = "the worker" }: {
-    kind: "file" | "directory";
+    kind: "file" | "directory" | "file or directory";
     directory: string;
     started?: string;
   },
@@ -96,7 +146,7 @@ export async function problemOfPath(
     if (kind === "directory") {
       if (!stat.isDirectory) return `"${absolute}" is not a directory`;
       for await (const _ of Deno.readDir(absolute)) break;
-    } else {
+    } else if (kind === "file" || !stat.isDirectory) {
       if (!stat.isFile) return `"${absolute}" is not a file`;
       (await Deno.open(absolute)).close();
     }

@@ -56,15 +56,27 @@ function withVariables(schema: JsonSchema): JsonSchema {
       : schema;
   }
   if (schema.anyOf) {
+    const forms = schema.anyOf as JsonSchema[];
+    const [section, none] = forms;
+    if (none?.type !== "null") {
+      return { ...schema, anyOf: forms.map(withVariables) };
+    }
     // A section that may be empty. Editors complete one form better than two.
-    const [section] = schema.anyOf as [JsonSchema];
-    return { ...withVariables(section), type: [section.type, "null"] };
+    return { ...withVariables(section!), type: [section!.type, "null"] };
   }
   const copy = { ...schema };
   if (schema.properties) {
     copy.properties = Object.fromEntries(
       Object.entries(schema.properties)
         .map(([name, inner]) => [name, withVariables(inner)]),
+    );
+  }
+  if (
+    typeof schema.additionalProperties === "object" &&
+    (schema.additionalProperties as JsonSchema | null)?.properties
+  ) {
+    copy.additionalProperties = withVariables(
+      schema.additionalProperties as JsonSchema,
     );
   }
   if (schema.items) copy.items = withVariables(schema.items as JsonSchema);

@@ -15,6 +15,8 @@ import {
   passwordIn,
   problemOfKey,
   problemOfPath,
+  problemOfTemplatePath,
+  templatePaths,
 } from "./files.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import {
@@ -23,6 +25,7 @@ import {
   contradictions,
   sections,
 } from "./schema.ts";
+import { templateFaults } from "../templates/check.ts";
 import { type SecretFile, secretFiles } from "./secret_files.ts";
 import { ConfigSource } from "./source.ts";
 
@@ -144,6 +147,26 @@ async function inspectText(
         `there is no password in "${resolve(directory, named)}"`,
       );
     }
+  }
+  const directories = {
+    playbook: memberAt(value, ["worker", "playbook_directory"]),
+    inventory: memberAt(value, ["worker", "inventory_directory"]) ??
+      memberAt(value, ["worker", "playbook_directory"]),
+  };
+  for (const named of templatePaths(value)) {
+    const root = directories[named.root];
+    // What is wrong with the directory itself is said already.
+    if (typeof root !== "string") continue;
+    if (await problemOfPath(root, { kind: "directory", directory })) continue;
+    const problem = await problemOfTemplatePath(
+      named,
+      resolve(directory, root),
+    );
+    if (problem !== null) problems.add(named.at, problem);
+  }
+  for (const { path, message } of await templateFaults(value)) {
+    problems.add(path, message);
+    contradicts = true;
   }
   let workerId = memberAt(value, ["worker", "worker_id"]);
   if (workerId === undefined) {

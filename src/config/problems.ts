@@ -5,7 +5,12 @@
  */
 import type { z } from "zod";
 import { distance, isNear } from "../nearest.ts";
-import { configSchema, sections } from "./schema.ts";
+import {
+  configSchema,
+  scheduleKeys,
+  sections,
+  templateKeys,
+} from "./schema.ts";
 import { type ConfigSource, showKey } from "./source.ts";
 
 /** The configuration is not valid; the message has one line a problem. */
@@ -38,7 +43,7 @@ export class Problems {
     if (issue.code === "unrecognized_keys") {
       for (const name of issue.keys) {
         const path = [...issue.path, name];
-        const near = nearest(name, issue.path.join("."));
+        const near = nearest(name, issue.path);
         this.#found.push({
           offset: this.#source.offsetOf(path, { key: true }),
           key: path.map((part) => showKey(String(part))).join("."),
@@ -60,8 +65,8 @@ export class Problems {
     }
     const wantsMapping = issue.code === "invalid_type" &&
       issue.expected === "object";
-    const isMissing = issue.code === "invalid_type" &&
-      issue.input === undefined;
+    const isMissing = issue.input === undefined &&
+      (issue.code === "invalid_type" || issue.code === "invalid_union");
     this.add(
       issue.path,
       isMissing
@@ -89,8 +94,14 @@ export class Problems {
   }
 }
 
-/** All keys, as `section.key`. */
-function allKeys(): string[] {
+/** All keys, as `section.key`; those of templates, if it is one. */
+function allKeys(path: readonly PropertyKey[]): string[] {
+  if (path[0] === "templates" && path.length > 1) {
+    const keys = path[2] === "schedule" ? scheduleKeys : templateKeys;
+    return Object.keys(keys).map((key) =>
+      `${path.map((part) => showKey(String(part))).join(".")}.${key}`
+    );
+  }
   return [
     ...Object.keys(configSchema.shape),
     ...Object.entries(sections).flatMap(([name, { shape }]) =>
@@ -100,7 +111,8 @@ function allKeys(): string[] {
 }
 
 /** The key that was probably meant, if there is one. */
-function nearest(name: string, section: string): string | null {
+function nearest(name: string, path: readonly PropertyKey[]): string | null {
+  const section = path.map((part) => showKey(String(part))).join(".");
   const parts = (key: string) => {
     const dot = key.lastIndexOf(".");
     return {
@@ -109,7 +121,7 @@ function nearest(name: string, section: string): string | null {
     };
   };
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, "");
-  const candidates = allKeys().map((key) => {
+  const candidates = allKeys(path).map((key) => {
     const other = parts(key);
     const far = distance(plain(name), plain(other.name));
     return { key, far, isHere: other.section === section };

@@ -10,6 +10,7 @@
 import { z } from "zod";
 import { isDecoderKey } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
+import { SETTABLE_FIELDS } from "../messages/template.ts";
 import {
   flag,
   flagFromText,
@@ -196,6 +197,9 @@ const policy = z.strictObject({
   max_verbosity: whole(0, 6).default(6).describe(
     "The highest verbosity that may be asked for.",
   ),
+  templates_only: flag().default(false).describe(
+    "Refuse every request that names no template.",
+  ),
   force_check_mode: flag().default(false).describe(
     "Run everything in check mode, whatever was asked for.",
   ),
@@ -269,10 +273,79 @@ const metrics = z.strictObject({
   ),
 }).meta({ description: "What is measured, and for whom." });
 
+const schedule = z.strictObject({
+  cron: text().describe(
+    "A cron expression: five fields, or six with seconds before them.",
+  ),
+  time_zone: text().default("UTC").describe(
+    "The time zone that it is meant in, such as Europe/Berlin.",
+  ),
+  catch_up: flag().default(false).describe(
+    "Whether a time at which no worker was there is made up for, once.",
+  ),
+}).meta({ description: "When it is run by itself. Default: never." });
+
+/** Every key of a schedule. */
+export const scheduleKeys = schedule.shape;
+
+const template = z.strictObject({
+  description: z.string("must be a string").max(
+    1000,
+    "must be at most 1000 characters",
+  ).default("").describe("What it is for."),
+  playbook: text().describe("The playbook, as in a request."),
+  inventory: z.union(
+    [
+      text(),
+      z.array(text()).min(1, "must not be empty").max(
+        100,
+        "must be at most 100",
+      ),
+    ],
+    "must be an inventory, or a list of inventories",
+  ).describe(
+    "The inventory, or a list of inventories, as in a request.",
+  ),
+  extra_vars: z.record(
+    variableName().refine((name) => !isDecoderKey(name), "is not allowed"),
+    z.unknown(),
+    "must be a mapping of names of variables to values",
+  ).default({}).describe(
+    "Variables that every run gets, and no request sets.",
+  ),
+  limit: text().optional().describe("Only the hosts of this pattern."),
+  tags: z.array(text(), "must be a list of tags").optional().describe(
+    "Only play tasks with one of these tags.",
+  ),
+  skip_tags: z.array(text(), "must be a list of tags").optional().describe(
+    "No play tasks with one of these tags.",
+  ),
+  verbosity: whole(0, 6).optional().describe("How much Ansible prints."),
+  check_mode: flag().optional().describe("Only see what would change."),
+  diff_mode: flag().optional().describe("Show the changes in files."),
+  forks: whole(1, 500).optional().describe(
+    "How many hosts Ansible works on at once.",
+  ),
+  timeout: seconds(1, MAX_TIMEOUT_SECONDS).optional().describe(
+    "Time limit of the run, in seconds.",
+  ),
+  variables: z.record(z.string(), z.unknown(), "must be a JSON Schema")
+    .optional().describe(
+      "JSON Schema (draft 2020-12) of the variables that a request may set, with their defaults. Default: none may be set.",
+    ),
+  may_set: z.array(oneOf(SETTABLE_FIELDS), "must be a list of fields").default(
+    [],
+  ).describe("Other fields that a request may set."),
+  schedule: schedule.optional(),
+}).meta({ description: "What may be asked for by this name." });
+
 /** A section that may be left out, or have only comments in it. */
 function optional<T extends z.ZodType>(section: T) {
   return section.nullish().transform((value) => value ?? section.parse({}));
 }
+
+/** Every key of a template. */
+export const templateKeys = template.shape;
 
 /** Every section, by its name. */
 export const sections = { mqtt, worker, policy, security, ansible, metrics };
@@ -285,6 +358,13 @@ export const configSchema = z.strictObject({
   security: optional(security),
   ansible: optional(ansible),
   metrics: optional(metrics),
+  templates: z.record(
+    topicLevel(),
+    template,
+    "must be a mapping of names to templates",
+  ).describe(
+    "What may be asked for by name, and what a request may say about it.",
+  ).nullish().transform((value) => value ?? {}),
   log_level: oneOf(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO")
     .describe("The least that is logged."),
   log_format: oneOf(["text", "json"]).default("text").describe(
@@ -380,6 +460,7 @@ export type Config = Readonly<{
   security: Readonly<Parsed["security"]>;
   ansible: Readonly<Parsed["ansible"]>;
   metrics: Readonly<Parsed["metrics"]>;
+  templates: Readonly<Parsed["templates"]>;
   log_level: Parsed["log_level"];
   log_format: Parsed["log_format"];
 }>;

@@ -61,17 +61,16 @@ export class HandOver implements Disposable {
 
   /** Looks whether there is something to hand over; call it on every change. */
   update(): void {
-    const { connected, dispatcher, loads, log, peers, queue, topics } =
-      this.#options;
+    const { connected, dispatcher, loads, log, queue, topics } = this.#options;
     const backlog = queue.waiting > 0 &&
       (this.#draining || dispatcher.emptySlots === 0);
     if (!backlog) return loads.release();
     void loads.begin();
     if (!connected()) return;
     for (;;) {
-      const task = this.#next();
-      const peer = this.#draining ? peers.withRoom() : peers.idle();
-      if (!task || !peer) return;
+      const next = this.#next();
+      if (!next) return;
+      const { task, peer } = next;
       queue.leave(task);
       log.debug("the task is handed over", {
         task_id: task.id,
@@ -104,7 +103,7 @@ export class HandOver implements Disposable {
     const until = performance.now() + DECISION_MS;
     for (;;) {
       if (reserve()) return workerId;
-      const peer = task.hops < MAX_HOPS ? peers.withRoom() : null;
+      const peer = task.hops < MAX_HOPS ? peers.withRoom(task) : null;
       const left = until - performance.now();
       const undecided = peers.online().length > 0 &&
         (peers.undecided || this.#underWay > 0 || task.hops > 0);
@@ -117,6 +116,17 @@ export class HandOver implements Disposable {
         Promise.race([peers.nextLoad(), this.#change()]),
       );
     }
+  }
+
+  /**
+   * A peer that has the template of a task, which this worker has not; rather
+   * one with room, since another one has to hand it on or refuse it.
+   */
+  async workerWithTemplate(task: Task): Promise<string | null> {
+    const { loads, peers } = this.#options;
+    if (task.hops >= MAX_HOPS || peers.ableTo(task).length === 0) return null;
+    await loads.begin();
+    return peers.withRoom(task) ?? peers.ableTo(task)[0] ?? null;
   }
 
   /**
@@ -159,15 +169,27 @@ export class HandOver implements Disposable {
     return this.#changed.promise;
   }
 
-  /** The oldest task that may be handed over now. */
-  #next(): Task | undefined {
+  /** The oldest task that may be handed over now, and to whom. */
+  #next(): { task: Task; peer: string } | undefined {
+    const { peers, queue } = this.#options;
     let wait = Infinity;
-    for (const task of this.#options.queue.tasks()) {
+    /** Templates that nobody who has room has. */
+    const without = new Set<string | undefined>();
+    for (const task of queue.tasks()) {
       const left = this.#draining || task.hops === 0
         ? 0
         : task.arrivedAt + SETTLE_MS - performance.now();
-      if (left <= 0) return task;
-      wait = Math.min(wait, left);
+      if (left > 0) {
+        wait = Math.min(wait, left);
+        continue;
+      }
+      const { template } = task.request;
+      if (without.has(template)) continue;
+      const peer = this.#draining ? peers.withRoom(task) : peers.idle(task);
+      if (peer) return { task, peer };
+      // Where nobody has room for what anybody could run, nobody has any.
+      if (template === undefined) return;
+      without.add(template);
     }
     if (wait < Infinity) {
       this.#settling ??= setTimeout(() => {

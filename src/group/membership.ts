@@ -4,7 +4,9 @@
  * @module
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
+import { firstWithin } from "../messages/encode.ts";
 import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
+import type { TemplateOffer } from "../messages/template.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";
 
@@ -85,6 +87,7 @@ export class Membership {
   readonly #topics: Topics;
   readonly #workerId: string;
   readonly #description: WorkerDescription;
+  readonly #templates: () => readonly TemplateOffer[];
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   #state: "online" | "draining" | "offline" = "online";
@@ -99,11 +102,14 @@ export class Membership {
     topics: Topics;
     workerId: string;
     description: WorkerDescription;
+    /** What may be asked for here by name at this moment. */
+    templates(): readonly TemplateOffer[];
   }) {
     this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
+    this.#templates = options.templates;
   }
 
   /** New with every process, and after an adoption. */
@@ -122,9 +128,14 @@ export class Membership {
   ): Promise<void> {
     this.#state = state;
     this.#announced = true;
+    const presence = this.#presence(state);
     return this.#publish({
       topic: this.#topics.presence(this.#workerId),
-      payload: JSON.stringify(this.#presence(state)),
+      payload: JSON.stringify(presence),
+      shorten: (bytes) =>
+        firstWithin(bytes, [
+          JSON.stringify({ ...presence, templates: undefined }),
+        ]),
       qos: 1,
       retain: true,
     });
@@ -187,6 +198,8 @@ export class Membership {
   }
 
   #presence(state: "online" | "draining" | "offline"): Presence {
+    // Only while they can be had: the will has no room for them (3.1.3.3).
+    const templates = state === "online" ? [...this.#templates()] : [];
     return {
       worker_id: this.#workerId,
       instance: this.#instance,
@@ -194,6 +207,7 @@ export class Membership {
       ...this.#description,
       started_at: this.#startedAt,
       updated_at: new Date().toISOString(),
+      ...(templates.length > 0 && { templates }),
     };
   }
 }

@@ -6,6 +6,11 @@
  */
 import type { Load, Presence } from "../messages/presence.ts";
 
+/** What is asked for, as far as it decides who can run it. */
+export interface Asked {
+  readonly request: { readonly template?: string | undefined };
+}
+
 /** The other workers of the group. */
 export class Peers {
   readonly #workerId: string;
@@ -118,18 +123,33 @@ export class Peers {
     this.#liveLoads.clear();
   }
 
-  /** A peer that would start a task at once, if there is one. */
-  idle(): string | null {
-    return this.#pick(({ free_slots, queued }, ahead) =>
-      queued === 0 && ahead === 0 ? free_slots : 0
+  /** A peer that would start a task at once, if there is one that can run it. */
+  idle(task: Asked): string | null {
+    return this.#pick(
+      task,
+      ({ free_slots, queued }, ahead) =>
+        queued === 0 && ahead === 0 ? free_slots : 0,
     );
   }
 
-  /** A peer whose queue has room, if there is one. */
-  withRoom(): string | null {
-    return this.#pick(({ free_slots, room }, ahead) =>
-      room <= ahead ? 0 : Math.max(0, free_slots - ahead) * 1e6 + room
+  /** A peer whose queue has room, if there is one that can run it. */
+  withRoom(task: Asked): string | null {
+    return this.#pick(
+      task,
+      ({ free_slots, room }, ahead) =>
+        room <= ahead ? 0 : Math.max(0, free_slots - ahead) * 1e6 + room,
     );
+  }
+
+  /** Ids of the peers that are online and can run a task, in order. */
+  ableTo({ request: { template } }: Asked): string[] {
+    return template === undefined
+      ? this.online()
+      : this.online().filter((id) =>
+        this.#presences.get(id)?.templates?.some(({ name }) =>
+          name === template
+        )
+      );
   }
 
   /** A task has been offered to a peer. */
@@ -150,9 +170,12 @@ export class Peers {
   }
 
   /** The best one by a figure above 0; equals take turns by chance. */
-  #pick(figure: (load: Load, ahead: number) => number): string | null {
+  #pick(
+    task: Asked,
+    figure: (load: Load, ahead: number) => number,
+  ): string | null {
     let best: { id: string; figure: number; chance: number } | null = null;
-    for (const id of this.online()) {
+    for (const id of this.ableTo(task)) {
       const load = this.#loads.get(id);
       if (!load) continue;
       const candidate = {

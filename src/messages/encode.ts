@@ -14,3 +14,15 @@ export function encodeInOrder<T extends z.ZodRawShape>(
   for (const key of Object.keys(schema.shape)) ordered[key] = message[key];
   return JSON.stringify(ordered);
 }
+
+/** The first of some texts that is of at most so many bytes; null for none. */
+export function firstWithin(
+  bytes: number,
+  texts: Iterable<string>,
+): string | null {
+  const encoder = new TextEncoder();
+  for (const text of texts) {
+    if (encoder.encode(text).length <= bytes) return text;
+  }
+  return null;
+}

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { templateSchema } from "./template.ts";
 import { timeSchema } from "./time.ts";
 
 /** The schema of a presence, retained on a topic of the worker's own. */
@@ -21,6 +22,9 @@ export const presenceSchema = z.strictObject({
   host: z.string().describe("The host that it runs on."),
   started_at: timeSchema.describe("When its process started."),
   updated_at: timeSchema.describe("When this was said."),
+  templates: z.array(templateSchema).optional().describe(
+    "What may be asked for here by name; only with online, and left out if there is nothing.",
+  ),
   adopted_by: z.string().optional().describe(
     "Who takes over its tasks (offline), or has taken them over (adopted).",
   ),

@@ -92,6 +92,12 @@ export const SENDS: Roles = {
       qos: 2,
       summary: "Hands a waiting task to a worker that has room.",
     },
+    AsksForDue: {
+      channel: "tasks",
+      qos: 2,
+      summary:
+        "Asks for a template whose time has come, as every worker that has it does, with the same id.",
+    },
     GivesBack: {
       channel: "tasks",
       qos: 2,

@@ -4,20 +4,15 @@
  * @module
  */
 import { z } from "zod";
-import { parseExactly } from "./exact_json.ts";
+import { MAX_NESTING, nestingOf, parseExactly } from "./exact_json.ts";
 import type { FieldError } from "./rejected.ts";
+import { templateNameSchema } from "./template.ts";
 
 /** The largest request that is read, in bytes. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
 
 /** The longest time limit that a request may ask for, in seconds: seven days. */
 export const MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
-
-/**
- * The deepest nesting that is read at all. What is deeper than that is hostile,
- * and could exhaust the stack of whoever walks through it.
- */
-const MAX_NESTING = 100;
 
 /** One level of a topic, so neither `/` nor `+` nor `#`: 1 to 128 characters. */
 export const taskIdSchema = z.string().regex(
@@ -28,11 +23,34 @@ export const taskIdSchema = z.string().regex(
 );
 
 /** A text that is passed on as one argument: not empty, no control characters. */
-const argument = z.string().min(1, "must not be empty").max(4096).refine(
-  // deno-lint-ignore no-control-regex
-  (value) => !/[\u0000-\u001f\u007f]/.test(value),
-  "must not contain control characters",
-);
+function argumentUpTo(characters: number) {
+  return z.string().min(1, "must not be empty").max(characters).refine(
+    // deno-lint-ignore no-control-regex
+    (value) => !/[\u0000-\u001f\u007f]/.test(value),
+    "must not contain control characters",
+  );
+}
+
+const argument = argumentUpTo(4096);
+
+/** The longest `limit`, in characters: many hosts, name by name. */
+export const MAX_LIMIT = 64 * 1024;
+
+/** The most inventories that one request may name. */
+const MAX_INVENTORIES = 100;
+
+/** One inventory, or several, as a request names them and a status repeats them. */
+export const inventorySchema = z.union([
+  argument,
+  z.array(argument).min(1, "must not be empty").max(MAX_INVENTORIES),
+]);
+
+/** The inventories of a request, as a list. */
+export function inventoriesOf(
+  inventory: z.output<typeof inventorySchema>,
+): string[] {
+  return typeof inventory === "string" ? [inventory] : inventory;
+}
 
 /** `null` for an optional field is the same as leaving it out. */
 function optional<T extends z.ZodType>(schema: T, description: string) {
@@ -40,21 +58,46 @@ function optional<T extends z.ZodType>(schema: T, description: string) {
     .describe(description);
 }
 
+/** In JSON Schema: anything but what is the same as leaving it out. */
+const SAID = { not: { type: "null" }, description: "It is not null here." };
+
+/** Whether a request has a field, or its template may have it. */
+function says(field: "playbook" | "inventory") {
+  return (request: Record<string, unknown>): boolean =>
+    (request.template ?? request[field] ?? null) !== null;
+}
+
+/** What is said where neither has it, beside whatever else is wrong. */
+function isRequired(field: "playbook" | "inventory") {
+  return {
+    path: [field],
+    message: "is required",
+    when: ({ value }: { value: unknown }) =>
+      typeof value === "object" && value !== null,
+  };
+}
+
 /** The schema of a task request, from which its JSON Schema is made too. */
 export const taskRequestSchema = z.strictObject({
   task_id: taskIdSchema,
-  playbook: argument.describe(
-    "The playbook: a path relative to the worker's playbook directory.",
+  template: optional(
+    templateNameSchema,
+    "The template that is asked for. It says the playbook and the inventory, and what else of these fields may be set.",
   ),
-  inventory: argument.describe(
-    "The inventory: a path relative to the worker's inventory directory, or names of hosts with a comma after or between them.",
+  playbook: optional(
+    argument,
+    "The playbook: a path relative to the worker's playbook directory. Required without a template.",
+  ),
+  inventory: optional(
+    inventorySchema,
+    "The inventory: a path relative to the worker's inventory directory, or names of hosts with a comma after or between them; or a list of these, as -i several times. Required without a template.",
   ),
   extra_vars: optional(
     z.record(z.string(), z.unknown()),
     "Extra variables, of any JSON type. They are data: a template in them is not evaluated. At most 32 levels deep.",
   ),
   limit: optional(
-    argument,
+    argumentUpTo(MAX_LIMIT),
     "Only the hosts that this pattern selects, as with --limit.",
   ),
   tags: optional(
@@ -85,26 +128,38 @@ export const taskRequestSchema = z.strictObject({
     z.number().positive().max(MAX_TIMEOUT_SECONDS),
     "Time limit of the run, in seconds, at most seven days. The worker's task_timeout if left out.",
   ),
-}).meta({
-  title: "Task request",
-  description:
-    "Asks for the run of a playbook. Published at QoS 2 (0 and 1 are taken too), not retained, at most 1 MiB. null is the same as leaving an optional field out.",
-});
+}).refine(says("playbook"), isRequired("playbook"))
+  .refine(says("inventory"), isRequired("inventory"))
+  .meta({
+    title: "Task request",
+    description:
+      "Asks for the run of a playbook. Published at QoS 2 (0 and 1 are taken too), not retained, at most 1 MiB. null is the same as leaving an optional field out.",
+    // What the two refinements say.
+    anyOf: [
+      { required: ["template"], properties: { template: SAID } },
+      {
+        required: ["playbook", "inventory"],
+        properties: { playbook: SAID, inventory: SAID },
+      },
+    ],
+  });
 
 /** A checked task request; optional fields that were `null` are undefined. */
 export type TaskRequest = z.output<typeof taskRequestSchema>;
 
+/** A request, with its extra variables in the form in which they travel. */
+export interface AskedRequest {
+  request: TaskRequest;
+  /**
+   * The extra variables as JSON, with each number as it was written: `1.0`
+   * and 20 digits mean more to Ansible than a JavaScript number can say.
+   */
+  extraVars: string | null;
+}
+
 /** What came of reading a request. */
 export type ParsedRequest =
-  | {
-    ok: true;
-    request: TaskRequest;
-    /**
-     * The extra variables as JSON, with each number as it was written: `1.0`
-     * and 20 digits mean more to Ansible than a JavaScript number can say.
-     */
-    extraVars: string | null;
-  }
+  | ({ ok: true } & AskedRequest)
   | {
     ok: false;
     /** The id, where it could be read and is a valid one. */
@@ -190,24 +245,6 @@ function idOf(value: unknown): string | null {
   return id.success ? id.data : null;
 }
 
-/** How deep objects and lists are nested; of what is no JSON, some number. */
-function nestingOf(json: Uint8Array): number {
-  let deepest = 0;
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < json.length; i++) {
-    const byte = json[i];
-    if (inString) {
-      if (byte === 0x5c) i++; // A backslash: the next one does not end it.
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      deepest = Math.max(deepest, ++depth);
-    } else if (byte === 0x5d || byte === 0x7d) depth--;
-  }
-  return deepest;
-}
-
 function extraVarsOf(text: string): string {
   return JSON.stringify(
     (parseExactly(text) as { extra_vars: unknown }).extra_vars,
@@ -222,8 +259,19 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
       message: "is not a field of a task request",
     }));
   }
-  if (issue.code === "invalid_type" && issue.input === undefined) {
-    return [{ path, message: "is required" }];
+  const isMissing = issue.input === undefined &&
+    (issue.code === "invalid_type" || issue.code === "invalid_union");
+  if (isMissing) return [{ path, message: "is required" }];
+  if (issue.code === "invalid_union") {
+    // Of the forms that it may have, the one that it has.
+    const meant = issue.errors.find((issues) =>
+      issues.every((inner) =>
+        inner.code !== "invalid_type" || inner.path.length > 0
+      )
+    );
+    return meant?.flatMap((inner) =>
+      fieldErrors({ ...inner, path: [...issue.path, ...inner.path] })
+    ) ?? [{ path, message: "must be a text, or a list of texts" }];
   }
   return [{ path, message: oneLine(issue.message) }];
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { z } from "zod";
-import { encodeInOrder } from "./encode.ts";
+import { encodeInOrder, firstWithin } from "./encode.ts";
+import { inventorySchema } from "./task_request.ts";
 import { timeSchema } from "./time.ts";
 
 /** Every state that a task can be in; `tasks/states.ts` says how it moves. */
@@ -22,6 +23,28 @@ export type TaskState = typeof TASK_STATES[number];
 
 /** The longest `error_message`, in bytes of UTF-8. */
 export const MAX_ERROR_MESSAGE_BYTES = 4096;
+
+/** The most names of hosts in one list of a status. */
+export const MAX_HOST_NAMES = 1000;
+
+/** The longest name of a host in such a list, in characters. */
+export const MAX_HOST_NAME = 255;
+
+/** The longest `stats`, in bytes of JSON. */
+export const MAX_STATS_BYTES = 64 * 1024;
+
+/** The names of hosts, as many as are told. */
+function hostNames(what: string) {
+  return z.strictObject({
+    names: z.array(z.string()).max(MAX_HOST_NAMES).describe(
+      `Their names, at most ${MAX_HOST_NAMES}, as Ansible knows them.`,
+    ),
+    more: z.int().min(0).describe("How many there are beyond those names."),
+  }).describe(what);
+}
+
+/** Names with values of any kind. */
+const values = z.record(z.string(), z.unknown());
 
 /** A column of PLAY RECAP. */
 function recap(what: string) {
@@ -60,11 +83,32 @@ export const taskStatusSchema = z.strictObject({
   ),
   tasks_rescued: recap("Failures that a rescue section has made good"),
   tasks_ignored: recap("Failures that were ignored"),
-  playbook: z.string().describe("The playbook, as in the request."),
-  inventory: z.string().describe("The inventory, as in the request."),
+  playbook: z.string().nullable().describe(
+    "The playbook, as in the request or its template; null if only a template says it that the worker does not have.",
+  ),
+  inventory: inventorySchema.nullable().describe(
+    "The inventory, as in the request or its template; null as the playbook.",
+  ),
   worker_id: z.string().describe("The worker that has the task."),
   current_task: z.string().nullable().describe(
     "The play task that runs; null while none does.",
+  ),
+  template: z.string().nullable().describe(
+    "The template that was asked for; null for none.",
+  ),
+  failed_hosts: hostNames(
+    "The hosts for which PLAY RECAP counts failed results.",
+  ),
+  unreachable_hosts: hostNames(
+    "The hosts for which PLAY RECAP counts unreachable results.",
+  ),
+  stats: z.strictObject({
+    run: values.describe("What is of the run as a whole."),
+    hosts: z.record(z.string(), values).describe(
+      "What is of one host (per_host), by the host's name.",
+    ),
+  }).nullable().describe(
+    "What set_stats has left at the end of the run, without what no_log hides; null before the end, if there is nothing, or if it is more than 64 KiB.",
   ),
 }).meta({
   title: "Task status",
@@ -74,6 +118,18 @@ export const taskStatusSchema = z.strictObject({
 
 /** A task status. */
 export type TaskStatus = z.output<typeof taskStatusSchema>;
+
+/**
+ * A status as a worker of any version may have published it: what it does not
+ * say is what a run begins with, and what only it says is passed over.
+ */
+export const receivedStatusSchema: z.ZodType<TaskStatus> = z.preprocess(
+  (value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? { ...ADDED, ...value }
+      : value,
+  taskStatusSchema.loose(),
+);
 
 /** The numbers of a run, and what it is at. */
 export type Progress = Pick<
@@ -87,7 +143,20 @@ export type Progress = Pick<
   | "tasks_rescued"
   | "tasks_ignored"
   | "current_task"
+  | "failed_hosts"
+  | "unreachable_hosts"
+  | "stats"
 >;
+
+/** What came of a run before anything has happened. */
+const NO_RESULTS = {
+  failed_hosts: { names: [], more: 0 },
+  unreachable_hosts: { names: [], more: 0 },
+  stats: null,
+};
+
+/** Fields that earlier versions do not publish. */
+const ADDED = { template: null, ...NO_RESULTS };
 
 /** Before anything has happened. */
 export const NO_PROGRESS: Progress = {
@@ -100,6 +169,7 @@ export const NO_PROGRESS: Progress = {
   tasks_rescued: 0,
   tasks_ignored: 0,
   current_task: null,
+  ...NO_RESULTS,
 };
 
 /** A status with its keys in the order of the schema, as JSON. */
@@ -108,30 +178,48 @@ export function encodeTaskStatus(status: TaskStatus): string {
 }
 
 /**
- * A status that is to take so many bytes at most, as JSON: what is cut is the
- * error message, and what stands in it says so.
+ * A status as JSON of at most so many bytes: without what `set_stats` has left,
+ * then with fewer names of hosts, then with less of the error, where what stands
+ * in it says so. What identifies it and counts stays.
  *
- * @returns null if even without the message it would not fit
+ * @returns null if even so it would not fit
  */
 export function shortenTaskStatus(
   status: TaskStatus,
   bytes: number,
 ): string | null {
-  const fits = (length: number): string | null => {
-    const text = encodeTaskStatus({
-      ...status,
-      current_task: null,
-      error_message: status.error_message === null
-        ? null
-        : cutToBytes(status.error_message, length) + SHORTENED,
-    });
-    return new TextEncoder().encode(text).length <= bytes ? text : null;
-  };
-  for (let length = MAX_ERROR_MESSAGE_BYTES; length >= 16; length /= 2) {
-    const text = fits(length);
-    if (text !== null) return text;
+  return firstWithin(bytes, shorterAndShorter(status).map(encodeTaskStatus));
+}
+
+function* shorterAndShorter(status: TaskStatus): Generator<TaskStatus> {
+  let shorter = status;
+  yield shorter;
+  yield shorter = { ...shorter, stats: null };
+  while (
+    shorter.failed_hosts.names.length + shorter.unreachable_hosts.names.length >
+      0
+  ) {
+    yield shorter = {
+      ...shorter,
+      failed_hosts: halved(shorter.failed_hosts),
+      unreachable_hosts: halved(shorter.unreachable_hosts),
+    };
   }
-  return fits(3);
+  yield shorter = { ...shorter, current_task: null };
+  const { error_message: error } = shorter;
+  if (error === null) return;
+  for (let left = MAX_ERROR_MESSAGE_BYTES; left > 3; left /= 2) {
+    yield { ...shorter, error_message: cutToBytes(error, left) + SHORTENED };
+  }
+  yield { ...shorter, error_message: cutToBytes(error, 3) + SHORTENED };
+}
+
+/** Half of the names; the others are only counted. */
+function halved(
+  { names, more }: TaskStatus["failed_hosts"],
+): TaskStatus["failed_hosts"] {
+  const kept = Math.floor(names.length / 2);
+  return { names: names.slice(0, kept), more: more + names.length - kept };
 }
 
 /** Stands behind what was shortened. */

@@ -67,6 +67,8 @@ export interface AcceptanceOptions {
    * `reserve` has kept a place after all.
    */
   workerWithRoom(task: Task, reserve: () => boolean): Promise<string | null>;
+  /** A peer that has a template which this worker has not. */
+  workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
   /** Called after each step. */
@@ -164,7 +166,7 @@ export class Acceptance {
   async lostRace(task: Task): Promise<void> {
     const delivery = this.#firstHand.get(task);
     // What somebody else may have had before is the same request, not another.
-    if (!delivery || delivery.redelivered) return;
+    if (!delivery || delivery.redelivered || task.isScheduled) return;
     await this.#options.rejections.report(
       task.message.payload,
       duplicate(task, QUICKER),
@@ -219,6 +221,7 @@ export class Acceptance {
         from: origin.from,
         redelivered: delivery.redelivered,
         signedAt: task.signature?.issuedAt ?? null,
+        isScheduled: task.isScheduled,
       }));
       if (judgement === "left behind") {
         await leftBehind.end(task.id, seen!);
@@ -228,18 +231,25 @@ export class Acceptance {
         return;
       }
       const holder = holderOf(seen, origin);
-      let refusal = await runner.refusal(task.request);
-      let peer: string | null = null;
+      let refusal = task.refusal ?? await runner.refusal(task.request);
+      const notHere = refusal ?? this.#full();
+      let peer = task.lacksTemplate
+        ? await this.#options.workerWithTemplate(task)
+        : null;
+      if (peer !== null) refusal = null;
       if (refusal === null) {
         await place.earlier;
-        const reserve = () => queue.reserve(dispatcher.emptySlots);
-        reserved ||= reserve();
-        peer = reserved
-          ? this.#options.workerId
-          : await this.#options.workerWithRoom(task, reserve);
-        reserved ||= peer === this.#options.workerId;
+        if (peer === null) {
+          const reserve = () => queue.reserve(dispatcher.emptySlots);
+          reserved ||= reserve();
+          peer = reserved
+            ? this.#options.workerId
+            : await this.#options.workerWithRoom(task, reserve);
+        }
         if (peer === null) refusal = this.#full();
       }
+      const isHere = peer === this.#options.workerId;
+      reserved ||= isHere;
       if (refusal !== null && holder === null) {
         place.taken();
         await this.#refuse(task, refusal);
@@ -265,10 +275,10 @@ export class Acceptance {
         return;
       }
       onStep?.("queued");
-      if (refusal !== null || !reserved) {
+      if (refusal !== null || !isHere) {
         if (refusal !== null) await this.#refuse(task, refusal);
         else if (await this.#options.offer(task, peer!)) board.forget(task.id);
-        else await this.#refuse(task, this.#full());
+        else await this.#refuse(task, notHere);
         records.remove(task.id);
         delivery.answer();
         return;
@@ -312,7 +322,7 @@ export class Acceptance {
       message: string;
     },
   ): Promise<void> {
-    if (delivery.redelivered || origin.from !== null) {
+    if (delivery.redelivered || origin.from !== null || task.isScheduled) {
       this.#options.log.debug("a copy of a task that has moved on is dropped", {
         task_id: task.id,
       });

@@ -17,6 +17,8 @@ export interface Arrival {
   from: string | null;
   /** When the request was signed; null if it was not. */
   signedAt?: Date | null;
+  /** Whether its id means the same for ever: one time of a schedule. */
+  isScheduled?: boolean;
 }
 
 /** What to do with a request, by the status that stood on its topic. */
@@ -67,6 +69,7 @@ export function judge(
     return "duplicate";
   }
   if (status.started_at === null && status.state !== "cancelled") return "take";
+  if (arrival.isScheduled) return "duplicate";
   const now = options.now ?? new Date();
   return now < windowEnd(status, options) ? "duplicate" : "take";
 }

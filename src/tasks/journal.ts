@@ -20,7 +20,7 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import type { MessageProperties } from "../messages/packets.ts";
-import { taskStatusSchema } from "../messages/task_status.ts";
+import { receivedStatusSchema } from "../messages/task_status.ts";
 import { timeSchema } from "../messages/time.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { LineFile, Log } from "./ports.ts";
@@ -44,7 +44,7 @@ const entrySchema = z.object({
   response_topic: z.string().optional(),
   /** In base64. */
   correlation_data: z.string().optional(),
-  status: taskStatusSchema,
+  status: receivedStatusSchema,
 });
 
 type WrittenEntry = z.output<typeof entrySchema>;

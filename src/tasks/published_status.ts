@@ -5,7 +5,10 @@
  */
 import type { Incoming, MessageProperties } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
-import { type TaskStatus, taskStatusSchema } from "../messages/task_status.ts";
+import {
+  receivedStatusSchema,
+  type TaskStatus,
+} from "../messages/task_status.ts";
 
 /** A status, with what its message says of the task's holders. */
 export interface PublishedStatus {
@@ -19,7 +22,7 @@ export interface PublishedStatus {
 
 /** Reads a message on a status topic; null for none, or no status. */
 export function readStatus(message: Incoming | null): PublishedStatus | null {
-  const status = message && readAs(taskStatusSchema, message.payload);
+  const status = message && readAs(receivedStatusSchema, message.payload);
   if (!status) return null;
   const { properties } = message;
   const { token = null, from = null } = properties.user ?? {};

@@ -1,6 +1,6 @@
 /**
  * From the bytes of a message to a request that can be looked at: out of its
- * signature, where there has to be one, and read.
+ * signature, where there has to be one, read, and with what its template says.
  *
  * @module
  */
@@ -11,20 +11,25 @@ import type {
   SignedType,
   TrustedKeys,
 } from "../messages/signed.ts";
+import { parseTaskRequest } from "../messages/task_request.ts";
 import {
-  type ParsedRequest,
-  parseTaskRequest,
-} from "../messages/task_request.ts";
+  MAX_LATE_SECONDS,
+  type ResolvedRequest,
+  type Templates,
+} from "../templates/template.ts";
 import type { Arrival } from "./duplicates.ts";
 
 /** How many signatures are remembered before expired ones are looked for. */
 const SWEEP_AT = 1000;
 
+/** The largest request of a schedule, in bytes: an id, and a template's name. */
+const MAX_SCHEDULED_BYTES = 512;
+
 /** What came of a message. */
 export type OpenedRequest =
   | {
     ok: true;
-    request: Extract<ParsedRequest, { ok: true }>;
+    request: ResolvedRequest;
     /** Null where none is needed. */
     signature: Signature | null;
   }
@@ -40,6 +45,7 @@ export type OpenedRequest =
 export class RequestOpener {
   readonly #keys: () => TrustedKeys | null;
   readonly #audience: string;
+  readonly #templates: () => Templates;
   /** Signatures that have had their effect here, until they expire. */
   readonly #used = new Map<string, number>();
   #sweepAt = SWEEP_AT;
@@ -50,8 +56,16 @@ export class RequestOpener {
    * @param options.keys whose signatures they must have at this moment; null:
    * they need none
    * @param options.audience `<prefix>/<group>`
+   * @param options.templates what may be asked for by name at this moment
    */
-  constructor(options: { keys(): TrustedKeys | null; audience: string }) {
+  constructor(
+    options: {
+      keys(): TrustedKeys | null;
+      audience: string;
+      templates(): Templates;
+    },
+  ) {
+    this.#templates = options.templates;
     this.#keys = options.keys;
     this.#audience = options.audience;
   }
@@ -61,7 +75,10 @@ export class RequestOpener {
     return this.#keys() !== null;
   }
 
-  /** Opens a request; nothing in it is read before its signature is good. */
+  /**
+   * Opens a request; nothing in it counts before its signature is good, but that
+   * a schedule asks for it.
+   */
   async open(message: Uint8Array, arrival: Arrival): Promise<OpenedRequest> {
     const refuse = (
       reason: Rejected["reason"],
@@ -77,13 +94,17 @@ export class RequestOpener {
       // Also where it was good once: it is not what its sender has now.
       trusted: false,
     });
+    const isFirst = !arrival.redelivered && arrival.from === null;
+    const scheduled = this.#scheduled(message);
+    if (scheduled && this.#isDue(scheduled, { isFirst })) {
+      return { ok: true, request: scheduled, signature: null };
+    }
     let payload = message;
     let signature: Signature | null = null;
     const opened = await this.#unwrap(message, "ansible-worker-request");
     if (opened) {
       if (!opened.ok) return refuse(opened.reason, opened.message, null);
       ({ payload, signature } = opened);
-      const isFirst = !arrival.redelivered && arrival.from === null;
       // What was accepted in time becomes `cancelled` when its time is over,
       // whoever has it then; so only what comes for the first time is refused.
       if (isFirst && isOver(signature)) {
@@ -113,7 +134,12 @@ export class RequestOpener {
         signature.taskId,
       );
     }
-    return { ok: true, request, signature };
+    const { request: asked, extraVars } = request;
+    return {
+      ok: true,
+      request: this.#templates().resolve({ request: asked, extraVars }),
+      signature,
+    };
   }
 
   /** Opens a cancel, which has its effect with that. */
@@ -158,6 +184,31 @@ export class RequestOpener {
       if (until < now) this.#used.delete(id);
     }
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
+  }
+
+  /** Whether what a schedule asks for is due, or was when it first came. */
+  #isDue(scheduled: ResolvedRequest, { isFirst }: { isFirst: boolean }) {
+    const templates = this.#templates();
+    const now = Date.now();
+    // It expires so long after it was published, wherever it has gone since.
+    const before = now - MAX_LATE_SECONDS * 1000;
+    return templates.isDue(scheduled, new Date(now)) ||
+      (!isFirst && templates.isDue(scheduled, new Date(before)));
+  }
+
+  /**
+   * What a schedule asks for, which needs no signature where others do: it says
+   * nothing that is not configured here. Null for all else, which is not looked
+   * at any further.
+   */
+  #scheduled(message: Uint8Array): ResolvedRequest | null {
+    if (!this.wantsSignatures || message.length > MAX_SCHEDULED_BYTES) {
+      return null;
+    }
+    const parsed = parseTaskRequest(message);
+    if (!parsed.ok) return null;
+    const resolved = this.#templates().resolve(parsed);
+    return resolved.scheduledFor === null ? null : resolved;
   }
 
   /** Out of its signature; null where it needs none. */

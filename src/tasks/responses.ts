@@ -98,11 +98,9 @@ export class Responses {
    */
   send(
     response: Response,
-    { payload, about, replaceable = false }: {
-      payload: string | Uint8Array;
-      about: string;
-      replaceable?: boolean;
-    },
+    { payload, shorten, about, replaceable = false }:
+      & Pick<Outgoing, "payload" | "shorten" | "replaceable">
+      & { about: string },
   ): void {
     if (this.#refused.has(response)) return;
     const { topic, correlationData } = response;
@@ -111,6 +109,7 @@ export class Responses {
       // No topic has this character in it (1.5.4).
       lane: `${topic}\0${about}`,
       payload,
+      ...(shorten && { shorten }),
       qos: 1,
       replaceable,
       properties: correlationData === undefined ? {} : { correlationData },
@@ -125,9 +124,9 @@ export class Responses {
    * Sends a status also where its properties say, as they do on the status topic
    * of a task whose requester wants answers.
    */
-  follow({ payload, properties = {} }: Outgoing, taskId: string): void {
-    const response = this.to(properties, { task_id: taskId });
-    if (response) this.send(response, { payload, about: taskId });
+  follow(message: Outgoing, taskId: string): void {
+    const response = this.to(message.properties ?? {}, { task_id: taskId });
+    if (response) this.send(response, { ...message, about: taskId });
   }
 }
 

@@ -35,7 +35,13 @@ import { type PublishedStatus, readStatus } from "./published_status.ts";
 import { responseProperties, type Responses } from "./responses.ts";
 import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
-import { type Bid, type OwnMessage, raised, TopicLock } from "./topic_lock.ts";
+import {
+  type Bid,
+  type OwnMessage,
+  raised,
+  TopicLock,
+  type TopicLockOptions,
+} from "./topic_lock.ts";
 
 /** How long it is remembered what has ended here, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
@@ -94,15 +100,20 @@ export class StatusBoard {
         workerId: holder,
         windowSeconds: this.#options.windowSeconds,
       });
-    const lock = this.#lockOf(taskId, (seen) => judgeIt(seen) === "take");
+    /** As a request that comes from its requester, for the first time. */
+    const mayFollow = (end: PublishedStatus, how: Partial<Arrival>) =>
+      judgeIt(end, { ...how, redelivered: false, from: null }) === "take";
+    const { isScheduled = false } = arrival();
+    const lock = this.#lockOf(taskId, {
+      isOver: (seen) => judgeIt(seen) === "take",
+      isReplaceable: (end) => mayFollow(end, { isScheduled }),
+    });
     this.#locks.set(taskId, lock);
     const there = (await lock.look())?.value ?? null;
     const seen = this.#newer(
       taskId,
       there,
-      (ended) =>
-        judgeIt(ended, { ...arrival(), redelivered: false, from: null }) ===
-          "take",
+      (ended) => mayFollow(ended, arrival()),
     );
     const judgement = judgeIt(seen);
     if (judgement === "take" || judgement === "left behind") {
@@ -440,21 +451,19 @@ export class StatusBoard {
     };
   }
 
-  #respond(task: Task, { payload, replaceable = false }: Outgoing): void {
+  #respond(task: Task, message: Outgoing): void {
     if (!task.response) return;
     this.#options.responses.send(task.response, {
-      payload,
+      ...message,
       about: task.id,
-      replaceable,
     });
   }
 
   #lockOf(
     taskId: string,
-    isOver: (seen: PublishedStatus) => boolean,
+    rules: Pick<TopicLockOptions<PublishedStatus>, "isOver" | "isReplaceable">,
   ): TopicLock<PublishedStatus> {
     const { channel, connected, log, onGone, topics } = this.#options;
-    const { windowSeconds, workerId } = this.#options;
     const topic = topics.status(taskId);
     const lock = new TopicLock<PublishedStatus>({
       async lookUp() {
@@ -479,12 +488,7 @@ export class StatusBoard {
       },
       publish: (message) => channel.publish(message),
       read: readBid,
-      isOver,
-      isReplaceable: (end) =>
-        judge(end, { redelivered: false, from: null }, {
-          workerId,
-          windowSeconds,
-        }) === "take",
+      ...rules,
       onLost: ({ value }, how) => {
         const waiting = this.#waiting.get(taskId);
         if (waiting) waiting(value.status.worker_id);

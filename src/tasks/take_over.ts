@@ -5,7 +5,7 @@
  * | what stands | what becomes of it |
  * | --- | --- |
  * | a record alone | it is judged as a request that has just come |
- * | `queued`, by its holder | it waits here, as it has waited there |
+ * | `queued`, by its holder | it waits here, as it has waited there; without its template, at a peer that has it |
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
  *
@@ -46,6 +46,10 @@ export interface TakeOverOptions {
   turns: Turns;
   leftBehind: LeftBehind;
   log: Log;
+  /** A peer that has a template which this worker has not. */
+  workerWithTemplate(task: Task): Promise<string | null>;
+  /** Offers a task to a peer; false if it is still ours. */
+  offer(task: Task, peer: string): Promise<boolean>;
 }
 
 /** Takes over what others have left. */
@@ -178,8 +182,9 @@ export class TakeOver {
     if (isOwn) records.keep(task.id, { payload, properties });
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
-    const refusal = await runner.refusal(task.request);
+    const refusal = task.refusal ?? await runner.refusal(task.request);
     if (refusal !== null) {
+      if (await this.#handOn(task)) return false;
       task.end({ state: "failed", error: refusal });
       await board.end(task);
       return false;
@@ -191,6 +196,16 @@ export class TakeOver {
       { task_id: task.id, ...(!isOwn && { worker_id: holder }) },
     );
     dispatcher.putBack(task);
+    return true;
+  }
+
+  /** Gives a task to a peer that has the template which is missing here. */
+  async #handOn(task: Task): Promise<boolean> {
+    const { board, offer, workerWithTemplate } = this.#options;
+    if (!task.lacksTemplate) return false;
+    const peer = await workerWithTemplate(task);
+    if (peer === null || !await offer(task, peer)) return false;
+    board.forget(task.id);
     return true;
   }
 }

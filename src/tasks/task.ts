@@ -5,6 +5,7 @@
  */
 import type { Delivery } from "../messages/packets.ts";
 import type { TaskRequest } from "../messages/task_request.ts";
+import type { ResolvedRequest } from "../templates/template.ts";
 import {
   cutToBytes,
   MAX_ERROR_MESSAGE_BYTES,
@@ -32,6 +33,10 @@ export class Task {
   readonly request: TaskRequest;
   /** Its extra variables as JSON; null if it has none. */
   readonly extraVars: string | null;
+  /** Why it cannot be run, by what was read so far; null for nothing. */
+  readonly refusal: string | null;
+  /** Whether a schedule asks for it: each worker does, with the same id. */
+  readonly isScheduled: boolean;
   /** The message that brought it, which travels along if it moves on. */
   readonly message: Pick<Delivery, "payload" | "properties">;
   /** When the first worker accepted it. */
@@ -65,7 +70,7 @@ export class Task {
 
   /** A new task, in no state yet. */
   constructor(
-    { request, extraVars }: { request: TaskRequest; extraVars: string | null },
+    { request, extraVars, refusal, scheduledFor }: ResolvedRequest,
     message: Pick<Delivery, "payload" | "properties">,
     options: {
       createdAt?: Date | null;
@@ -77,6 +82,8 @@ export class Task {
   ) {
     this.request = request;
     this.extraVars = extraVars;
+    this.refusal = refusal;
+    this.isScheduled = scheduledFor !== null;
     this.message = message;
     this.signature = options.signature ?? null;
     this.response = options.response ?? null;
@@ -138,6 +145,12 @@ export class Task {
     return this.request.task_id;
   }
 
+  /** Whether this worker does not have the template that it asks for. */
+  get lacksTemplate(): boolean {
+    const { playbook, template } = this.request;
+    return template !== undefined && playbook === undefined;
+  }
+
   get state(): TaskState | "new" {
     return this.#state;
   }
@@ -196,8 +209,9 @@ export class Task {
       duration_seconds: this.durationSeconds,
       return_code: this.#returnCode,
       error_message: this.#error,
-      playbook: this.request.playbook,
-      inventory: this.request.inventory,
+      playbook: this.request.playbook ?? null,
+      inventory: this.request.inventory ?? null,
+      template: this.request.template ?? null,
       worker_id: workerId,
       ...this.progress,
     };

@@ -32,7 +32,10 @@ import type { StartStep } from "../tasks/start.ts";
 import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
 import { TakeOver } from "../tasks/take_over.ts";
+import type { Task } from "../tasks/task.ts";
 import { Turns } from "../tasks/turns.ts";
+import { MAX_LATE_SECONDS } from "../templates/template.ts";
+import { Timetable } from "../templates/timetable.ts";
 import { version } from "../version.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Link } from "./link.ts";
@@ -80,6 +83,7 @@ export function assemble(
       load.update({ again: true });
       handOver.update();
       router.release();
+      timetable.update();
       const ready = `ready for tasks on ${topics.tasks}`;
       manager.ready(ready);
       if (!first) return;
@@ -114,6 +118,7 @@ export function assemble(
       ansible_version: ansible.version,
       host: workerId,
     },
+    templates: () => settings.now.templates.offers,
   });
   const { instance } = membership;
   const feeds = new FeedQueue({ outlet: back, connected: linked, log });
@@ -178,6 +183,7 @@ export function assemble(
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
+    templates: () => settings.now.templates,
   });
   const queue = new TaskQueue(worker.max_queue_size);
   const dispatcher = new Dispatcher({
@@ -227,6 +233,10 @@ export function assemble(
       connected: () => lifecycle.isConnected,
     }),
   );
+  const elsewhere = {
+    workerWithTemplate: (task: Task) => handOver.workerWithTemplate(task),
+    offer: (task: Task, peer: string) => offering.offer(task, peer),
+  };
   const acceptance = new Acceptance({
     ...common,
     rationed,
@@ -243,12 +253,13 @@ export function assemble(
     runner: ansible,
     cancelling,
     rejections,
+    ...elsewhere,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
-    offer: (task, peer) => offering.offer(task, peer),
     ...steps,
   });
   const takeOver = new TakeOver({
     ...common,
+    ...elsewhere,
     opener,
     turns,
     leftBehind,
@@ -309,6 +320,32 @@ export function assemble(
     reclaim: () => link.whileInDoubt(() => recovery.reclaim()),
     log,
   });
+  const timetable = stack.use(
+    new Timetable({
+      schedules: () => settings.now.templates.schedules,
+      isReady: () => lifecycle.mayStart,
+      retentionSeconds: worker.status_retention,
+      publish: (request) => {
+        const message = {
+          topic: topics.tasks,
+          payload: JSON.stringify(request),
+          qos: 2 as const,
+          properties: { expirySeconds: MAX_LATE_SECONDS },
+        };
+        link.publish(message).catch((error) =>
+          log.error("cannot ask for what is due", {
+            task_id: request.task_id,
+            error,
+          })
+        );
+      },
+    }),
+  );
+  settings.onReload = () => {
+    // Before the first connection there is nobody to tell.
+    if (lifecycle.isConnected) void presence.announce();
+    timetable.update();
+  };
   const router = new Router({
     ...common,
     lifecycle,

@@ -9,15 +9,17 @@ import { type Config, trustedKeysOf } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import type { TrustedKeys } from "../messages/signed.ts";
 import type { RunSettings } from "../tasks/start.ts";
+import { Templates } from "../templates/template.ts";
 
 /** Keys whose new values count without a restart. */
 const AT_ONCE =
-  /^(log_level|policy\..*|security\..*|worker\.(task_timeout|status_interval|publish_events|publish_output|output_limit))$/;
+  /^(log_level|policy\..*|security\..*|templates\..*|worker\.(task_timeout|status_interval|publish_events|publish_output|output_limit))$/;
 
 /** What counts from the moment at which it was read. */
 interface Settings {
   readonly keys: TrustedKeys | null;
   readonly policy: Policy;
+  readonly templates: Templates;
   readonly responseTopics: readonly string[];
   readonly run: RunSettings;
 }
@@ -26,6 +28,8 @@ interface Settings {
 export class CurrentSettings {
   readonly #started: Config;
   #now: Settings;
+  /** Called when new settings count. */
+  onReload: () => void = () => {};
 
   private constructor(config: Config, settings: Settings) {
     this.#started = config;
@@ -62,6 +66,7 @@ export class CurrentSettings {
       return;
     }
     log.level = config.log_level;
+    this.onReload();
     const waiting = changedKeys(this.#started, config)
       .filter((key) => !AT_ONCE.test(key));
     log.info("the configuration was read again", {
@@ -75,6 +80,9 @@ async function settingsOf(config: Config): Promise<Settings> {
   return {
     keys: await trustedKeysOf(config),
     policy,
+    templates: await Templates.of(config.templates, {
+      isRequired: policy.templates_only,
+    }),
     responseTopics: policy.response_topics,
     run: {
       timeoutSeconds: worker.task_timeout,

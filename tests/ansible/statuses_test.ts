@@ -305,3 +305,50 @@ module.exit_json(msg="private" in "".join(said))
     );
   },
 });
+
+Deno.test({
+  ...options,
+  name: "what set_stats leaves is told, and nothing that no_log hides",
+  async fn() {
+    await using project = await Project.create({
+      hosts: localHosts("h1", "h2"),
+      "stats.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - set_stats: { data: { release: "1.4.2", count: 1, list: [1.5, { a: null }] } }
+      run_once: true
+    - set_stats: { data: { host: "{{ inventory_hostname }}" }, per_host: true }
+    - set_stats: { data: { secret: hunter2 } }
+      no_log: true
+    - set_stats: { data: { "secret{{ item }}": hunter2 } }
+      loop: [1, 2]
+      no_log: true
+    - set_stats: { data: { mine: hunter2 }, per_host: true }
+      no_log: "{{ inventory_hostname == 'h2' }}"
+    - set_stats: { data: { added: 1 } }
+    - set_stats: { data: { added: 41 } }
+      no_log: "{{ inventory_hostname == 'h2' }}"
+`,
+      "large.yml": `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - set_stats: { data: { text: "{{ 'x' * 65536 }}" } }
+`,
+    });
+    await using runs = await Runs.start(project);
+    const { error_message, progress } = await runs.run("stats.yml");
+    assert.equal(error_message, null);
+    assert.deepEqual(JSON.parse(JSON.stringify(progress.stats)), {
+      run: { release: "1.4.2", count: 1, list: [1.5, { a: null }] },
+      hosts: {
+        h1: { host: "h1", mine: "hunter2" },
+        h2: { host: "h2" },
+      },
+    });
+    assert.equal((await runs.run("large.yml")).progress.stats, null);
+    const none = await runs.run("work.yml", { limit: "nobody" });
+    assert.equal(none.progress.stats, null);
+  },
+});

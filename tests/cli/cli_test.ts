@@ -42,6 +42,7 @@ const CLIENT_COMMANDS = [
   "watch",
   "tasks",
   "workers",
+  "templates",
   "cancel",
   "output",
 ];

@@ -59,6 +59,9 @@ test("bash completes commands, options, their values, and files", async () => {
       const output = await run("bash", ["--norc", "-s"], {
         cwd: directory,
         stdin: `${completions}
+ansible-worker() {
+  [[ "$*" == "templates --names" ]] && printf '%s\\n' deploy-web deploy-db other
+}
 COMP_WORDS=(${quoted.join(" ")})
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 complete -p ansible-worker >/dev/null || exit 1
@@ -91,6 +94,10 @@ _ansible_worker
     assert.deepEqual(await offers("permissions", "--format", "="), formats);
     assert.deepEqual(await offers("completions", ""), ["bash", "fish", "zsh"]);
     assert.deepEqual(await offers("keygen", "--id", ""), []);
+    assert.deepEqual(await offers("submit", "--template", "dep"), [
+      "deploy-db",
+      "deploy-web",
+    ]);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/mod.ts";
-import { configSchema, sections } from "../../src/config/schema.ts";
+import {
+  configSchema,
+  sections,
+  templateKeys,
+} from "../../src/config/schema.ts";
+import { templateFaults } from "../../src/templates/check.ts";
+
+const REQUIRED = {
+  mqtt: { host: "h" },
+  worker: { group_name: "g", playbook_directory: "." },
+};
 
 const FILE = new URL("../../config.example.yaml", import.meta.url).pathname;
 
@@ -22,10 +32,17 @@ Deno.test({
       assert.deepEqual(Object.keys(all[name]).sort(), keys(section), name);
     }
 
-    const config = configSchema.parse({
-      mqtt: { host: "h" },
-      worker: { group_name: "g", playbook_directory: "." },
+    assert.deepEqual(
+      Object.keys(all.templates.deploy_web).sort(),
+      Object.keys(templateKeys).sort(),
+    );
+    const { templates } = configSchema.parse({
+      ...REQUIRED,
+      templates: all.templates,
     });
+    assert.deepEqual(await templateFaults({ templates }), []);
+
+    const config = configSchema.parse(REQUIRED);
     for (const [name, section] of Object.entries(config)) {
       if (typeof section !== "object") {
         assert.equal(all[name], section, name);

@@ -118,7 +118,9 @@ test("a configuration with only what is required has the documented defaults", a
       max_verbosity: 6,
       force_check_mode: false,
       response_topics: [],
+      templates_only: false,
     },
+    templates: {},
     security: {},
     ansible: { vault_identity_list: [], environment: {} },
     metrics: {},
@@ -238,6 +240,44 @@ const TABLE: { name: string; text: string; says: string[] }[] = [
     name: "a list is not a configuration",
     text: "- mqtt\n",
     says: ["1:1: must be a mapping of keys to values"],
+  },
+  {
+    name: "templates are wrong at their places",
+    text: `${MQTT}${WORKER}templates:
+  one:
+    playbook: no.yml
+    inventroy: hosts
+    forks: 0
+    variables:
+      properties:
+        version:
+          pattern: "("
+    may_set: [playbook]
+    schedule: { corn: "@daily", time_zone: Mars/Olympus }
+  two/three: {}
+  four:
+    playbook: ../secret
+    inventory: [nowhere, "h1,"]
+    schedule: { cron: "0 0 30 2 *", time_zone: Mars/Olympus }
+    extra_vars: { "a b": 1 }
+  five: word
+`,
+    says: [
+      "8:3: templates.one.inventory: is required",
+      '9:15: templates.one.playbook: there is no file "DIR/playbooks/no.yml"',
+      "10:5: templates.one.inventroy: is not a key; did you mean templates.one.inventory?",
+      "11:12: templates.one.forks: must be a whole number of at least 1",
+      "15:20: templates.one.variables.properties.version.pattern: is not a regular expression: Unterminated group",
+      "16:15: templates.one.may_set.0: must be one of inventory, limit, tags, skip_tags, verbosity, check_mode, diff_mode, forks, timeout",
+      "17:5: templates.one.schedule.cron: is required",
+      "17:17: templates.one.schedule.corn: is not a key; did you mean templates.one.schedule.cron?",
+      "18:3: templates.?: must be of A-Z a-z 0-9 . _ : @ ~ - only, since it is one topic level",
+      "20:15: templates.four.playbook: must be a path relative to the playbook directory, and within it",
+      '21:17: templates.four.inventory.0: there is no file or directory "DIR/playbooks/nowhere"',
+      '22:48: templates.four.schedule.time_zone: there is no time zone "Mars/Olympus"',
+      "23:19: templates.four.extra_vars.?: must be the name of a variable: letters, digits and _",
+      "24:9: templates.five: must be a mapping of keys to values",
+    ],
   },
   {
     name: "all problems are told at once, in the order of the lines",

@@ -12,7 +12,7 @@ import { ROOT, startArguments } from "../../dev/programs.ts";
 import { type Embedded, embeddedIn } from "../harness/embedded.ts";
 
 /** Packages that only the tests import. */
-const OF_TESTS = ["@asyncapi/specs", "ajv", "fast-check"];
+const OF_TESTS = ["@asyncapi/specs", "fast-check"];
 
 /** Packages that the program imports. */
 const PACKAGES = Object.keys(project.imports)

@@ -9,7 +9,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["client", "doctor"],
   ["group"],
   ["tasks", "ansible", "metrics", "mqtt"],
-  ["messages", "config"],
+  ["messages", "config", "templates"],
 ];
 
 /** Files beside the rooms, which every room may import. */

@@ -58,6 +58,10 @@ const KINDS: [z.ZodType, Record<string, unknown>][] = [
     inventory: "hosts",
     worker_id: "w1",
     current_task: "one",
+    template: null,
+    failed_hosts: { names: [], more: 0 },
+    unreachable_hosts: { names: [], more: 0 },
+    stats: null,
   }],
 ];
 

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { taskIdSchema } from "../../src/messages/task_request.ts";
 import { TrustedKeys } from "../../src/messages/signed.ts";
 import { RequestOpener } from "../../src/tasks/request_opener.ts";
+import { Templates } from "../../src/templates/template.ts";
 import { Signer } from "../harness/signing.ts";
 import {
   anyValue,
@@ -19,6 +20,8 @@ import {
 import { messages, requestTexts } from "./requests.ts";
 
 const AUDIENCE = "ansible/test";
+const none = await Templates.of({}, { isRequired: false });
+const templates = () => none;
 const FIELDS = ["alg", "kid", "typ", "aud", "sub", "iat", "exp", "crit", "b64"];
 
 const signer = await Signer.create("controller");
@@ -77,7 +80,11 @@ export const signatureTarget: Target = {
   name: "signatures",
   share: 15,
   property: () => {
-    const opener = new RequestOpener({ keys: () => keys, audience: AUDIENCE });
+    const opener = new RequestOpener({
+      keys: () => keys,
+      audience: AUDIENCE,
+      templates,
+    });
     return forEvery(
       fc.record({
         message: fc.oneof(
@@ -127,7 +134,11 @@ export const unsignedTarget: Target = {
   name: "requests without signatures",
   share: 5,
   property: () => {
-    const opener = new RequestOpener({ keys: () => null, audience: AUDIENCE });
+    const opener = new RequestOpener({
+      keys: () => null,
+      audience: AUDIENCE,
+      templates,
+    });
     return forEvery(messages(), async (message) => {
       const opened = await opener.open(message, {
         redelivered: false,

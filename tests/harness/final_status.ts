@@ -32,6 +32,10 @@ export function finalStatus(
     inventory: "hosts",
     worker_id: "w9",
     current_task: null,
+    template: null,
+    failed_hosts: { names: [], more: 0 },
+    unreachable_hosts: { names: [], more: 0 },
+    stats: null,
     ...more,
   });
 }

@@ -114,6 +114,13 @@ Deno.test({
         ["a directory as inventory", { inventory: "inv" }, {
           hosts: ["h1", "h2"],
         }],
+        ["several inventories", { inventory: ["inv/b", "inv/a"] }, {
+          hosts: ["h2", "h1"],
+        }],
+        ["a file and a list of hosts", {
+          inventory: ["inv/a", "other,"],
+          limit: "h1",
+        }, { hosts: ["h1"] }],
       ];
     for (const [name, request, expected] of cases) {
       await t.step(name, async () => {

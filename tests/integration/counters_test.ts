@@ -116,6 +116,21 @@ function compare(
     Object.values(COLUMNS).map((field) => [field, final[field]]),
   );
   assert.deepEqual(counted, sums, `recap:\n${recap}`);
+  for (
+    const [column, field] of [
+      ["failed", "failed_hosts"],
+      ["unreachable", "unreachable_hosts"],
+    ] as const
+  ) {
+    const hosts = lines.filter((line) =>
+      new RegExp(`\\b${column}=[1-9]`).test(line)
+    ).map((line) => line.split(" ")[0]!);
+    assert.deepEqual(
+      { ...final[field], names: final[field].names.toSorted() },
+      { names: hosts.toSorted(), more: 0 },
+      `${field}, recap:\n${recap}`,
+    );
+  }
   assert.equal(final.return_code, hand.code);
   assert.equal(final.state, hand.code === 0 ? "success" : "failed");
   assert.equal(

@@ -147,6 +147,21 @@ Deno.test({
         { inventory: "no" },
         /inventory "no" was not found in the inventory directory/,
       ],
+      [
+        "one of several inventories that there is not",
+        { inventory: ["hosts", "no"] },
+        /inventory "no" was not found in the inventory directory/,
+      ],
+      [
+        "one of several inventories outside",
+        { inventory: ["h1,", "../outside.yml"] },
+        /inventory "..\/outside.yml" must not contain ".."/,
+      ],
+      [
+        "too many hosts in several lists",
+        { inventory: ["h[1:6000],", "g[1:6000],"] },
+        /inventory "g\[1:6000\]," must not be more than 10000 hosts/,
+      ],
       ["inventory outside", { inventory: "../outside.yml" }, /inventory/],
       [
         "a variable as inventory",

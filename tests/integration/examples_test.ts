@@ -27,6 +27,10 @@ const FIELDS = [
   "inventory",
   "worker_id",
   "current_task",
+  "template",
+  "failed_hosts",
+  "unreachable_hosts",
+  "stats",
 ];
 
 const COUNTERS = FIELDS.filter((field) => field.startsWith("tasks_"));
@@ -136,6 +140,10 @@ Deno.test({
         inventory: "production",
         worker_id: "w1",
         current_task: null,
+        template: null,
+        failed_hosts: { names: [], more: 0 },
+        unreachable_hosts: { names: [], more: 0 },
+        stats: null,
       });
       const first = history.find(({ tasks_ok }) => tasks_ok > 0)!;
       assert.equal(first.tasks_total, 10, "a static playbook's total is known");

@@ -29,6 +29,10 @@ const FIELDS = [
   "inventory",
   "worker_id",
   "current_task",
+  "template",
+  "failed_hosts",
+  "unreachable_hosts",
+  "stats",
 ];
 
 Deno.test({
@@ -107,6 +111,10 @@ Deno.test({
         inventory: "hosts",
         worker_id: "w1",
         current_task: null,
+        template: null,
+        failed_hosts: { names: [], more: 0 },
+        unreachable_hosts: { names: [], more: 0 },
+        stats: null,
       },
     );
     const took = new Date(final.completed_at!).getTime() -
@@ -258,3 +266,53 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "a broker that takes no large packets gets a shorter final status",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start({
+      extra: ["max_packet_size 10000"],
+    });
+    await using project = await Project.create({
+      "large.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - set_stats: { data: { text: "{{ 'x' * 60000 }}" } }
+    - fail: { msg: "that was all" }
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    const large = "x".repeat(1000);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      config: {
+        templates: Object.fromEntries(
+          Array.from({ length: 20 }, (_, i) => [`t${i}`, {
+            playbook: "large.yml",
+            inventory: "hosts",
+            description: large,
+          }]),
+        ),
+      },
+    });
+    const final = await client.run({
+      task_id: "t",
+      playbook: "large.yml",
+      inventory: "hosts",
+    });
+    assert.equal(final.state, "failed");
+    assert.equal(final.stats, null);
+    assert.deepEqual(final.failed_hosts, { names: ["h1"], more: 0 });
+    assert.match(final.error_message!, /that was all/);
+    const { text } = await client.message(
+      "the presence",
+      ({ topic }) => topic === "ansible/test/workers/w1/status",
+    );
+    assert.equal(JSON.parse(text).templates, undefined);
+    assert.equal(await worker.stop(), 0);
+  },
+});

@@ -117,6 +117,104 @@ test("what the options say is what arrives", async ({ client, project, port }) =
   );
 });
 
+test("several inventories are several in the request, and in the status", async ({ client, project, port }) => {
+  await project.write({ "more/hosts": localHosts("h2") });
+  const { code, stdout } = await run([
+    ...work(project, "inventories"),
+    ...["-i", "more/hosts"],
+    ...at(port),
+  ]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^inventories: work.yml on hosts, more\/hosts\n/);
+  const final = await client.final("inventories");
+  assert.deepEqual(final.inventory, ["hosts", "more/hosts"]);
+  assert.equal(final.tasks_ok, 2);
+});
+
+test("--retry runs it again where it failed", async ({ client, project, port }) => {
+  await project.write({
+    "hosts": localHosts(
+      "h1",
+      "h2",
+      "h3",
+      "lost ansible_connection=ssh " +
+        "ansible_host=127.0.0.1 ansible_port=1",
+    ),
+    "some.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ping:
+    - assert: { that: inventory_hostname not in broken }
+`,
+  });
+  const broken = (
+    ...names: string[]
+  ) => ["-e", JSON.stringify({ broken: names })];
+  const first = await run([
+    ...["submit", "some.yml", "-i", "hosts", "-i", "h3,", "--id", "first"],
+    ...broken("h1", "h3"),
+    ...at(port),
+  ]);
+  assert.equal(first.code, 4, first.stderr);
+  const { failed_hosts, unreachable_hosts } = await client.final("first");
+  assert.deepEqual(failed_hosts.names.toSorted(), ["h1", "h3"]);
+  assert.deepEqual(unreachable_hosts.names, ["lost"]);
+  const retry = (id: string, ...more: string[]) =>
+    run(["submit", "--retry", id, ...more, ...at(port)]);
+
+  const again = await retry(
+    "first",
+    "--id",
+    "again",
+    ...broken("h3"),
+    "--check",
+  );
+  assert.equal(again.code, 4, again.stderr);
+  const { text } = await client.message(
+    "the request",
+    ({ topic, text }) =>
+      topic === "ansible/test/tasks" && text.includes("again"),
+  );
+  const { limit, ...request } = JSON.parse(text);
+  assert.deepEqual(request, {
+    task_id: "again",
+    playbook: "some.yml",
+    inventory: ["hosts", "h3,"],
+    extra_vars: { broken: ["h3"] },
+    check_mode: true,
+  });
+  assert.deepEqual(limit.split(",").toSorted(), ["h1", "h3", "lost"]);
+  assert.equal((await client.final("again")).tasks_ok, 3);
+
+  await run([...work(project, "good"), "--limit", "h1", ...at(port)]);
+  await run([
+    ...work(project, "long", { seconds: 60 }),
+    "--detach",
+    ...at(port),
+  ]);
+  for (
+    const [args, says] of [
+      [["nothing"], '--retry: no task "nothing" is known in ansible/test'],
+      [["a/b"], "--retry: must be 1 to 128 characters"],
+      [["good"], "--retry: good ended as success, and names no host"],
+      [["long"], "--retry: long is "],
+      [
+        ["first", "--limit", "h1"],
+        "--limit: comes from the task, with --retry",
+      ],
+      [["first", "-i", "hosts"], "--inventory: comes from the task"],
+      [["first", "some.yml"], "PLAYBOOK: comes from the task"],
+    ] as const
+  ) {
+    const { code, stderr } = await retry(...args as unknown as [string]);
+    assert.equal(code, 106, stderr);
+    assert.ok(stderr.includes(says), stderr);
+  }
+  await client.cancel("long");
+  await client.final("long");
+});
+
 test("how a task ends is the exit code", async ({ client, project, port }) => {
   await project.write({ "broken.yml": BROKEN });
   const ends: [number, string[], RegExp][] = [
@@ -306,7 +404,7 @@ Deno.test({
     );
     for (
       const [wrong, says] of [
-        [["submit", "site.yml"], "required option '-i, --inventory"],
+        [["submit", "site.yml"], "--inventory: is required"],
         [[...args, "--follow", "--detach"], "cannot be used with"],
         [[...args, "--nope"], "unknown option '--nope'"],
         [[...args, "--id", "a b"], "--id: must be 1 to 128 characters"],

@@ -51,8 +51,9 @@ const TIME = "2026-05-04T12:00:00.000Z";
 const GOOD: Record<MessageName, Record<string, unknown>> = {
   request: {
     task_id: "t-1",
+    template: "deploy-web",
     playbook: "site.yml",
-    inventory: "hosts",
+    inventory: ["hosts", "h1,"],
     extra_vars: { a: [1, { b: null }] },
     limit: "web",
     tags: ["deploy"],
@@ -85,6 +86,10 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     inventory: "hosts",
     worker_id: "w1",
     current_task: "deploy",
+    template: "deploy-web",
+    failed_hosts: { names: [], more: 0 },
+    unreachable_hosts: { names: [], more: 0 },
+    stats: null,
   },
   event: {
     task_id: "t-1",
@@ -126,6 +131,13 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     host: "h",
     started_at: TIME,
     updated_at: TIME,
+    templates: [{
+      name: "deploy-web",
+      description: "",
+      variables: { type: "object" },
+      may_set: ["limit"],
+      schedule: { cron: "@daily", time_zone: "UTC", catch_up: false },
+    }],
     adopted_by: "w2",
   },
   load: { worker_id: "w1", free_slots: 0, queued: 0, room: 100, seq: 1 },
@@ -189,6 +201,20 @@ for (const name of NAMES) {
     compare(good);
     assert.equal(accepted > 0, true, "the good one is accepted");
     compare({ ...good, unknown: 1 });
+    if (name === "request") {
+      // What is required depends on it.
+      const { template: _, ...rest } = good;
+      for (const template of [undefined, null, "deploy-web"]) {
+        for (const playbook of [undefined, null, "site.yml"]) {
+          for (const inventory of [undefined, null, "hosts", ["hosts"]]) {
+            const fields = { template, playbook, inventory };
+            compare(JSON.parse(JSON.stringify({ ...rest, ...fields })));
+            const { playbook: _p, inventory: _i, ...bare } = rest;
+            compare(JSON.parse(JSON.stringify({ ...bare, ...fields })));
+          }
+        }
+      }
+    }
     for (const key of Object.keys(good)) {
       const { [key]: _, ...without } = good;
       compare(without);

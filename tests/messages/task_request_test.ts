@@ -74,6 +74,27 @@ Deno.test("all problems are told at once, and the id where it is one", () => {
   );
 });
 
+for (
+  const [inventory, message] of [
+    [undefined, "inventory: is required"],
+    [5, "inventory: must be a text, or a list of texts"],
+    ["", "inventory: must not be empty"],
+    [[], "inventory: must not be empty"],
+    [["a", ""], "inventory.1: must not be empty"],
+    [["a", "b\nc"], "inventory.1: must not contain control characters"],
+    [["a", 5], "inventory.1: Invalid input: expected string, received number"],
+  ] as const
+) {
+  Deno.test(`the inventory ${JSON.stringify(inventory)} is refused`, () => {
+    const parsed = parse({ ...GOOD, inventory });
+    assert.ok(!parsed.ok);
+    assert.deepEqual(
+      parsed.errors.map(({ path, message }) => `${path}: ${message}`),
+      [message],
+    );
+  });
+}
+
 Deno.test("what is too large is refused without being read", () => {
   const parsed = parseTaskRequest(new Uint8Array(MAX_REQUEST_BYTES + 1));
   assert.ok(!parsed.ok);

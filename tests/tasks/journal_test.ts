@@ -26,6 +26,7 @@ function seen(
       error_message: null,
       playbook: "p.yml",
       inventory: "hosts",
+      template: null,
       worker_id: "me",
       ...NO_PROGRESS,
     },

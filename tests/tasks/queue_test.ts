@@ -14,7 +14,12 @@ function task(id: string): Task {
   };
   const request = { task_id: id, playbook: "p", inventory: "i" };
   return new Task(
-    { request: request as Task["request"], extraVars: null },
+    {
+      request: request as Task["request"],
+      extraVars: null,
+      refusal: null,
+      scheduledFor: null,
+    },
     delivery,
   );
 }

@@ -35,6 +35,8 @@ function task(
     {
       request: { task_id: id, playbook: "p", inventory: "i" },
       extraVars: null,
+      refusal: null,
+      scheduledFor: null,
     } as ConstructorParameters<typeof Task>[0],
     {
       payload: new TextEncoder().encode(`the request ${id}`),

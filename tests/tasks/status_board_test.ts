@@ -87,6 +87,8 @@ class Member {
       {
         request: { task_id: "t", playbook: "p", inventory: "i" },
         extraVars: null,
+        refusal: null,
+        scheduledFor: null,
       } as ConstructorParameters<typeof Task>[0],
       { payload: new Uint8Array(), properties: {} },
       { createdAt },

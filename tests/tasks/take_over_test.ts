@@ -16,6 +16,7 @@ import { Responses } from "../../src/tasks/responses.ts";
 import { StatusBoard } from "../../src/tasks/status_board.ts";
 import { TakeOver } from "../../src/tasks/take_over.ts";
 import { Turns } from "../../src/tasks/turns.ts";
+import { Templates } from "../../src/templates/template.ts";
 import { RetainedStore } from "./retained_store.ts";
 
 const ME = "me";
@@ -30,12 +31,18 @@ const REQUEST = JSON.stringify({
   inventory: "hosts",
 });
 
+/** It asks for a template that this worker has not. */
+const BY_NAME = JSON.stringify({ task_id: "t", template: "deploy" });
+const NO_TEMPLATES = await Templates.of({}, { isRequired: false });
+
 /** Nothing starts here. */
 const never = () => assert.fail();
 
 function setUp(
-  { refusal = null, journal: lines = [] }: {
+  { refusal = null, able = null, journal: lines = [] }: {
     refusal?: string | null;
+    /** A peer that has every template, and whether it takes an offer. */
+    able?: { peer: string; takes: boolean } | null;
     /** What is in the journal; what is written is added. */
     journal?: string[];
   } = {},
@@ -90,9 +97,14 @@ function setUp(
     onUsed() {},
   });
   let leftBehind = 0;
+  const offered: string[] = [];
   const takeOver = new TakeOver({
     workerId: ME,
-    opener: new RequestOpener({ keys: () => null, audience: TOPICS.group }),
+    opener: new RequestOpener({
+      keys: () => null,
+      audience: TOPICS.group,
+      templates: () => NO_TEMPLATES,
+    }),
     runner: { refusal: () => Promise.resolve(refusal) },
     board,
     journal,
@@ -106,12 +118,18 @@ function setUp(
       observer: { leftBehind: () => leftBehind++ },
     }),
     log,
+    workerWithTemplate: () => Promise.resolve(able?.peer ?? null),
+    offer: (task, peer) => {
+      offered.push(`${task.id} to ${peer}: ${task.state}`);
+      return Promise.resolve(able!.takes);
+    },
   });
   return {
     board,
     dispatcher,
     journal,
     leftBehind: () => leftBehind,
+    offered,
     queue,
     records,
     store,
@@ -154,6 +172,7 @@ function statusOf(state: TaskState, worker: string): TaskStatus {
     error_message: null,
     playbook: "p.yml",
     inventory: "hosts",
+    template: null,
     worker_id: worker,
     ...NO_PROGRESS,
     tasks_ok: state === "queued" ? 0 : 3,
@@ -309,6 +328,30 @@ for (const holder of [ME, "dead"]) {
       const end = standing(world)!;
       assert.equal(end.state, "failed");
       assert.equal(end.error_message, "there is no such playbook");
+    });
+  }
+
+  for (
+    const [what, able] of [
+      ["nobody", null],
+      ["a peer", { peer: "p", takes: true }],
+      ["a peer, which does not take it,", { peer: "p", takes: false }],
+    ] as const
+  ) {
+    const isTaken = able?.takes === true;
+    test(`of a template that is not known here: where ${what} has it, it ${isTaken ? "goes there" : "has failed"}`, async () => {
+      const world = setUp({ able });
+      await record(world, holder, { payload: BY_NAME });
+      await status(world, "queued", holder);
+      await takeOver(world, holder);
+      isGone(world);
+      assert.deepEqual(world.offered, able ? ["t to p: queued"] : []);
+      const found = standing(world)!;
+      assert.equal(found.template, "deploy");
+      assert.equal(found.playbook, null);
+      assert.equal(found.state, isTaken ? "queued" : "failed");
+      if (isTaken) return;
+      assert.match(found.error_message!, /"deploy" is not known here/);
     });
   }
 

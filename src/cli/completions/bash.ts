@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type Branch, functionName, quoted, type Value } from "./branches.ts";
+import {
+  type Branch,
+  functionName,
+  quoted,
+  templateNames,
+  type Value,
+} from "./branches.ts";
 
 /** The script. */
 export function bash(name: string, branches: Branch[]): string {
@@ -15,6 +21,8 @@ export function bash(name: string, branches: Branch[]): string {
   const candidates = (value: Value) =>
     value.kind === "choices"
       ? fill(`-W ${words(value.choices)}`)
+      : value.kind === "template"
+      ? fill(`-W "$(${templateNames(name)})"`)
       : value.kind === "file"
       ? `compopt -o filenames 2>/dev/null\n      ${fill("-f")}`
       : "COMPREPLY=()";

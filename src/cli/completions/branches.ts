@@ -29,6 +29,7 @@ export interface Word {
 export type Value =
   | { kind: "choices"; choices: string[] }
   | { kind: "file" }
+  | { kind: "template" }
   | { kind: "anything" };
 
 /** The program and all its commands, each with what may follow it. */
@@ -68,9 +69,15 @@ function valueOfArgument(argument: Argument): Value {
 
 function valueOf(choices: readonly string[] | undefined, name: string): Value {
   if (choices) return { kind: "choices", choices: [...choices] };
+  if (/<template>/.test(name)) return { kind: "template" };
   return {
     kind: /file|path|playbook|inventory/i.test(name) ? "file" : "anything",
   };
+}
+
+/** The command that prints the names of templates, a line each. */
+export function templateNames(program: string): string {
+  return `${program} templates --names 2>/dev/null`;
 }
 
 /** A text in single quotes, for any of the shells. */

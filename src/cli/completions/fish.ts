@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type Branch, functionName, quoted, type Value } from "./branches.ts";
+import {
+  type Branch,
+  functionName,
+  quoted,
+  templateNames,
+  type Value,
+} from "./branches.ts";
 
 /** The script. */
 export function fish(name: string, branches: Branch[]): string {
@@ -15,6 +21,8 @@ export function fish(name: string, branches: Branch[]): string {
     const values = (value: Value) =>
       value.kind === "choices"
         ? ` -x -a ${quoted(value.choices.join(" "))}`
+        : value.kind === "template"
+        ? ` -x -a ${quoted(`(${templateNames(name)})`)}`
         : value.kind === "file"
         ? " -r -F"
         : " -x";

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type Branch, functionName, quoted, type Value } from "./branches.ts";
+import {
+  type Branch,
+  functionName,
+  quoted,
+  templateNames,
+  type Value,
+} from "./branches.ts";
 
 /** The script. */
 export function zsh(name: string, branches: Branch[]): string {
@@ -14,6 +20,8 @@ export function zsh(name: string, branches: Branch[]): string {
   const action = (value: Value) =>
     value.kind === "choices"
       ? `(${value.choices.join(" ")})`
+      : value.kind === "template"
+      ? `{compadd -- \${(f)"$(${templateNames(name)})"}}`
       : value.kind === "file"
       ? "_files"
       : " ";

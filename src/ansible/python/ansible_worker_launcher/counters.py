@@ -8,7 +8,7 @@ callback (``callback_plugins/ansible_worker.py``).
 import json
 import os
 
-from . import totals, versions
+from . import custom_stats, totals, versions
 
 # Ansible's columns and ours.
 COLUMNS = {
@@ -20,6 +20,8 @@ COLUMNS = {
     "rescued": "rescued",
     "ignored": "ignored",
 }
+# Of these it is told, too, for which hosts they are not 0.
+BY_HOST = {"failures": "failed", "dark": "unreachable"}
 RESULTS = ("ok", "failed", "skipped", "unreachable", "rescued")
 
 # The longest text of one message, in characters.
@@ -78,8 +80,16 @@ def install(fd, here):
     increment = AggregateStats.increment
     decrement = AggregateStats.decrement
 
+    def told_by_host(self, what, host, before):
+        after = getattr(self, what).get(host, 0)
+        if what in BY_HOST and (before > 0) != (after > 0):
+            EVENTS.send({"event": "host", "host": str(host),
+                         "column": BY_HOST[what], "counted": after > 0})
+
     def counted_increment(self, what, host):
+        before = getattr(self, what).get(host, 0)
         increment(self, what, host)
+        told_by_host(self, what, host, before)
         if what in COLUMNS:
             EVENTS.counts[COLUMNS[what]] += 1
             if what not in ("changed", "ignored"):
@@ -88,6 +98,7 @@ def install(fd, here):
     def counted_decrement(self, what, host):
         before = getattr(self, what).get(host, 0)
         decrement(self, what, host)
+        told_by_host(self, what, host, before)
         if what in COLUMNS:
             after = getattr(self, what).get(host, 0)
             EVENTS.counts[COLUMNS[what]] += after - before
@@ -95,6 +106,7 @@ def install(fd, here):
     AggregateStats.increment = counted_increment
     AggregateStats.decrement = counted_decrement
     totals.install(EVENTS)
+    custom_stats.install()
     _remember_executor()
     callback_loader.add_directory(callback_directories(here)[0])
 

@@ -2,7 +2,7 @@
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_worker_launcher import counters, totals
+from ansible_worker_launcher import counters, custom_stats, totals, versions
 
 DOCUMENTATION = """
     name: ansible_worker
@@ -44,6 +44,7 @@ class CallbackModule(CallbackBase):
         totals.notified(handler, host)
 
     def v2_runner_on_ok(self, result):
+        custom_stats.CUSTOM_STATS.settle(versions.parts_of(result)[2])
         counters.EVENTS.progress()
 
     def v2_runner_on_skipped(self, result):
@@ -59,5 +60,8 @@ class CallbackModule(CallbackBase):
         counters.EVENTS.progress()
 
     def v2_playbook_on_stats(self, stats):
-        counters.EVENTS.send({"event": "stats"})
+        counters.EVENTS.send({
+            "event": "stats",
+            "text": custom_stats.CUSTOM_STATS.text(stats),
+        })
         counters.EVENTS.progress()
