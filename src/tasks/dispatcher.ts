@@ -14,7 +14,7 @@ import { ActiveTask, type StartOptions } from "./start.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
 
-/** How long a task waits after its claim was refused, in milliseconds. */
+/** How long a task waits that could not be started, in milliseconds. */
 const RETRY_MS = 5000;
 
 /** What the dispatcher needs. */
