@@ -11,4 +11,9 @@ import type { ProfileName } from "./profiles.ts";
 type Known = Readonly<Partial<Record<PromiseName, string>>>;
 
 /** By profile. */
-export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {};
+export const KNOWN_FAILURES: Readonly<Partial<Record<ProfileName, Known>>> = {
+  bridged: {
+    stays:
+      "a worker does not start where user properties are lost, which MQTT 5 has everybody pass on [MQTT-3.3.2-17]",
+  },
+};
