@@ -7,10 +7,29 @@
 import { ROOT } from "./programs.ts";
 
 /**
- * Folders of tests that take long: they come first, so that at the end none of
- * them runs alone.
+ * What takes half a minute and more, longest first, then folders of which much
+ * does: they come first, so that at the end none of them runs alone.
+ * `deno task test` says how long each file took.
  */
-const LONG = ["tests/faults/", "tests/simulation/", "tests/integration/"];
+export const LONG: readonly string[] = [
+  "tests/simulation/simulation_test.ts",
+  "tests/integration/doctor_test.ts",
+  "tests/integration/counters_test.ts",
+  "tests/faults/connections_test.ts",
+  "tests/integration/client_test.ts",
+  "tests/faults/adoption_test.ts",
+  "tests/integration/attacks_test.ts",
+  "tests/integration/submit_test.ts",
+  "tests/faults/steps_test.ts",
+  "tests/faults/random_test.ts",
+  "tests/integration/deb_test.ts",
+  "tests/mqtt/connection_test.ts",
+  "tests/integration/data_test.ts",
+  "tests/faults/",
+  "tests/integration/",
+  "tests/ansible/",
+  "tests/dev/",
+];
 
 /** Starts another program: what reaches it is not quick. */
 const STARTS_PROGRAMS = /\bnew Deno\.Command\(/;
@@ -34,7 +53,7 @@ export async function testFiles(
     for (const file of files) found.add(file);
   }
   const place = (file: string) => {
-    const at = LONG.findIndex((folder) => file.startsWith(folder));
+    const at = LONG.findIndex((long) => file.startsWith(long));
     return at === -1 ? LONG.length : at;
   };
   return [...found].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));

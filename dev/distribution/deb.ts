@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { SERVICE_HOME } from "../../src/cli/systemd.ts";
 import { ROOT } from "../programs.ts";
 import { NAME, type Target, VERSION } from "./release.ts";
 import { run } from "./run.ts";
@@ -63,19 +64,24 @@ export async function installedTree(
   ];
 }
 
-/** The example, with the package's own directory of playbooks. */
+/** What the package sets in the example: its own directories. */
+const SET: readonly (readonly [RegExp, string])[] = [
+  [/^( *playbook_directory:) \.$/m, `$1 ${PLAYBOOKS}`],
+  [/^( *)# (journal:) .*$/m, `$1$2 ${SERVICE_HOME}/journal`],
+];
+
+/** The example, with the package's own directories. */
 async function packagedConfiguration(): Promise<string> {
-  const text = await Deno.readTextFile(`${ROOT}config.example.yaml`);
-  const changed = text.replace(
-    /^( *playbook_directory:) \.$/m,
-    `$1 ${PLAYBOOKS}`,
-  );
-  if (changed === text) {
-    throw new Error(
-      "Cannot make the package's configuration: config.example.yaml has no line playbook_directory: .",
-    );
+  let text = await Deno.readTextFile(`${ROOT}config.example.yaml`);
+  for (const [line, own] of SET) {
+    if (!line.test(text)) {
+      throw new Error(
+        `Cannot make the package's configuration: config.example.yaml has no line ${line.source}`,
+      );
+    }
+    text = text.replace(line, own);
   }
-  return changed;
+  return text;
 }
 
 async function zipped(file: string): Promise<Uint8Array> {

@@ -5,9 +5,7 @@
  */
 import type { UnnumberedEvent } from "../messages/event.ts";
 import type { Printed } from "../messages/output.ts";
-
-/** The longest line that is read, in characters; events are far shorter. */
-const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+import { ProtocolError, readLines } from "./lines.ts";
 
 /** What a launcher says. */
 export type Frame =
@@ -51,11 +49,6 @@ export type RunEvent =
   }
   | { event: "stats" };
 
-/** The launcher has said something that is not of the protocol. */
-export class ProtocolError extends Error {
-  override name = "ProtocolError";
-}
-
 /**
  * Reads frames until the stream ends.
  *
@@ -64,19 +57,7 @@ export class ProtocolError extends Error {
 export async function* readFrames(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<Frame> {
-  let rest = "";
-  for await (
-    const text of stream.pipeThrough(
-      new TextDecoderStream() as TransformStream<Uint8Array, string>,
-    )
-  ) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    if ([rest, ...lines].some(({ length }) => length > MAX_LINE_CHARACTERS)) {
-      throw new ProtocolError("a line of the launcher is too long");
-    }
-    for (const line of lines) yield parse(line);
-  }
+  for await (const line of readLines(stream)) yield parse(line);
 }
 
 /** Whether the fields are there that somebody relies on, by type of frame. */

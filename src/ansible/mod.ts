@@ -11,6 +11,7 @@ export {
   type Run,
   type RunOutcome,
 } from "./ansible.ts";
+export { JournalError, JournalFile } from "./journal_file.ts";
 export { type LauncherObserver, type Replacement } from "./launcher_pool.ts";
 export { pythonDirectory } from "./python_files.ts";
 export { type Policy } from "./refusal.ts";

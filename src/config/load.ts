@@ -247,6 +247,8 @@ async function complete(
       inventory_directory: absolute(
         worker.inventory_directory ?? worker.playbook_directory,
       ),
+      ...(worker.journal !== undefined &&
+        { journal: absolute(worker.journal) }),
     },
     policy,
     security: security.trusted_keys === undefined ? {} : {

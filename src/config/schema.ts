@@ -41,6 +41,7 @@ const MAX_OUTPUT_BYTES = 1024 ** 3;
 
 /** Variables that decide whether a launcher works. */
 const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
+  "ANSIBLE_WORKER_JOURNAL",
   "ANSIBLE_WORKER_LAUNCHER",
   "ANSIBLE_WORKER_NOTIFIER",
   "LC_ALL",
@@ -137,6 +138,9 @@ const worker = z.strictObject({
   ),
   duplicate_window: seconds(0, MAX_SECONDS).default(3600).describe(
     "How long after it was accepted the id of a task that has started, or was cancelled, counts as the same request, in seconds. 0: only while it is queued or running.",
+  ),
+  journal: text().optional().describe(
+    "A file of this worker's own, in which it writes down when a run begins and how it has ended, so that no power cut runs it twice. Its directory must be there. Default: none.",
   ),
   task_timeout: seconds(1, MAX_TIMEOUT_SECONDS).default(3600).describe(
     "Time limit of a task that does not ask for another one, in seconds.",

@@ -70,6 +70,11 @@ export class Peers {
       .sort();
   }
 
+  /** Of those who are online: who has said nothing since we look. */
+  silent(): string[] {
+    return this.online().filter((id) => !this.#livePresences.has(id));
+  }
+
   /** Calls back once, when a worker is no longer online. */
   whenOffline(workerId: string, call: () => void): () => void {
     let calls = this.#offline.get(workerId);

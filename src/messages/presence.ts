@@ -51,6 +51,8 @@ export const loadSchema = z.strictObject({
 /** A worker's load. */
 export type Load = z.output<typeof loadSchema>;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * Reads one of the messages between workers.
  *
@@ -64,7 +66,7 @@ export function readAs<T>(
   if (payload.length === 0) return null;
   try {
     const result = schema.safeParse(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)),
+      JSON.parse(utf8.decode(payload)),
     );
     return result.success ? result.data : null;
   } catch {

@@ -43,6 +43,7 @@ import { type BulkSource, Outbox, PublishError } from "./outbox.ts";
 import { Received } from "./received.ts";
 import { closedUnanswered, errorText, reasonText } from "./refused.ts";
 import { type Session, sessionOptions } from "./session.ts";
+import { BrokerUnsuitableError } from "./unsuitable.ts";
 
 /** Nobody is subscribed to the topic of what was published (MQTT 5, 2.4). */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
@@ -55,11 +56,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How long saying goodbye may take, in milliseconds. */
 const GOODBYE_MS = 1000;
-
-/** The broker cannot serve this worker; the message says what is missing. */
-export class BrokerUnsuitableError extends Error {
-  override name = "BrokerUnsuitableError";
-}
 
 /** A session that is connected. */
 export interface ConnectedSession {

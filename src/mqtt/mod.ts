@@ -4,7 +4,7 @@
  * @module
  */
 export type { Broker } from "../config/broker.ts";
-export { BrokerUnsuitableError, MqttConnection } from "./connection.ts";
+export { MqttConnection } from "./connection.ts";
 export { answersMqtt, AttemptError, Examination } from "./examination.ts";
 export { Fence } from "./fence.ts";
 export { Lateness } from "./lateness.ts";
@@ -16,3 +16,4 @@ export { Quiet } from "./quiet.ts";
 export { reasonText } from "./refused.ts";
 export { Trial } from "./trial.ts";
 export { Visit } from "./visit.ts";
+export { BrokerUnsuitableError } from "./unsuitable.ts";

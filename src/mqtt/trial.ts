@@ -7,7 +7,7 @@
  */
 import type { Broker } from "../config/broker.ts";
 import { ConnectionLostError, type Incoming } from "../messages/packets.ts";
-import { BrokerUnsuitableError } from "./connection.ts";
+import { BrokerUnsuitableError } from "./unsuitable.ts";
 import { Visit } from "./visit.ts";
 
 /** The user property of the message that is sent. */

@@ -73,6 +73,10 @@ export interface AcceptanceOptions {
   onStep?(step: AcceptanceStep): void;
 }
 
+/** Why a task is refused whose record the broker does not take. */
+const TOO_LARGE =
+  "with what is kept of it, the request is larger than a packet that the broker takes";
+
 /** What is said to whoever has lost the race for a task. */
 const QUICKER = "another worker has taken this task at the same moment";
 
@@ -250,7 +254,7 @@ export class Acceptance {
       if (origin.from !== null) await stored;
       const taking = board.take(task, holder);
       place.taken();
-      await stored;
+      if (!await stored) refusal ??= TOO_LARGE;
       onStep?.("recorded");
       if (!await taking) {
         log.info("another worker was quicker to take the task", {
@@ -262,8 +266,8 @@ export class Acceptance {
       }
       onStep?.("queued");
       if (refusal !== null || !reserved) {
-        if (peer === null) await this.#refuse(task, refusal!);
-        else if (await this.#options.offer(task, peer)) board.forget(task.id);
+        if (refusal !== null) await this.#refuse(task, refusal);
+        else if (await this.#options.offer(task, peer!)) board.forget(task.id);
         else await this.#refuse(task, this.#full());
         records.remove(task.id);
         delivery.answer();

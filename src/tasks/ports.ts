@@ -78,3 +78,11 @@ export interface Log {
   /** What an operator has to look at. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
+
+/** A file of lines, in which what is written stays. */
+export interface LineFile {
+  /** What was in it at first, oldest first. */
+  readonly lines: readonly string[];
+  /** Settles when the line is on the disk; rejects if it cannot be written. */
+  append(line: string): Promise<void>;
+}

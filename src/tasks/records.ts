@@ -27,6 +27,13 @@ export interface FoundRecord {
   readonly message: Incoming;
 }
 
+/** After what the broker has refused the next attempt waits, in milliseconds. */
+const MIN_RETRY_MS = 1000;
+const MAX_RETRY_MS = 60_000;
+
+/** The reason code of what is too large for the broker (MQTT 5, 2.4). */
+const PACKET_TOO_LARGE = 0x95;
+
 /** What this worker has, as the broker is to know it. */
 export class Records {
   readonly #channel: RecordChannel;
@@ -60,8 +67,13 @@ export class Records {
     return this.#own.has(taskId);
   }
 
-  /** Stores the record of a task; settles when the broker has it. */
-  store(task: Task): Promise<void> {
+  /**
+   * Stores the record of a task; settles when the broker has it, or the task is
+   * over.
+   *
+   * @returns false if it is larger than the broker takes
+   */
+  async store(task: Task): Promise<boolean> {
     const record: Outgoing = {
       topic: this.#topics.record(this.#workerId, task.id),
       payload: task.message.payload,
@@ -75,7 +87,30 @@ export class Records {
       }),
     };
     this.#own.set(task.id, record);
-    return this.#channel.publish(record);
+    return await this.#publish(task.id, record);
+  }
+
+  /** Publishes a record, again and again if the broker refuses it. */
+  async #publish(taskId: string, record: Outgoing): Promise<boolean> {
+    for (let retryMs = MIN_RETRY_MS; this.#own.get(taskId) === record;) {
+      try {
+        await this.#channel.publish(record);
+        return true;
+      } catch (error) {
+        if ((error as { code?: unknown }).code === PACKET_TOO_LARGE) {
+          return false;
+        }
+        if (retryMs === MIN_RETRY_MS) {
+          this.#log.error("cannot store the record of a task; tried again", {
+            task_id: taskId,
+            error,
+          });
+        }
+        await pause(retryMs);
+        retryMs = Math.min(MAX_RETRY_MS, 2 * retryMs);
+      }
+    }
+    return true;
   }
 
   /** Takes note of a record of this worker's that the broker already has. */
@@ -162,12 +197,7 @@ export class Records {
     for (const [taskId, record] of this.#own) {
       // What has come meanwhile is on its way.
       if (!before.has(taskId) || there.has(taskId)) continue;
-      this.#channel.publish(record).catch((error) =>
-        this.#log.error("cannot store the record of a task", {
-          task_id: taskId,
-          error,
-        })
-      );
+      void this.#publish(taskId, record);
     }
     return found.filter(({ taskId }) =>
       !before.has(taskId) && !this.#own.has(taskId)

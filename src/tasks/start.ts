@@ -12,6 +12,10 @@
  * | 2 run | the same |
  * | 3 final status | it has its final status; the record is removed |
  *
+ * Where there is a journal, the run is written into it between 1 and 2, and its
+ * end between 2 and 3: that end is published at the next start, unless a worker
+ * that has adopted this one was quicker.
+ *
  * @module
  */
 import { fulfilledWithin } from "../deadline.ts";
@@ -111,8 +115,8 @@ export class ActiveTask {
     onStep?.("running");
 
     // 2. The run.
-    if (this.#ending) task.end(this.#ending);
-    else await this.#runToEnd();
+    await this.#runToEnd();
+    await board.writeEnd(task);
     this.#ended.resolve();
     onStep?.("ended");
 
@@ -138,6 +142,14 @@ export class ActiveTask {
   async #runToEnd(): Promise<void> {
     const { task } = this;
     const { board, log, runner, onStep } = this.#options;
+    if (this.#ending) return task.end(this.#ending);
+    try {
+      await board.writeBegin(task);
+    } catch (error) {
+      return task.end({ state: "failed", error: (error as Error).message });
+    }
+    // It may have been cancelled meanwhile.
+    if (this.#ending) return task.end(this.#ending);
     const settings = this.#options.settings();
     const seconds = task.request.timeout ?? settings.timeoutSeconds;
     this.#options.observer?.started(task);

@@ -10,7 +10,8 @@
  * where a holder is about to end what has not run.
  *
  * What has ended here is remembered for a while: a broker that has forgotten its
- * latest minutes, or delivers again what was answered, is put right.
+ * latest minutes, or delivers again what was answered, is put right. So it is by
+ * what the journal knows of an earlier process (see `journal.ts`).
  *
  * @module
  */
@@ -27,6 +28,7 @@ import {
 } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
+import type { Journal } from "./journal.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import { type PublishedStatus, readStatus } from "./published_status.ts";
@@ -75,7 +77,8 @@ export class StatusBoard {
 
   /**
    * Subscribes to the status topic of a task, and judges by what stands there.
-   * Unless it is to be taken or ended, nothing is left subscribed.
+   * Unless it is to be taken or ended, nothing is left subscribed. An end that
+   * the journal alone knows is published.
    *
    * @param arrival how the request came, by what is known when it is judged
    * @param options.holder whose tasks are taken over: what is queued there may
@@ -86,8 +89,8 @@ export class StatusBoard {
     arrival: () => Arrival,
     { holder = this.#options.workerId }: { holder?: string } = {},
   ): Promise<Look> {
-    const judgeIt = (seen: PublishedStatus | null) =>
-      judge(seen, arrival(), {
+    const judgeIt = (seen: PublishedStatus | null, how = arrival()) =>
+      judge(seen, how, {
         workerId: holder,
         windowSeconds: this.#options.windowSeconds,
       });
@@ -97,12 +100,19 @@ export class StatusBoard {
     const seen = this.#newer(
       taskId,
       there,
-      (ended) => judgeIt(ended) === "take",
+      (ended) =>
+        judgeIt(ended, { ...arrival(), redelivered: false, from: null }) ===
+          "take",
     );
     const judgement = judgeIt(seen);
-    if (judgement !== "take" && judgement !== "left behind") {
-      this.forget(taskId);
+    if (judgement === "take" || judgement === "left behind") {
+      return { judgement, seen };
     }
+    if (
+      seen !== there && !this.#ended.has(taskId) &&
+      this.#isLacking(seen!, there)
+    ) await this.#putRight(seen!);
+    else this.forget(taskId);
     return { judgement, seen };
   }
 
@@ -150,15 +160,33 @@ export class StatusBoard {
     return true;
   }
 
+  /**
+   * Writes into the journal that the run of a task begins.
+   *
+   * @throws {Error} that cannot be written: it must not begin
+   */
+  writeBegin(task: Task): Promise<void> {
+    return this.#options.journal.begun(this.#seenOf(task));
+  }
+
+  /** Writes into the journal how it has ended; settles when that is there. */
+  writeEnd(task: Task): Promise<void> {
+    return this.#options.journal.ended(this.#seenOf(task));
+  }
+
+  #seenOf(task: Task): PublishedStatus {
+    return {
+      status: task.status(this.#options.workerId),
+      token: this.token(task.id),
+      from: null,
+      properties: responseProperties(task.response),
+    };
+  }
+
   /** Publishes how a task that runs stands now; a newer one may replace it. */
   update(task: Task): void {
     const own = this.#statusOf(task);
-    this.#locks.get(task.id)?.publish(own).catch((error) =>
-      this.#options.log.warn("cannot publish a status", {
-        task_id: task.id,
-        error,
-      })
-    );
+    void this.#locks.get(task.id)?.publish(own);
     this.#respond(task, own.message);
   }
 
@@ -169,9 +197,10 @@ export class StatusBoard {
    * @returns settles when the broker has acknowledged it; never rejects
    */
   async end(task: Task): Promise<void> {
-    const { log, observer } = this.#options;
+    const { observer } = this.#options;
     const lock = this.#locks.get(task.id);
-    if (lock?.isWaiting && !await this.#raise(lock)) {
+    // One alone ends what waits.
+    if (lock?.isWaiting && !await lock.raise()) {
       return this.forget(task.id);
     }
     observer?.ended(task);
@@ -184,20 +213,45 @@ export class StatusBoard {
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
-    await published.catch((error) =>
-      log.error("cannot publish the final status", { task_id: task.id, error })
-    );
+    await published;
+    this.#options.journal.told(this.#seenOf(task));
     this.#rest(lock, task.status(this.#options.workerId));
   }
 
-  /** @returns false if somebody else has it */
-  async #raise(lock: TopicLock<PublishedStatus>): Promise<boolean> {
-    try {
-      return await lock.raise();
-    } catch (error) {
-      this.#options.log.warn("cannot publish a status", { error });
-      return true;
+  /**
+   * Publishes the end of a task that was looked at, which the journal has and
+   * the broker has not, unless somebody else has ended it meanwhile.
+   */
+  async #putRight(end: PublishedStatus): Promise<void> {
+    const { journal, log, responses } = this.#options;
+    const { properties, status, token } = end;
+    const taskId = status.task_id;
+    const lock = this.#locks.get(taskId)!;
+    const own = this.#messageOf(status, { held: true, properties });
+    const bidder = this.#bidder({ since: status.created_at, from: token });
+    if (!await lock.take(own, bidder) || lock.isLost) {
+      return this.forget(taskId);
     }
+    log.info(`the broker did not have the end of a task: ${status.state}`, {
+      task_id: taskId,
+    });
+    responses.follow(own.message, taskId);
+    journal.told(end);
+    this.#rest(lock, status);
+  }
+
+  /** Whether the end of a task is missing where it has not expired. */
+  #isLacking(
+    { status }: PublishedStatus,
+    there: PublishedStatus | null,
+  ): boolean {
+    const { retentionSeconds } = this.#options;
+    const ended = new Date(status.completed_at ?? 0).getTime();
+    const hasExpired = retentionSeconds > 0 &&
+      Date.now() - ended > retentionSeconds * 1000;
+    const isThere = there !== null && isFinal(there.status.state) &&
+      there.status.created_at >= status.created_at;
+    return isFinal(status.state) && !hasExpired && !isThere;
   }
 
   /** It has come to its end here, which is remembered for a while. */
@@ -220,7 +274,7 @@ export class StatusBoard {
     seen: PublishedStatus,
     end: TaskStatus,
   ): Promise<boolean> {
-    const { log, responses } = this.#options;
+    const { journal, responses } = this.#options;
     const lock = this.#locks.get(taskId)!;
     const { responseTopic, correlationData } = seen.properties;
     const properties = {
@@ -236,11 +290,12 @@ export class StatusBoard {
       return false;
     }
     const own = this.#messageOf(end, { held: true, properties });
+    const ended = { status: end, token: lock.token, from: null, properties };
+    await journal.ended(ended);
     this.#forgetEnd(taskId);
     responses.follow(own.message, taskId);
-    await lock.publish(own).catch((error) =>
-      log.error("cannot publish the final status", { task_id: taskId, error })
-    );
+    await lock.publish(own);
+    journal.told(ended);
     this.#rest(lock, end);
     return true;
   }
@@ -293,17 +348,25 @@ export class StatusBoard {
     return [...this.#watching.values()].flatMap((locks) => [...locks]);
   }
 
-  /** Of what stands there and what ended here, the later. */
+  /** Of what stands there and what began or ended here, the later. */
   #newer(
     taskId: string,
     there: PublishedStatus | null,
     isOver: (seen: PublishedStatus) => boolean,
   ): PublishedStatus | null {
-    const seen = this.#ended.get(taskId)?.seen;
+    const ended = this.#ended.get(taskId)?.seen;
+    const seen = ended ?? this.#options.journal.known(taskId);
     if (!seen) return there;
-    const isSame = there === null ||
-      there.status.created_at <= seen.status.created_at;
-    return isSame || !isOver(seen) ? seen : there;
+    if (there === null) return seen;
+    const age = there.status.created_at;
+    const isLater = isFinal(seen.status.state)
+      ? age > seen.status.created_at && isOver(seen)
+      // Whoever has taken it over may have gone on with it, or ended it.
+      : age >= seen.status.created_at &&
+        rankOf(there.status, { held: true }) > 0;
+    if (isLater) return there;
+    // Whoever is there by the broker is who it is to be taken over from.
+    return ended ?? { ...seen, token: there.token };
   }
 
   #remember(taskId: string, { lock, seen }: Omit<Ended, "until">): void {
@@ -428,7 +491,10 @@ export class StatusBoard {
         else onGone(taskId, how);
       },
       onRefused: (error) =>
-        log.error("cannot publish a status", { task_id: taskId, error }),
+        log.error("cannot publish a status; it is tried again", {
+          task_id: taskId,
+          error,
+        }),
     });
     const watching = this.#watching.get(taskId);
     if (watching) watching.add(lock);
@@ -444,6 +510,8 @@ export interface StatusBoardOptions {
   connected(): Promise<void>;
   topics: Topics;
   workerId: string;
+  /** What an earlier process has run. */
+  journal: Journal;
   /** Begins every token of this process. */
   instance: string;
   /** How long the broker keeps a final status; 0: for ever. */

@@ -9,6 +9,8 @@
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
  *
+ * What the journal of an earlier process knows comes before what stands there.
+ *
  * A record is no more trusted than a message: it is opened, verified and judged
  * as a request is.
  *
@@ -16,6 +18,7 @@
  */
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LeftBehind } from "./left_behind.ts";
+import type { Journal } from "./journal.ts";
 import { originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
@@ -23,6 +26,7 @@ import type { FoundRecord, Records } from "./records.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Responses } from "./responses.ts";
 import type { StatusBoard } from "./status_board.ts";
+import { isFinal } from "./states.ts";
 import { Task } from "./task.ts";
 import type { Turns } from "./turns.ts";
 
@@ -35,6 +39,7 @@ export interface TakeOverOptions {
   opener: RequestOpener;
   runner: Pick<Runner, "refusal">;
   board: StatusBoard;
+  journal: Journal;
   records: Records;
   dispatcher: Dispatcher;
   responses: Responses;
@@ -61,14 +66,48 @@ export class TakeOver {
     found: readonly FoundRecord[],
     holder: string,
   ): Promise<void> {
+    await this.#each(
+      found,
+      ({ taskId }) => taskId,
+      (record) => this.#record(record, holder),
+    );
+  }
+
+  /**
+   * Looks at tasks that stand in the journal: what has begun and not ended is
+   * ended, and what has ended is published where it is not.
+   */
+  async written(taskIds: readonly string[]): Promise<void> {
+    await this.#each(taskIds, (id) => id, (id) => this.#written(id));
+  }
+
+  async #each<T>(
+    all: readonly T[],
+    idOf: (one: T) => string,
+    work: (one: T) => Promise<void>,
+  ): Promise<void> {
     const { turns } = this.#options;
-    for (let i = 0; i < found.length; i += AT_ONCE) {
+    for (let i = 0; i < all.length; i += AT_ONCE) {
       await Promise.all(
-        found.slice(i, i + AT_ONCE).map((record) =>
-          turns.take(record.taskId, () => this.#record(record, holder))
+        all.slice(i, i + AT_ONCE).map((one) =>
+          turns.take(idOf(one), () => work(one))
         ),
       );
     }
+  }
+
+  async #written(taskId: string): Promise<void> {
+    const { board, dispatcher, journal, leftBehind } = this.#options;
+    // It may have come again meanwhile.
+    await dispatcher.cleared(taskId);
+    if (dispatcher.find(taskId)) return;
+    const { judgement, seen } = await board.look(taskId, () => ({
+      redelivered: true,
+      from: null,
+    }));
+    if (judgement === "left behind") await leftBehind.end(taskId, seen!);
+    else if (judgement === "take") board.forget(taskId);
+    else if (isFinal(seen!.status.state)) journal.told(seen!);
   }
 
   async #record(

@@ -108,6 +108,13 @@ function isWatched(state: State): boolean {
     state !== "closed";
 }
 
+/** After what the broker has refused the next attempt waits, in milliseconds. */
+const MIN_RETRY_MS = 1000;
+const MAX_RETRY_MS = 60_000;
+
+/** The reason code of what is too large for the broker (MQTT 5, 2.4). */
+const PACKET_TOO_LARGE = 0x95;
+
 /** How often it is put back what was overwritten, before one gives up. */
 const MAX_PUT_BACK = 5;
 
@@ -148,7 +155,7 @@ export interface TopicLockOptions<T> {
    * taking over from us.
    */
   onLost(to: Sighting<T>, how: { contested: boolean }): void;
-  /** A message of ours was refused, that nobody waits for. */
+  /** The broker has refused a message of ours, which is said again later. */
   onRefused(error: unknown): void;
 }
 
@@ -170,6 +177,9 @@ export class TopicLock<T> {
   #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
   /** Settles when the topic was looked at since the connection was lost. */
   #unsure: PromiseWithResolvers<void> | null = null;
+  /** Settles the same, where the broker has refused what was said last. */
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryMs = MIN_RETRY_MS;
   /** What is to be said then. */
   #deferred: Promise<void> | null = null;
   /** What stood there at the first look, and was judged by then. */
@@ -226,7 +236,6 @@ export class TopicLock<T> {
    * Bids, and waits to see whose it is.
    *
    * @param options.from the token of the holder that we take over from
-   * @throws {PublishError} the broker refused the bid
    */
   async take(
     own: OwnMessage,
@@ -252,8 +261,6 @@ export class TopicLock<T> {
   /**
    * Says the last word on what was looked at, and is not taken; unless somebody
    * has taken it since.
-   *
-   * @throws {PublishError} the broker refused it
    */
   async finish(
     own: OwnMessage,
@@ -269,8 +276,6 @@ export class TopicLock<T> {
 
   /**
    * Bids with a higher rank, and waits to see that it is still ours.
-   *
-   * @throws {PublishError} the broker refused the bid
    */
   async enter(own: OwnMessage): Promise<boolean> {
     if (this.#state !== "held") return false;
@@ -281,8 +286,6 @@ export class TopicLock<T> {
   /**
    * Says what was said last with a higher rank, and waits to see that it is still
    * ours: whoever ends what waits is to be the only one.
-   *
-   * @throws {PublishError} the broker refused the bid
    */
   raise(): Promise<boolean> {
     return this.enter(raised(this.#own!));
@@ -291,8 +294,6 @@ export class TopicLock<T> {
   /**
    * Says something newer of what is held; after the last bid, nothing is
    * settled by it.
-   *
-   * @throws {PublishError} the broker refused it
    */
   publish(own: OwnMessage): Promise<void> {
     this.#own = own;
@@ -443,7 +444,7 @@ export class TopicLock<T> {
     this.#own = own;
     const won = Promise.withResolvers<boolean>();
     this.#awaited = { seq: this.#seq + 1, won };
-    this.#send().catch((error) => won.reject(error));
+    void this.#send();
     return await won.promise;
   }
 
@@ -505,10 +506,11 @@ export class TopicLock<T> {
 
   /** Says ours once more. */
   #assert(): void {
-    this.#send().catch((error) => this.#options.onRefused(error));
+    void this.#send();
   }
 
   #sure(): void {
+    clearTimeout(this.#retry);
     this.#unsure?.resolve();
     this.#unsure = null;
   }
@@ -545,10 +547,28 @@ export class TopicLock<T> {
       await sent;
       this.#acknowledged = Math.max(this.#acknowledged, seq);
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
+      if (!(error instanceof ConnectionLostError)) this.#refused(error);
       this.disconnected();
       await this.#send();
+      return;
     }
+    this.#retryMs = MIN_RETRY_MS;
+  }
+
+  /** What the broker refuses is said again later, shorter if it was too long. */
+  #refused(error: unknown): void {
+    if (this.#retryMs === MIN_RETRY_MS) this.#options.onRefused(error);
+    const own = this.#own!;
+    const { payload, shorten } = own.message;
+    const shorter = (error as { code?: unknown }).code === PACKET_TOO_LARGE
+      ? shorten?.(payload.length / 2) ?? null
+      : null;
+    if (shorter !== null) {
+      this.#own = { ...own, message: { ...own.message, payload: shorter } };
+    }
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#sure(), this.#retryMs);
+    this.#retryMs = Math.min(MAX_RETRY_MS, 2 * this.#retryMs);
   }
 
   #move(to: State): void {

@@ -11,6 +11,7 @@ import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
 import { type HandOverStep, Offering } from "../group/offering.ts";
 import { Peers } from "../group/peers.ts";
+import { RollCall } from "../group/roll_call.ts";
 import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
@@ -18,6 +19,7 @@ import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LeftBehind } from "../tasks/left_behind.ts";
+import { Journal } from "../tasks/journal.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { FeedQueue } from "../tasks/feed_queue.ts";
 import { originOf } from "../tasks/origin.ts";
@@ -77,6 +79,7 @@ export function assemble(
       dispatcher.startNext();
       load.update({ again: true });
       handOver.update();
+      router.release();
       const ready = `ready for tasks on ${topics.tasks}`;
       manager.ready(ready);
       if (!first) return;
@@ -130,6 +133,8 @@ export function assemble(
     onControlLost: () => {
       board.disconnected();
       peers.disconnected();
+      rollCall.disconnected();
+      recovery.disconnected();
     },
     onReconnected: (which) => observers.reconnected(which),
     onLost: (problem) => manager.ready(problem),
@@ -153,10 +158,16 @@ export function assemble(
     observer: observers,
     retentionSeconds: worker.status_retention,
   };
+  const journal = new Journal({
+    ...common,
+    file: ready.journal,
+    windowSeconds: worker.duplicate_window,
+  });
   const steps = onStep ? { onStep } : {};
   const board = new StatusBoard({
     ...common,
     instance,
+    journal,
     connected: linked,
     windowSeconds: worker.duplicate_window,
     onGone: back.taskLost,
@@ -201,6 +212,7 @@ export function assemble(
     rationed,
   });
   const peers = new Peers(workerId);
+  const rollCall = new RollCall({ ...common, peers });
   const loads = stack.use(new LoadWatch({ ...common, peers }));
   const offering = new Offering({ ...common, peers, board, ...steps });
   const handOver = stack.use(
@@ -242,6 +254,7 @@ export function assemble(
     leftBehind,
     runner: ansible,
     board,
+    journal,
     records,
     dispatcher,
   });
@@ -275,17 +288,21 @@ export function assemble(
       adopt: (dead, signal) => adoption.adopt(dead, signal),
     }),
   );
-  const recovery = stack.use(
+  const recovery: Recovery = stack.use(
     new Recovery({
       ...common,
       lifecycle,
       membership,
       board,
+      journal,
       records,
       takeOver,
+      rollCall,
+      announce: () => presence.announce(),
+      whileInDoubt: (work) => link.whileInDoubt(work),
     }),
   );
-  const presence = new OwnPresence({
+  const presence: OwnPresence = new OwnPresence({
     workerId,
     membership,
     lifecycle,
@@ -305,6 +322,7 @@ export function assemble(
       presence: (id, theirs, message) => {
         if (id === workerId) return presence.receive(theirs, message);
         if (!peers.presence(id, theirs, message)) return;
+        rollCall.update();
         ring.presence(id, theirs);
         handOver.update();
         handOver.wake();
@@ -314,7 +332,10 @@ export function assemble(
         handOver.update();
       },
       record: (id, taskId, message) => records.receive(id, taskId, message),
-      probe: () => void presence.announce(),
+      probe: () => {
+        // Before that it says so by itself, as soon as it is.
+        if (recovery.isPutRight) void presence.announce();
+      },
     },
   });
 

@@ -84,9 +84,12 @@ export class Lifecycle {
     return this.#link;
   }
 
-  /** Whether what comes in is kept back. */
+  /**
+   * Whether what comes in is kept back: while this worker does not know yet what
+   * it has, or what the others have.
+   */
   get keepsBack(): boolean {
-    return this.#phase === "starting";
+    return this.#phase === "starting" || this.#link !== "both";
   }
 
   /** Whether tasks can be taken, handed over, and followed to their ends. */

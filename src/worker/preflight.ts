@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Ansible } from "../ansible/mod.ts";
+import { Ansible, JournalFile } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
 import { enquire } from "../group/membership.ts";
 import type { Log } from "../log.ts";
@@ -17,7 +17,8 @@ import {
   Trial,
   Visit,
 } from "../mqtt/mod.ts";
-import type { Runner } from "../tasks/ports.ts";
+import { keptOf } from "../tasks/journal.ts";
+import type { LineFile, Runner } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
 import { CurrentSettings } from "./reload.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -36,6 +37,7 @@ export interface GivenParts {
   broker?: Broker;
   signals?: StopSignals;
   ansible?: Playbooks;
+  journal?: LineFile;
 }
 
 /** What a worker is assembled from. */
@@ -46,6 +48,8 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
+  /** Where the journal is; null for nowhere. */
+  journal: LineFile | null;
   manager: ServiceManager;
 }
 
@@ -53,7 +57,7 @@ export interface Ready {
  * Gets everything ready; what has to be released is put on the stack.
  *
  * @returns null if a signal came first
- * @throws {ConfigError | AnsibleUnusableError | BrokerUnsuitableError | IdInUseError}
+ * @throws {ConfigError | AnsibleUnusableError | JournalError | BrokerUnsuitableError | IdInUseError}
  */
 export async function preflight(
   config: Config,
@@ -99,6 +103,8 @@ export async function preflight(
     }),
   );
   log.info("Ansible is ready", { ansible_version: ansible.version });
+  const journal = given.journal ??
+    await openJournal(config, { environment, log, stack });
   await lookAround(worker.worker_id, {
     broker,
     topics,
@@ -114,8 +120,35 @@ export async function preflight(
     settings,
     observers,
     ansible,
+    journal,
     manager,
   };
+}
+
+/** Opens the journal, if there is to be one. */
+async function openJournal(
+  { worker }: Config,
+  { environment, log, stack }: {
+    environment: Record<string, string>;
+    log: Log;
+    stack: AsyncDisposableStack;
+  },
+): Promise<JournalFile | null> {
+  if (worker.journal === undefined) return null;
+  const journal = stack.use(
+    await JournalFile.open({
+      path: worker.journal,
+      kept: keptOf({ windowSeconds: worker.duplicate_window }),
+      environment,
+    }),
+  );
+  if (journal.unreadable > 0) {
+    log.warn(
+      `the journal had ${journal.unreadable} lines that cannot be read`,
+      { journal: worker.journal },
+    );
+  }
+  return journal;
 }
 
 /**

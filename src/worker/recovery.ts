@@ -5,9 +5,11 @@
  * @module
  */
 import type { Membership } from "../group/membership.ts";
+import type { RollCall } from "../group/roll_call.ts";
 import { ConnectionLostError } from "../messages/packets.ts";
 import type { Log } from "../tasks/ports.ts";
-import type { Records } from "../tasks/records.ts";
+import type { Journal } from "../tasks/journal.ts";
+import type { FoundRecord, Records } from "../tasks/records.ts";
 import type { StatusBoard } from "../tasks/status_board.ts";
 import type { TakeOver } from "../tasks/take_over.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -18,9 +20,15 @@ export interface RecoveryOptions {
   lifecycle: Pick<Lifecycle, "phase">;
   membership: Membership;
   board: StatusBoard;
+  journal: Journal;
   records: Records;
   takeOver: TakeOver;
+  rollCall: Pick<RollCall, "hold">;
   log: Log;
+  /** Says that this worker is there, with all that it has. */
+  announce(): Promise<void>;
+  /** Takes and starts nothing before some work is done. */
+  whileInDoubt(work: () => Promise<void>): Promise<void>;
 }
 
 /**
@@ -32,6 +40,8 @@ const SECOND_LOOK_MS = 5000;
 /** Puts in order what may have changed while this worker was away. */
 export class Recovery implements Disposable {
   readonly #options: RecoveryOptions;
+  /** Whether the broker has what this worker has, as far as that is known. */
+  #isPutRight = false;
   #secondLook: ReturnType<typeof setTimeout> | undefined;
   #reclaiming: Promise<void> | null = null;
 
@@ -46,7 +56,15 @@ export class Recovery implements Disposable {
    * @throws {ConnectionLostError} the records could not be read
    */
   async recover(): Promise<void> {
+    const { journal, log, takeOver } = this.#options;
+    // By the journal first: what has begun must not be taken for what waits.
+    const { begun, ended } = journal.tasks();
+    await takeOver.written(begun);
     await this.#compare();
+    // What has ended may be much, and nothing waits for it.
+    takeOver.written(ended).catch((error) =>
+      log.error("cannot publish all that the journal knows", { error })
+    );
     this.#secondLook ??= setTimeout(
       // A connection that is lost begins with it when it is back.
       () => void this.#compare().catch(() => {}),
@@ -54,16 +72,37 @@ export class Recovery implements Disposable {
     );
   }
 
+  /** Whether what this worker has is on its topics again. */
+  get isPutRight(): boolean {
+    return this.#isPutRight;
+  }
+
+  /** The control connection is lost: the broker may forget. */
+  disconnected(): void {
+    this.#isPutRight = false;
+  }
+
   /** With a new control connection. */
   async reconnected(session: { present: boolean }): Promise<void> {
-    const { board, lifecycle, membership } = this.#options;
+    const { board, lifecycle, membership, records } = this.#options;
+    // A worker that is still starting does not know yet what it has.
+    const isStarting = lifecycle.phase === "starting";
     if (!membership.isAdopted) {
       await board.reconnected(session);
-      // A worker that is still starting does not know yet what it has.
-      if (lifecycle.phase !== "starting") await this.#compare();
+      if (!isStarting) this.#settle(await records.compare());
     }
     // It may have been said meanwhile.
     await this.reclaim();
+    this.#isPutRight = true;
+    if (!isStarting) void this.#options.announce();
+  }
+
+  /** Waits for the others, and takes over what is not theirs. */
+  #settle(unknown: FoundRecord[]): void {
+    const { log, rollCall, takeOver, whileInDoubt, workerId } = this.#options;
+    whileInDoubt(async () => {
+      if (await rollCall.hold()) await takeOver.records(unknown, workerId);
+    }).catch((error) => log.error("cannot take over what is left", { error }));
   }
 
   /**

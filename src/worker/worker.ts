@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AnsibleUnusableError } from "../ansible/mod.ts";
+import { AnsibleUnusableError, JournalError } from "../ansible/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { IdInUseError } from "../group/membership.ts";
 import type { Log } from "../log.ts";
@@ -69,7 +69,8 @@ export async function runWorker(
     if (
       error instanceof AddressUnavailableError ||
       error instanceof AnsibleUnusableError ||
-      error instanceof BrokerUnsuitableError || error instanceof IdInUseError
+      error instanceof BrokerUnsuitableError ||
+      error instanceof IdInUseError || error instanceof JournalError
     ) {
       log.error(error.message);
       return 1;
@@ -103,7 +104,7 @@ async function work(
 }
 
 /** From the first connection to work: what was left behind, then what has come. */
-async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
+async function begin({ lifecycle, recovery }: Parts): Promise<void> {
   do {
     await lifecycle.untilBoth();
     await recovery.recover().catch((error) => {
@@ -112,5 +113,4 @@ async function begin({ lifecycle, recovery, router }: Parts): Promise<void> {
   } while (lifecycle.link !== "both");
   if (lifecycle.phase !== "starting") return;
   lifecycle.move("working");
-  router.release();
 }

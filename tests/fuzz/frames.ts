@@ -4,11 +4,8 @@
  * @module
  */
 import fc from "fast-check";
-import {
-  type Frame,
-  ProtocolError,
-  readFrames,
-} from "../../src/ansible/frames.ts";
+import { type Frame, readFrames } from "../../src/ansible/frames.ts";
+import { ProtocolError } from "../../src/ansible/lines.ts";
 import { RunReport } from "../../src/ansible/report.ts";
 import {
   anyValue,

@@ -5,11 +5,14 @@
  */
 import { freePorts, mosquitto } from "../../dev/programs.ts";
 import { ListeningProgram } from "./listening.ts";
+import { until } from "./waiting.ts";
 
 /** How a broker is set up. */
 export interface BrokerOptions {
   /** Keeps sessions and messages over a restart. */
   persistence?: boolean;
+  /** How often it saves them, in seconds; 1 if left out. */
+  autosave?: number;
   /** Lines that are added to its configuration. */
   extra?: string[];
   /** A TLS listener beside the plain one; see `certificates.ts`. */
@@ -56,7 +59,8 @@ export class Broker implements AsyncDisposable {
 
   /** Starts it, again after `stop()` or `kill()`, with the same ports. */
   async start(): Promise<void> {
-    const { extra = [], persistence, tls, websockets } = this.#options;
+    const { autosave = 1, extra = [], persistence, tls, websockets } =
+      this.#options;
     const file = `${this.#directory}/mosquitto.conf`;
     await Deno.writeTextFile(
       file,
@@ -72,7 +76,7 @@ export class Broker implements AsyncDisposable {
           ? [
             "persistence true",
             `persistence_location ${this.#directory}/`,
-            "autosave_interval 1",
+            `autosave_interval ${autosave}`,
           ]
           : []),
         `listener ${this.port} 127.0.0.1`,
@@ -132,6 +136,15 @@ export class Broker implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
+  /** Has it save what it has, now. */
+  async save(): Promise<void> {
+    const file = `${this.#directory}/mosquitto.db`;
+    const before = await inode(file);
+    this.#running?.signal("SIGUSR1");
+    // It writes another file, and puts that in its place.
+    await until("the file", async () => await inode(file) !== before);
+  }
+
   /** It accepts connections and reads nothing. */
   pause(): void {
     this.#running?.signal("SIGSTOP");
@@ -151,5 +164,13 @@ export class Broker implements AsyncDisposable {
     const running = this.#running;
     this.#running = null;
     await running?.end(signal);
+  }
+}
+
+async function inode(file: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(file)).ino;
+  } catch {
+    return null;
   }
 }

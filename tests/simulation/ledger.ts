@@ -113,6 +113,16 @@ export class Ledger {
     }
   }
 
+  /** So have all workers, but for what has begun: that is in their journals. */
+  allForgot(): void {
+    for (const record of this.tasks.values()) {
+      if (record.runs.length > 0) continue;
+      record.isKnown = false;
+      record.mayBeForgotten = true;
+      record.finals.clear();
+    }
+  }
+
   /**
    * A request was given to somebody else as a new one, with no DUP: whoever gets
    * it cannot tell it from one that was sent again. (4.8.2 lets a broker do so at

@@ -13,12 +13,13 @@ const MAX_RUNS = 20_000;
 
 /** Where to look for each fault; the patches are in `mutants/`. */
 const MUTANTS: Record<string, ProfileName> = {
-  a_stranger_takes_what_was_offered: "mosquitto",
+  a_stranger_takes_what_was_offered: "crossing",
   a_pubrec_too_early: "mosquitto",
   a_claim_too_late: "mosquitto",
   an_echo_that_is_not_waited_for: "mosquitto",
   a_session_thought_kept: "restarted",
   an_adoption_that_forgets_one: "mosquitto",
+  a_run_that_is_not_written_down_first: "power_cut",
 };
 
 /**

@@ -15,13 +15,21 @@ import { Stream, type Weather } from "./stream.ts";
 
 /** The way between one worker and the broker, on which all its connections go. */
 export class Road implements Weather {
-  delay: [number, number] = [0.2, 3];
+  /** The delay when nothing slows it down. */
+  readonly usual: [number, number];
+  delay: [number, number];
   blockedUntil = 0;
   pieces = 0;
   /** No connection can be made before this moment. */
   brokenUntil = 0;
   /** The connections that are open. */
   readonly connections = new Set<Connection>();
+
+  /** @param longest the longest delay of a packet, in milliseconds */
+  constructor(longest = 3) {
+    this.usual = [longest / 15, longest];
+    this.delay = this.usual;
+  }
 }
 
 /** The client's end of a connection. */

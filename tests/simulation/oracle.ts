@@ -26,6 +26,8 @@ export type PromiseName =
   | "drains"
   /** Messages do not go on for ever. */
   | "falls silent"
+  /** No worker works with a broker that cannot serve it. */
+  | "refuses"
   /** No worker ends by itself. */
   | "stays";
 
@@ -43,7 +45,7 @@ export interface Breach {
 
 /** Judges a run as it stands. */
 export function judge(
-  { ledger, broker, topics, workers, isTooMuch }: {
+  { ledger, broker, topics, workers, isTooMuch, isUnsuitable }: {
     ledger: Ledger;
     broker: Broker;
     topics: Topics;
@@ -51,6 +53,8 @@ export function judge(
     workers: readonly string[];
     /** It was broken off since there were too many packets. */
     isTooMuch: boolean;
+    /** It is a broker with which nobody can work. */
+    isUnsuitable: boolean;
   },
 ): Breach[] {
   const breaches: Breach[] = [];
@@ -63,6 +67,15 @@ export function judge(
     } = {},
   ) => breaches.push({ promise, task, text, mayStillBeKept });
 
+  if (isUnsuitable) {
+    for (const worker of workers) {
+      breaks("refuses", `${worker} is there`, { mayStillBeKept: true });
+    }
+    for (const [id, { runs }] of ledger.tasks) {
+      if (runs.length > 0) breaks("refuses", "it was run", { task: id });
+    }
+    return breaches;
+  }
   if (isTooMuch) {
     breaks("falls silent", `${broker.packets} packets, and no end of it`);
   }

@@ -61,8 +61,16 @@ export type Happening =
       blockedFor: number;
       lasts: number;
     }
-    /** `forgets`: it is killed, and has lost what so many milliseconds brought. */
-    | { what: "restart"; down: number; forgets: number | null }
+    /**
+     * `forgets`: it is killed, and has lost what so many milliseconds brought;
+     * `workers`: all of them are killed with it, and back so much later.
+     */
+    | {
+      what: "restart";
+      down: number;
+      forgets: number | null;
+      workers?: number;
+    }
     | { what: "reload"; worker: string }
   );
 
@@ -96,21 +104,41 @@ export interface Plan {
   tasks: PlannedTask[];
   /** What happens. */
   happenings: Happening[];
+  /**
+   * How far each worker is from the broker: the longest delay of a packet, in
+   * milliseconds. Whoever is left out is near.
+   */
+  distances?: Record<string, number>;
 }
 
 /** What of a plan a profile of brokers decides. */
 export interface Leanings {
   /** The QoS at which requests are sent; QoS 2 if left out. */
   requestQos?: (0 | 1 | 2)[];
-  /** How the broker restarts; never, if left out. */
-  restarts?: "in order" | "forgetting";
+  /** How the broker restarts; never, if left out. Of a power cut there is one
+   * worker: what the broker has forgotten no other one can know. */
+  restarts?: "in order" | "forgetting" | "power cut";
   /** Connections become slow, or stand still. */
   slow?: boolean;
+  /**
+   * Messages cross: workers are at different distances from the broker, queues
+   * are short, so that tasks are handed over as soon as they are taken, and many
+   * requests are sent again soon.
+   */
+  crossing?: boolean;
   /** Workers that live may be cut off until the group gives up on them. */
   longCuts?: boolean;
   /** Many requests expire, some of them while their worker is away. */
   expiries?: boolean;
+  /** No worker dies or stops: what the broker forgets, its workers know. */
+  lasting?: boolean;
 }
+
+/**
+ * The distances of workers whose messages cross: in the same room, in another
+ * town, and on the far side of the world.
+ */
+const DISTANCES_MS = [3, 60, 300];
 
 /** When the first request is sent: all workers are ready by then. */
 const BEGIN_MS = 3000;
@@ -143,7 +171,8 @@ export function drawPlan(
   },
 ): Plan {
   const random = new Random(seed, "plan");
-  const ids = Array.from({ length: workers }, (_, i) => `w${i + 1}`);
+  const length = leanings.restarts === "power cut" ? 1 : workers;
+  const ids = Array.from({ length }, (_, i) => `w${i + 1}`);
   const planned = Array.from(
     { length: tasks },
     (_, i): PlannedTask => ({
@@ -160,7 +189,9 @@ export function drawPlan(
   );
   const settings: PlannedSettings = {
     slots: random.whole(1, 3),
-    queueSize: random.chance(0.5) ? 100 : random.whole(1, 8),
+    queueSize: random.chance(0.5) && !leanings.crossing
+      ? 100
+      : random.whole(1, leanings.crossing ? 3 : 8),
     whenFull: random.chance(0.7) ? "reject" : "wait",
     events: random.chance(0.1),
     signed: random.chance(0.05),
@@ -170,6 +201,8 @@ export function drawPlan(
   const span = tasks * random.pick([20, 150, 500]);
   const when = () => BEGIN_MS + random.next() * span;
   const faults = drawFaults(random, { ids, when, leanings });
+  // By two at the same moment, or by somebody who is impatient, in milliseconds.
+  const again = leanings.crossing ? [800] : [20, 8000];
   const happenings: Happening[] = [];
   for (const { id } of planned) {
     const at = when();
@@ -182,11 +215,8 @@ export function drawPlan(
         { expirySeconds: random.whole(1, 20) }),
     });
     happenings.push(request(at));
-    if (random.chance(0.2)) {
-      // By somebody who is impatient, or by two at the same moment.
-      happenings.push(
-        request(at + random.between(0, random.chance(0.5) ? 20 : 8000)),
-      );
+    if (random.chance(leanings.crossing ? 0.6 : 0.2)) {
+      happenings.push(request(at + random.between(0, random.pick(again))));
     }
     if (random.chance(0.08)) {
       happenings.push({
@@ -205,7 +235,22 @@ export function drawPlan(
     settings,
     tasks: planned,
     happenings,
+    ...(leanings.crossing && {
+      distances: drawDistances(new Random(seed, "distances"), ids),
+    }),
   };
+}
+
+function drawDistances(
+  random: Random,
+  ids: readonly string[],
+): Record<string, number> {
+  return Object.fromEntries(
+    random.shuffled(ids).map((id, i) => [
+      id,
+      DISTANCES_MS[i % DISTANCES_MS.length]!,
+    ]),
+  );
 }
 
 function drawFaults(
@@ -248,7 +293,8 @@ function drawFaults(
       what: "cut",
       worker: random.pick(ids),
       connection: random.pick(["intake", "control", "both"]),
-      brokenFor: random.chance(leanings.longCuts ? 0.5 : 0.3)
+      brokenFor: !leanings.lasting &&
+          random.chance(leanings.longCuts ? 0.5 : 0.3)
         ? random.between(3000, 60_000)
         : random.between(0, 3000),
     }),
@@ -269,7 +315,9 @@ function drawFaults(
     }),
     reload: () => ({ at: when(), what: "reload", worker: random.pick(ids) }),
   };
-  const kinds = ["kill", "kill", "step", "step", "cut", "cut", "stop"];
+  const kinds = leanings.lasting
+    ? ["cut"]
+    : ["kill", "kill", "step", "step", "cut", "cut", "stop"];
   if (leanings.slow) kinds.push("slow", "slow");
   const count = random.chance(0.15) ? 0 : random.whole(1, 5);
   for (let i = 0; i < count; i++) faults.push(faultsOf[random.pick(kinds)]!());
@@ -280,7 +328,8 @@ function drawFaults(
       at: when(),
       what: "restart",
       down: random.between(10, 5000),
-      forgets: restarts === "forgetting" ? random.between(0, 5000) : null,
+      forgets: restarts === "in order" ? null : random.between(0, 5000),
+      ...(restarts === "power cut" && { workers: random.between(0, 8000) }),
     });
   }
   return faults;

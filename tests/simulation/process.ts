@@ -10,6 +10,7 @@ import { runWorker, type Step } from "../../src/worker/worker.ts";
 import { SimulatedAnsible } from "./ansible.ts";
 import type { Link } from "./broker/link.ts";
 import { after, type Owner } from "./clock.ts";
+import { SimulatedJournal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { Connection, type Road } from "./network.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -30,6 +31,8 @@ export interface ProcessOptions {
   road: Road;
   /** The broker; null while there is none. */
   broker(): ((link: Link) => void) | null;
+  /** What is in its journal; null for none. */
+  journal: string[] | null;
   /** What the runs do. */
   tasks: ReadonlyMap<string, PlannedTask>;
   /** The books. */
@@ -52,7 +55,8 @@ export class WorkerProcess {
 
   /** Starts it. */
   constructor(options: ProcessOptions) {
-    const { config, ledger, number, road, seed, tasks, workerId } = options;
+    const { config, journal, ledger, number, road, seed, tasks, workerId } =
+      options;
     this.name = `${workerId}.${number}`;
     this.#road = road;
     const owner: Owner = {
@@ -84,6 +88,7 @@ export class WorkerProcess {
             tasks,
             ledger,
           }),
+          ...(journal && { journal: new SimulatedJournal(owner, journal) }),
           broker: {
             host: "broker",
             port: 1883,

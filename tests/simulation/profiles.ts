@@ -13,8 +13,12 @@ export interface Profile {
   description: string;
   /** What the broker does. */
   behaviour: Behaviour;
+  /** Whether its workers keep a journal. */
+  hasJournal?: boolean;
   /** What happens under it that does not happen under others. */
   leanings?: Leanings;
+  /** No worker can work with it: each says why, and ends. */
+  unsuitable?: true;
 }
 
 /** The profiles. */
@@ -43,6 +47,12 @@ export const PROFILES = {
     description: "connections become slow, or stand still for some seconds",
     behaviour: MOSQUITTO,
     leanings: { slow: true },
+  },
+  crossing: {
+    description:
+      "workers are at different distances, queues are short, and requests are sent again soon",
+    behaviour: MOSQUITTO,
+    leanings: { crossing: true },
   },
   late_retained: {
     description: "retained messages come late, one time of ten",
@@ -103,7 +113,7 @@ export const PROFILES = {
     leanings: { restarts: "in order" },
   },
   loses_everything: {
-    description: "a restart keeps nothing",
+    description: "a restart keeps nothing; its workers live on",
     behaviour: {
       ...MOSQUITTO,
       restart: {
@@ -113,21 +123,32 @@ export const PROFILES = {
         publishesWills: false,
       },
     },
-    leanings: { restarts: "in order" },
+    leanings: { restarts: "in order", lasting: true },
   },
   forgets: {
     description:
-      "is killed, and has forgotten what the last seconds have brought",
+      "is killed, and has forgotten what the last seconds have brought; its workers live on",
     behaviour: {
       ...MOSQUITTO,
       restart: { ...MOSQUITTO.restart, shares: true },
     },
-    leanings: { restarts: "forgetting" },
+    leanings: { restarts: "forgetting", lasting: true },
+  },
+  power_cut: {
+    description:
+      "is killed with its only worker, which keeps a journal, and has forgotten what the last seconds have brought",
+    behaviour: {
+      ...MOSQUITTO,
+      restart: { ...MOSQUITTO.restart, shares: true },
+    },
+    hasJournal: true,
+    leanings: { restarts: "power cut" },
   },
   bridged: {
     description:
       "user properties are lost on the way, as behind an older bridge",
     behaviour: { ...MOSQUITTO, losesProperties: true },
+    unsuitable: true,
   },
 } as const satisfies Record<string, Profile>;
 

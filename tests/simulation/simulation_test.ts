@@ -9,7 +9,7 @@ import { PROFILE_NAMES } from "./profiles.ts";
 const DIRECTORY = `${ROOT}tests/simulation`;
 
 /** Runs under `mosquitto`, and under each of the other profiles. */
-const RUNS = 1500;
+const RUNS = 1250;
 const RUNS_OF_OTHERS = 40;
 
 async function simulate(

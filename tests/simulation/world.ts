@@ -16,7 +16,7 @@ import { Road } from "./network.ts";
 import { type Breach, judge } from "./oracle.ts";
 import type { Happening, Plan, PlannedStep } from "./plan.ts";
 import { WorkerProcess } from "./process.ts";
-import { PROFILES } from "./profiles.ts";
+import { type Profile, PROFILES } from "./profiles.ts";
 import { Random } from "./random.ts";
 import { signed } from "./signatures.ts";
 import type { StoryLine } from "./story.ts";
@@ -106,6 +106,8 @@ interface Seat {
   /** When it is told to stop: when its next process starts. */
   back: number | null;
   readonly config: Config;
+  /** What its processes have written down; null where there is no journal. */
+  readonly journal: string[] | null;
 }
 
 class World {
@@ -137,7 +139,7 @@ class World {
       what !== "request" && what !== "cancel" && what !== "reload"
     );
     this.#tasks = new Map(plan.tasks.map((task) => [task.id, task]));
-    const behaviour: Behaviour = PROFILES[plan.profile].behaviour;
+    const { behaviour, hasJournal }: Profile = PROFILES[plan.profile];
     this.#broker = new Broker({
       behaviour,
       random: new Random(plan.seed, "broker"),
@@ -159,7 +161,7 @@ class World {
       }),
     });
     this.#seats = new Map(plan.workers.map((id): [string, Seat] => {
-      const road = new Road();
+      const road = new Road(plan.distances?.[id]);
       road.pieces = plan.settings.pieces;
       return [id, {
         id,
@@ -170,6 +172,7 @@ class World {
         deadly: null,
         back: null,
         config: configOf(id, plan.settings),
+        journal: hasJournal ? [] : null,
       }];
     }));
   }
@@ -206,6 +209,7 @@ class World {
       topics: this.#topics,
       workers: this.#present(),
       isTooMuch,
+      isUnsuitable: this.#isUnsuitable,
     });
     const took = virtualNow();
     for (const { process } of this.#seats.values()) process?.kill();
@@ -230,7 +234,13 @@ class World {
       topics: this.#topics,
       workers: this.#present(),
       isTooMuch: false,
+      isUnsuitable: this.#isUnsuitable,
     }).every(({ mayStillBeKept }) => !mayStillBeKept);
+  }
+
+  get #isUnsuitable(): boolean {
+    const profile: Profile = PROFILES[this.#plan.profile];
+    return profile.unsuitable ?? false;
   }
 
   #present(): string[] {
@@ -283,7 +293,7 @@ class World {
         road.delay = happening.delay;
         road.blockedUntil = virtualNow() + exact(happening.blockedFor);
         after(happening.blockedFor + happening.lasts, null, () => {
-          road.delay = new Road().delay;
+          road.delay = road.usual;
         });
         return;
       }
@@ -344,7 +354,7 @@ class World {
   }
 
   #restart(
-    { down, forgets }: Extract<Happening, { what: "restart" }>,
+    { down, forgets, workers }: Extract<Happening, { what: "restart" }>,
   ): void {
     const broker = this.#broker;
     if (!broker.isUp) return;
@@ -354,6 +364,7 @@ class World {
       this.#tell({ from: "broker", what: "stops" });
       broker.stop({ inOrder: forgets === null });
       if (forgets !== null || !restart.sessions) this.#ledger.brokerForgot();
+      if (workers !== undefined) this.#powerCut(workers);
       after(down, null, () => {
         this.#tell({ from: "broker", what: "is back" });
         broker.start(memory);
@@ -365,6 +376,13 @@ class World {
     if (forgets === null) return stop();
     const memory = broker.save();
     after(forgets, null, () => stop(memory));
+  }
+
+  #powerCut(back: number): void {
+    for (const seat of this.#seats.values()) {
+      if (seat.process?.isAlive) this.#kill(seat, { silently: false, back });
+    }
+    this.#ledger.allForgot();
   }
 
   // ---- workers
@@ -379,7 +397,7 @@ class World {
   }
 
   #start(seat: Seat): void {
-    const { config, id, road } = seat;
+    const { config, id, journal, road } = seat;
     const number = ++seat.processes;
     const name = `${id}.${number}`;
     this.#tell({ from: name, what: "starts" });
@@ -388,6 +406,7 @@ class World {
       workerId: id,
       number,
       config,
+      journal,
       road,
       broker: () =>
         this.#broker.isUp ? (link) => this.#broker.accept(link) : null,

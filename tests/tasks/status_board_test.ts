@@ -4,6 +4,7 @@
  */
 import type { Outgoing } from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
+import { Journal } from "../../src/tasks/journal.ts";
 import { StatusBoard } from "../../src/tasks/status_board.ts";
 import { Task } from "../../src/tasks/task.ts";
 import { Topics } from "../../src/messages/topics.ts";
@@ -55,6 +56,13 @@ class Member {
       connected: () => Promise.resolve(),
       topics: TOPICS,
       workerId: id,
+      journal: new Journal({
+        file: null,
+        topics: TOPICS,
+        workerId: id,
+        windowSeconds: 3600,
+        log: LOG,
+      }),
       instance,
       retentionSeconds: 0,
       windowSeconds: 3600,

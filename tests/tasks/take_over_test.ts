@@ -7,6 +7,7 @@ import {
 } from "../../src/messages/task_status.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import { Dispatcher } from "../../src/tasks/dispatcher.ts";
+import { Journal } from "../../src/tasks/journal.ts";
 import { LeftBehind } from "../../src/tasks/left_behind.ts";
 import { TaskQueue } from "../../src/tasks/queue.ts";
 import { Records } from "../../src/tasks/records.ts";
@@ -32,7 +33,13 @@ const REQUEST = JSON.stringify({
 /** Nothing starts here. */
 const never = () => assert.fail();
 
-function setUp({ refusal = null }: { refusal?: string | null } = {}) {
+function setUp(
+  { refusal = null, journal: lines = [] }: {
+    refusal?: string | null;
+    /** What is in the journal; what is written is added. */
+    journal?: string[];
+  } = {},
+) {
   const store: RetainedStore = new RetainedStore((message) => {
     const topic = TOPICS.parse(message.topic);
     if (topic?.kind === "record") {
@@ -45,8 +52,17 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
   const common = { channel: store, topics: TOPICS, workerId: ME, log };
   const records = new Records(common);
   const responses = new Responses({ ...common, patterns: () => ["answers"] });
+  const journal = new Journal({
+    ...common,
+    file: {
+      lines: [...lines],
+      append: (line) => Promise.resolve(void lines.push(line)),
+    },
+    windowSeconds: 3600,
+  });
   const board = new StatusBoard({
     ...common,
+    journal,
     connected: () => Promise.resolve(),
     instance: "now",
     retentionSeconds: 0,
@@ -79,6 +95,7 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
     opener: new RequestOpener({ keys: () => null, audience: TOPICS.group }),
     runner: { refusal: () => Promise.resolve(refusal) },
     board,
+    journal,
     records,
     dispatcher,
     responses,
@@ -93,6 +110,7 @@ function setUp({ refusal = null }: { refusal?: string | null } = {}) {
   return {
     board,
     dispatcher,
+    journal,
     leftBehind: () => leftBehind,
     queue,
     records,
@@ -123,9 +141,9 @@ function record(
   });
 }
 
-function status({ store }: World, state: TaskState, worker: string) {
+function statusOf(state: TaskState, worker: string): TaskStatus {
   const isOver = state !== "queued" && state !== "running";
-  const value: TaskStatus = {
+  return {
     task_id: "t",
     state,
     created_at: CREATED,
@@ -140,9 +158,12 @@ function status({ store }: World, state: TaskState, worker: string) {
     ...NO_PROGRESS,
     tasks_ok: state === "queued" ? 0 : 3,
   };
+}
+
+function status({ store }: World, state: TaskState, worker: string) {
   return store.publish({
     topic: TOPICS.status("t"),
-    payload: JSON.stringify(value),
+    payload: JSON.stringify(statusOf(state, worker)),
     qos: 1,
     retain: true,
     properties: {
@@ -365,4 +386,87 @@ Deno.test("take over: a worker that goes on after all keeps what it runs", async
   assert.equal(world.board.token("t"), null);
   assert.equal(world.dispatcher.find("t"), undefined);
   assert.ok(!world.records.has("t"));
+});
+
+/** What an earlier process of this worker has written down. */
+function written(state: TaskState, event: "begun" | "ended" | "told"): string {
+  return JSON.stringify({
+    at: new Date().toISOString(),
+    event,
+    task_id: "t",
+    worker_id: ME,
+    topic: TOPICS.status("t"),
+    token: TOKEN,
+    response_topic: "answers",
+    status: statusOf(state, ME),
+  });
+}
+
+for (const there of [null, "queued", "running"] as const) {
+  Deno.test(`take over: what the journal says has begun is failed, with ${there} there`, async () => {
+    const journal = [written("running", "begun")];
+    const world = setUp({ journal });
+    await record(world, ME);
+    if (there) await status(world, there, ME);
+    await world.takeOver.written(["t"]);
+    await takeOver(world, ME);
+    assert.equal(standing(world)!.state, "failed");
+    assert.match(standing(world)!.error_message!, /the worker stopped/);
+    assert.equal(world.leftBehind(), 1);
+    assert.equal(world.dispatcher.find("t"), undefined);
+    assert.ok(!world.store.retained.has(TOPICS.record(ME, "t")));
+    const { properties } = world.store.retained.get(TOPICS.status("t"))!;
+    assert.equal(properties!.responseTopic, "answers");
+    const events = journal.map((line) => JSON.parse(line).event);
+    assert.deepEqual(events, ["begun", "ended", "told"]);
+  });
+
+  Deno.test(`take over: an end that the journal knows is published, with ${there} there`, async () => {
+    const journal = [written("success", "ended")];
+    const world = setUp({ journal });
+    await record(world, ME);
+    if (there) await status(world, there, ME);
+    await takeOver(world, ME);
+    assert.deepEqual(standing(world), statusOf("success", ME));
+    const said = world.store.published.filter(({ topic }) =>
+      topic === TOPICS.status("t")
+    );
+    assert.equal(said.length, 1);
+    assert.equal(world.leftBehind(), 0);
+    assert.equal(world.dispatcher.find("t"), undefined);
+    assert.ok(!world.store.retained.has(TOPICS.record(ME, "t")));
+    const events = journal.map((line) => JSON.parse(line).event);
+    assert.deepEqual(events, ["ended", "told"]);
+  });
+}
+
+Deno.test("take over: a peer that has a task by a broker that forgot gives it up", async () => {
+  const world = setUp({ journal: [written("running", "begun")] });
+  await status(world, "queued", "peer");
+  await world.takeOver.written(["t"]);
+  assert.equal(standing(world)!.state, "failed");
+});
+
+Deno.test("take over: what the group has ended meanwhile stays as it is", async () => {
+  for (const state of ["begun", "ended"] as const) {
+    const journal = [
+      written(state === "begun" ? "running" : "success", state),
+    ];
+    const world = setUp({ journal });
+    await status(world, "failed", "peer");
+    world.store.published.length = 0;
+    await world.takeOver.written(["t"]);
+    assert.deepEqual(world.store.published, []);
+    assert.equal(standing(world)!.worker_id, "peer");
+    // The next process need not look again.
+    assert.equal(JSON.parse(journal.at(-1)!).event, "told");
+  }
+});
+
+Deno.test("take over: what the journal says has begun is not ended while a peer runs it", async () => {
+  const world = setUp({ journal: [written("running", "begun")] });
+  await status(world, "running", "peer");
+  world.store.published.length = 0;
+  await world.takeOver.written(["t"]);
+  assert.deepEqual(world.store.published, []);
 });

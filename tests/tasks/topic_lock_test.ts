@@ -159,6 +159,7 @@ class Client {
         return { value: bid, bid };
       },
       // Whoever has refused it has nothing.
+      isReplaceable: ({ rank }) => rank < 0,
       isOver: ({ rank }) => rank < 0,
       onLost: () => this.believes = "nothing",
       onRefused: (error) => this.refusals.push(error),

@@ -96,6 +96,10 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
   assert.deepEqual(got, []);
   lifecycle.move("working");
   router.release();
+  assert.deepEqual(got, [], "there is no connection yet");
+  lifecycle.move("control");
+  lifecycle.move("both");
+  router.release();
   assert.deepEqual(got, [
     "request ansible/g/tasks false",
     "request ansible/g/workers/w1/tasks true",

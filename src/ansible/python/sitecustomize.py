@@ -1,5 +1,5 @@
 """Turns an ``ansible-playbook`` that the worker has started into a launcher,
-or into what carries its notifications.
+or into what carries its notifications, or keeps its journal.
 
 Python imports ``sitecustomize`` from PYTHONPATH before the program's own main
 runs. Everybody else who gets to see this file (a module, a lookup) is left
@@ -15,6 +15,7 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _IS_LAUNCHER = os.environ.pop("ANSIBLE_WORKER_LAUNCHER", None) == "1"
 _IS_NOTIFIER = os.environ.pop("ANSIBLE_WORKER_NOTIFIER", None) == "1"
+_IS_JOURNAL = os.environ.pop("ANSIBLE_WORKER_JOURNAL", None) == "1"
 
 
 def _leave_python_path():
@@ -64,8 +65,11 @@ def _launch():
         ending.give_up(error)
 
 
-if _IS_NOTIFIER:
-    from ansible_worker_notify import main
+if _IS_NOTIFIER or _IS_JOURNAL:
+    if _IS_NOTIFIER:
+        from ansible_worker_notify import main
+    else:
+        from ansible_worker_journal import main
 
     # Does not come back.
     main()

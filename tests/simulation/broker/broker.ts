@@ -45,8 +45,8 @@ export interface BrokerOptions {
   /** Is told of each message that it has accepted, before anybody gets it. */
   onMessage?(message: Message): void;
   /**
-   * Is told of each message that is given to somebody else as a new one, after
-   * one client has had it.
+   * Is told of each message that is given as a new one again: to somebody else,
+   * or after it was forgotten that a client has had it.
    */
   onRepeated?(message: Message): void;
   /** Is told of each packet; `what` is only to be called where it is read. */
@@ -71,6 +71,8 @@ export class Broker {
   #sessions = new Map<string, Session>();
   #retained: Retained;
   /** Whose turn it is in each share. */
+  /** Messages of shares that somebody has had. */
+  readonly #given = new WeakSet<Message>();
   readonly #turns = new Map<string, number>();
   readonly #links = new Set<Link>();
   #up = true;
@@ -260,6 +262,10 @@ export class Broker {
     const { behaviour, time } = this.#options;
     return new Session(id, {
       now: () => time.now(),
+      onGiven: (message) => {
+        if (this.#given.has(message)) this.#options.onRepeated?.(message);
+        this.#given.add(message);
+      },
       losesProperties: behaviour.losesProperties,
       expiresUnderWay: behaviour.expiresUnderWay,
       onSend: (session, packet) => this.#count(session.id, "out", packet),
@@ -515,7 +521,6 @@ export class Broker {
       );
     const shared = from.flow.takeShared((parcel) => takers(parcel).length > 0);
     for (const parcel of shared) {
-      this.#options.onRepeated?.(parcel.message!);
       this.#share(parcel.message!, parcel.share!, takers(parcel));
     }
   }

@@ -33,6 +33,8 @@ export interface FlowOptions {
   send(packet: Packet): void;
   /** Whether there is one. */
   connected(): boolean;
+  /** A message that has come by a share is given to its client as a new one. */
+  onGiven(message: Message): void;
   /** See `Behaviour`. */
   losesProperties: boolean;
   /** See `Behaviour`. */
@@ -152,6 +154,9 @@ export class Flow {
     if (!message) {
       send({ cmd: "pubrel", messageId: id, reasonCode: 0 });
       return;
+    }
+    if (parcel.share !== null && qos > 0 && !dup) {
+      this.#options.onGiven(message);
     }
     const { userProperties, ...others } = message.properties;
     send({

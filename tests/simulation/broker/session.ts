@@ -119,8 +119,10 @@ export class Session {
   *matching(topic: string): Iterable<Subscription> {
     const exact = this.#exact.get(topic);
     if (exact) yield exact;
+    if (this.#others.size === 0) return;
+    const levels = topic.split("/");
     for (const subscription of this.#others.values()) {
-      if (subscription.topic.matches(topic)) yield subscription;
+      if (subscription.topic.matches(topic, levels)) yield subscription;
     }
   }
 

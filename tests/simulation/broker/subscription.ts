@@ -58,10 +58,12 @@ export class TopicFilter {
     this.#levels = text.split("/");
   }
 
-  /** Whether it is about a topic. */
-  matches(topic: string): boolean {
+  /** Whether it is about a topic; `levels` is that topic, split. */
+  matches(
+    topic: string,
+    levels: readonly string[] = topic.split("/"),
+  ): boolean {
     if (!this.hasWildcards) return topic === this.text;
-    const levels = topic.split("/");
     const filter = this.#levels;
     // A wildcard in front does not match $SYS and its like (4.7.2-1).
     if (levels[0]!.startsWith("$") && filter[0] !== levels[0]) return false;

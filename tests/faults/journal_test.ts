@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { Broker } from "../harness/broker.ts";
+import { Client } from "../harness/client.ts";
+import { Project } from "../harness/project.ts";
+import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
+import { until } from "../harness/waiting.ts";
+import { Worker } from "../harness/worker.ts";
+
+/** How often worker and broker are killed together. */
+const ROUNDS = 3;
+
+const STOPPED = "the worker stopped while this task was running";
+
+/** What is kept of a session when it is killed is what was saved last. */
+const FORGETFUL = {
+  persistence: true,
+  autosave: 1800,
+  extra: ["max_queued_messages 0"],
+};
+
+Deno.test({
+  name:
+    "worker and broker are killed at once, and the broker has forgotten minutes: nothing runs twice, and every end is true",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start(FORGETFUL);
+    await using project = await Project.create();
+    const options = {
+      project,
+      port: broker.port,
+      worker: { max_concurrent_tasks: 2, journal: project.path("journal") },
+    };
+    const all: string[] = [];
+    await using stack = new AsyncDisposableStack();
+    let worker = stack.use(await Worker.start(options));
+    for (let round = 0; round < ROUNDS; round++) {
+      const id = (name: string) => `${name}-${round}`;
+      /** How each has to end; none has before the broker saves. */
+      const ends: Record<string, string> = {
+        [id("runs-before")]: "failed",
+        [id("ends-after")]: "success",
+        [id("starts-and-ends-after")]: "success",
+        [id("starts-after")]: "failed",
+        [id("waits")]: "success",
+        [id("waits-too")]: "success",
+      };
+      all.push(...Object.keys(ends));
+      {
+        await using client = await Client.connect(broker.port);
+        const submit = (name: string, seconds: number) =>
+          client.submit(project.work(id(name), { seconds }));
+        await submit("runs-before", 600);
+        await project.started(id("runs-before"));
+        await submit("ends-after", 1.5);
+        await project.started(id("ends-after"));
+        await submit("starts-and-ends-after", 0.1);
+        await submit("starts-after", 600);
+        await submit("waits", 0);
+        await submit("waits-too", 0);
+        await client.status(id("waits-too"), ({ state }) => state === "queued");
+        await broker.save();
+        assert.deepEqual(
+          (await project.truth()).filter(({ what, id }) =>
+            what === "end" && id in ends
+          ),
+          [],
+          "the broker has saved before anything ended",
+        );
+        await client.final(id("starts-and-ends-after"));
+        await project.started(id("starts-after"));
+        // Neither of them hears of the other's end.
+        await Promise.all([worker.kill(), broker.kill()]);
+      }
+      await project.quiet();
+      await broker.start();
+      await using client = await Client.connect(broker.port);
+      worker = stack.use(await Worker.start(options));
+      await allFinal(client, Object.keys(ends));
+      await keptPromises(project, client, Object.keys(ends));
+      for (const [task, state] of Object.entries(ends)) {
+        const final = await client.final(task);
+        assert.equal(final.state, state, task);
+        const error = state === "failed" ? STOPPED : null;
+        assert.equal(final.error_message, error, task);
+      }
+    }
+    await using client = await Client.connect(broker.port);
+    await allFinal(client, all);
+    await keptPromises(project, client, all);
+    await nothingHeld(client, broker.port, ["w1"]);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+for (const how of ["killed", "stopped"] as const) {
+  Deno.test({
+    name:
+      `a run ends while the broker is away, and the worker is ${how} before it is back: its true end is published`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      await using broker = await Broker.start({ persistence: true });
+      await using project = await Project.create();
+      await using client = await Client.connect(broker.port);
+      const options = {
+        project,
+        port: broker.port,
+        worker: { journal: project.path("journal") },
+      };
+      await using worker = await Worker.start(options);
+      await client.submit(project.work("t-0", { seconds: 1.5 }));
+      await project.started("t-0");
+      await broker.stop();
+      await worker.logged("the task ended: success");
+      if (how === "killed") await worker.kill();
+      else await worker.stop();
+      await broker.start();
+      await using again = await Worker.start(options);
+      await allFinal(client, ["t-0"]);
+      assert.deepEqual(await keptPromises(project, client, ["t-0"]), {
+        success: 1,
+      });
+      await nothingHeld(client, broker.port, ["w1"]);
+      // Its request, sent again, is the same task.
+      await client.submit(project.work("t-0"));
+      await client.message(
+        "a rejection",
+        ({ text, topic }) =>
+          topic === "ansible/test/rejected" && text.includes("duplicate"),
+      );
+      assert.equal(await again.stop(), 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "a journal that cannot be written stops the start, and says why",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using worker = await Worker.spawn({
+      project,
+      port: broker.port,
+      worker: { journal: project.path("none/journal") },
+    });
+    assert.equal((await worker.exited).code, 1);
+    await worker.ended();
+    assert.match(
+      worker.log,
+      /cannot write the journal \S+none\/journal\S+: No such file or directory/,
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "a run that cannot be written down does not begin, and its task says why",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await Deno.mkdir(project.path("state"));
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: { journal: project.path("state/journal") },
+    });
+    await Deno.remove(project.path("state"), { recursive: true });
+    const final = await client.run(project.work("t-0"));
+    assert.equal(final.state, "failed");
+    assert.match(
+      final.error_message!,
+      /cannot write the journal .*No such file or directory/,
+    );
+    assert.deepEqual(await project.truth(), []);
+    // Once it can be written again, tasks run.
+    await Deno.mkdir(project.path("state"));
+    const next = await client.run(project.work("t-1"));
+    assert.equal(next.state, "success");
+    await until("the end", async () => {
+      const text = await Deno.readTextFile(project.path("state/journal"));
+      return text.includes('"event":"told","task_id":"t-1"');
+    });
+    assert.equal(await worker.stop(), 0);
+  },
+});
