@@ -28,6 +28,7 @@ export interface VisitOptions {
 /** A message that is waited for. */
 export interface ExpectedMessage {
   topic: string;
+  /** Whether a message on the topic is it. */
   fits(message: Incoming): boolean;
   withinMs: number;
 }
