@@ -38,7 +38,7 @@ export const RUMQTTD: BrokerKind = {
 
 /**
  * It has no defaults: these are the numbers of the configuration that comes with
- * it, but for the largest packet.
+ * it, but for the largest packet and the packets on their way.
  */
 function configuration(port: number, settings: Settings): object {
   return {
@@ -46,7 +46,8 @@ function configuration(port: number, settings: Settings): object {
     router: {
       id: 0,
       max_connections: 10_010,
-      max_outgoing_packet_count: 200,
+      // Of what is retained it sends nobody more than that.
+      max_outgoing_packet_count: settings === "recommended" ? 20_000 : 200,
       max_segment_size: 104_857_600,
       max_segment_count: 10,
     },

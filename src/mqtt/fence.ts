@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 
 /** What a fence is made with. */
@@ -34,6 +35,9 @@ const MIN_PATIENCE_MS = 100;
 
 /** Beyond that, it is not waited for. */
 const MAX_PATIENCE_MS = 5000;
+
+/** A sentinel that has not come after this time is not there; milliseconds. */
+const SENTINEL_MS = 5000;
 
 /** What was late once may be later still. */
 const MARGIN = 1.5;
@@ -110,6 +114,10 @@ export class Fence {
     come.catch(() => {});
     try {
       await this.#options.subscribe(this.#options.sentinel);
+      while (!await isSettledWithin(SENTINEL_MS, come)) {
+        // Somebody has cleared it before we could see that.
+        await this.#restore();
+      }
       await come;
       if (this.patienceMs > 0) {
         await new Promise((resolve) => setTimeout(resolve, this.patienceMs));
@@ -120,4 +128,9 @@ export class Fence {
       this.#current = null;
     }
   }
+}
+
+/** Whether it is fulfilled or rejected in time. */
+function isSettledWithin(ms: number, promise: Promise<void>): Promise<boolean> {
+  return fulfilledWithin(ms, promise.catch(() => {}));
 }

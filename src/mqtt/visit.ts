@@ -28,7 +28,7 @@ export interface VisitOptions {
 /** A message that is waited for. */
 export interface ExpectedMessage {
   topic: string;
-  /** Whether a message is an answer. */
+  /** Whether a message on the topic is it. */
   fits(message: Incoming): boolean;
   withinMs: number;
 }

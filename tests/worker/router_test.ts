@@ -116,6 +116,8 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
 Deno.test("a request on a topic that is not ours is left alone, holds up nothing, and is said of once", () => {
   const { got, lifecycle, router } = routerOf();
   lifecycle.move("working");
+  lifecycle.move("control");
+  lifecycle.move("both");
   let answered = 0;
   const topics = [
     "ansible/other/tasks",

@@ -88,9 +88,10 @@ export class Session {
   subscribe(subscription: Subscription): boolean {
     const { filter, isShared, topic } = subscription;
     const map = isShared || topic.hasWildcards ? this.#others : this.#exact;
-    const isNew = !map.has(filter);
+    const replaced = map.get(filter);
+    if (replaced) subscription.first = replaced.first;
     map.set(filter, subscription);
-    return isNew;
+    return !replaced;
   }
 
   /** @returns whether it was there */
@@ -98,11 +99,13 @@ export class Session {
     return this.#exact.delete(filter) || this.#others.delete(filter);
   }
 
-  /** Whether a subscription is there as it was. */
-  has(subscription: Subscription): boolean {
-    const { filter } = subscription;
-    return (this.#exact.get(filter) ?? this.#others.get(filter)) ===
-      subscription;
+  /**
+   * Whether a subscription is still there: one that was replaced loses nothing
+   * (3.8.4-3).
+   */
+  has({ filter, first }: Subscription): boolean {
+    return (this.#exact.get(filter) ?? this.#others.get(filter))?.first ===
+      first;
   }
 
   /** Ends its shared subscriptions. */

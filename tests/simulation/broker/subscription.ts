@@ -20,6 +20,8 @@ export interface Subscription {
   readonly asPublished: boolean;
   /** Whether it is one of a share. */
   readonly isShared: boolean;
+  /** The same for all that have replaced each other. */
+  first: symbol;
 }
 
 /** Makes a subscription of what a SUBSCRIBE asks for. */
@@ -37,6 +39,7 @@ export function subscriptionOf(
     noLocal: asked.nl ?? false,
     asPublished: asked.rap ?? false,
     isShared,
+    first: Symbol(),
   };
 }
 
