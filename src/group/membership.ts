@@ -90,6 +90,8 @@ export class Membership {
   readonly #templates: () => readonly TemplateOffer[];
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
+  /** Its names before: what it has said under them may still come. */
+  readonly #former = new Set<string>();
   #state: "online" | "draining" | "offline" = "online";
   /** The group knows of this instance; what stood there before is older. */
   #announced = false;
@@ -180,6 +182,7 @@ export class Membership {
   /** From now on this process is another one, as far as the group can see. */
   renew(): string {
     this.#adopted = false;
+    this.#former.add(this.#instance);
     return this.#instance = crypto.randomUUID();
   }
 
@@ -191,7 +194,8 @@ export class Membership {
     const isAlive = presence.updated_at >= this.#startedAt &&
       presence.adopted_by === undefined &&
       (presence.state === "online" || presence.state === "draining");
-    if (!isAlive || instance === this.#instance) return false;
+    const isOwn = instance === this.#instance || this.#former.has(instance);
+    if (!isAlive || isOwn) return false;
     return started_at === this.#startedAt
       ? instance < this.#instance
       : started_at < this.#startedAt;
