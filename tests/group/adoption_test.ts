@@ -148,8 +148,12 @@ Deno.test("adoption: it is marked first, its records are next, then its session,
 });
 
 Deno.test("adoption: where nobody may use its client id, its records are taken over all the same, and it is said once", async () => {
-  const { adopt, did, warnings } = setUp({ records: ["a"], session: null });
+  const { adopt, did, say, warnings } = setUp({
+    records: ["a"],
+    session: null,
+  });
   await adopt();
+  say("offline");
   await adopt();
   assert.deepEqual(did.slice(0, 2), [
     `publishes ${PRESENCE} offline`,
