@@ -18,11 +18,11 @@
  *
  * @module
  */
-import type { Delivery, Outgoing } from "../messages/packets.ts";
+import type { Delivery } from "../messages/packets.ts";
 import type { Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
 import { movedProperties, originOf } from "../tasks/origin.ts";
-import type { Log } from "../tasks/ports.ts";
+import type { Channel, Log } from "../tasks/ports.ts";
 import type { FoundRecord } from "../tasks/records.ts";
 import type { GroupObserver } from "./observer.ts";
 import type { Peers } from "./peers.ts";
@@ -49,7 +49,7 @@ export interface DeadSession extends AsyncDisposable {
 export interface AdoptionOptions {
   workerId: string;
   topics: Topics;
-  channel: { publish(message: Outgoing): Promise<void> };
+  channel: Pick<Channel, "lookUp" | "publish">;
   peers: Peers;
   log: Log;
   observer?: GroupObserver;
@@ -70,6 +70,11 @@ export class WorkerReturnedError extends Error {
   override name = "WorkerReturnedError";
 }
 
+/** Another worker adopts the same one. */
+export class AdoptedElsewhereError extends Error {
+  override name = "AdoptedElsewhereError";
+}
+
 /** Takes over what the dead have left. */
 export class Adoption {
   readonly #options: AdoptionOptions;
@@ -84,6 +89,8 @@ export class Adoption {
    * Takes over what a worker that is offline has left.
    *
    * @throws {WorkerReturnedError} it is back, or this worker stops
+   * @throws {AdoptedElsewhereError} of two marks the later one counts, and that
+   * was another worker's
    */
   async adopt(dead: string, signal: AbortSignal): Promise<void> {
     const { channel, log, peers, topics, workerId, onStep } = this.#options;
@@ -108,9 +115,15 @@ export class Adoption {
       if (signal.aborted || peers.find(dead)?.state !== "offline") {
         throw new WorkerReturnedError();
       }
+      if (peers.find(dead)?.adopted_by !== workerId) {
+        throw new AdoptedElsewhereError();
+      }
     };
 
     await announce("offline");
+    // All marks that came before this look are seen by now.
+    await channel.lookUp(topics.presence(dead));
+    stillDead();
     onStep?.("marked");
     // Until a look finds none that is new: a broker may be late with some.
     const seen = new Set<string>();
@@ -160,7 +173,10 @@ export class Adoption {
       await endControlSession(dead);
       onStep?.("closed");
     } catch (error) {
-      if (error instanceof WorkerReturnedError) throw error;
+      if (
+        error instanceof WorkerReturnedError ||
+        error instanceof AdoptedElsewhereError
+      ) throw error;
       // Said once: where the access rules forbid it, they do so every time.
       if (!this.#sessionRefused) {
         log.warn(

@@ -9,7 +9,7 @@
  */
 import type { Presence } from "../messages/presence.ts";
 import type { Log } from "../tasks/ports.ts";
-import { WorkerReturnedError } from "./adoption.ts";
+import { AdoptedElsewhereError, WorkerReturnedError } from "./adoption.ts";
 import type { Peers } from "./peers.ts";
 
 /** What a place in the ring needs. */
@@ -86,6 +86,12 @@ export class AdoptionRing implements Disposable {
 
   #failed(dead: string, error: unknown): void {
     const { log } = this.#options;
+    if (error instanceof AdoptedElsewhereError) {
+      log.debug(`another worker adopts worker ${dead}`);
+      // Should that one not come to its end, this one tries again.
+      this.#schedule(dead);
+      return;
+    }
     if (error instanceof WorkerReturnedError) {
       if (!this.#stopped.signal.aborted) {
         log.info(`worker ${dead} is back; it is not adopted`);

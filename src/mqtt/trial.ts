@@ -46,7 +46,15 @@ export class Trial {
       sessionExpiry: 0,
     });
     await this.#isWhole(second, topic);
-    await this.#comesAgain(second, topic);
+    if (!await this.#comesAgain(second, topic)) {
+      // Whoever took this worker for dead may have cleared it just then.
+      await this.#isWhole(second, topic);
+      if (!await this.#comesAgain(second, topic)) {
+        throw new BrokerUnsuitableError(
+          `${this.#at} does not send a retained message again to a client that subscribes again, as MQTT 5 demands (3.8.4); no worker can look there for what is retained`,
+        );
+      }
+    }
     try {
       await this.#isWhole(visit, topic);
     } catch (error) {
@@ -94,14 +102,10 @@ export class Trial {
   }
 
   /** Whether a second subscription brings what is retained [MQTT-3.8.4-3]. */
-  async #comesAgain(visit: Visit, topic: string): Promise<void> {
+  async #comesAgain(visit: Visit, topic: string): Promise<boolean> {
     const fits = ({ retained }: Incoming) => retained;
-    const comes = await visit.brings({ topic, withinMs: BACK_MS, fits }) &&
+    return await visit.brings({ topic, withinMs: BACK_MS, fits }) &&
       await visit.brings({ topic, withinMs: BACK_MS, fits });
-    if (comes) return;
-    throw new BrokerUnsuitableError(
-      `${this.#at} does not send a retained message again to a client that subscribes again, as MQTT 5 demands (3.8.4); no worker can look there for what is retained`,
-    );
   }
 
   get #at(): string {

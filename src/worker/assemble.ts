@@ -310,6 +310,7 @@ export function assemble(
       takeOver,
       rollCall,
       announce: () => presence.announce(),
+      untilReady: () => link.untilReady(),
       whileInDoubt: (work) => link.whileInDoubt(work),
     }),
   );

@@ -76,6 +76,7 @@ export class Link implements RecordChannel, AsyncDisposable {
   readonly #lookups = new Lookups();
   readonly #readyBefore = new Set<Connection>();
   #doubts = 0;
+  #whenReady: PromiseWithResolvers<void> | null = null;
 
   /** Prepares both; `connect()` connects. */
   constructor(options: LinkOptions) {
@@ -148,6 +149,18 @@ export class Link implements RecordChannel, AsyncDisposable {
   /** Which of the two are ready. */
   get ready(): Record<Connection, boolean> {
     return { control: this.#control.ready, intake: this.#intake.ready };
+  }
+
+  /** Settles when both are ready. */
+  async untilReady(): Promise<void> {
+    while (!this.#isReady) {
+      this.#whenReady ??= Promise.withResolvers<void>();
+      await this.#whenReady.promise;
+    }
+  }
+
+  get #isReady(): boolean {
+    return CONNECTIONS.every((which) => this.ready[which]);
   }
 
   /** Requests that the broker still owns. */
@@ -342,8 +355,10 @@ export class Link implements RecordChannel, AsyncDisposable {
   }
 
   #settle(): void {
-    const ready = CONNECTIONS.every((which) => this.ready[which]);
-    if (ready && this.#doubts === 0) this.#options.lifecycle.move("both");
+    if (!this.#isReady) return;
+    this.#whenReady?.resolve();
+    this.#whenReady = null;
+    if (this.#doubts === 0) this.#options.lifecycle.move("both");
   }
 
   #at(which: Connection): string {

@@ -27,6 +27,8 @@ export interface RecoveryOptions {
   log: Log;
   /** Says that this worker is there, with all that it has. */
   announce(): Promise<void>;
+  /** Settles when both connections are ready. */
+  untilReady(): Promise<void>;
   /** Takes and starts nothing before some work is done. */
   whileInDoubt(work: () => Promise<void>): Promise<void>;
 }
@@ -94,13 +96,15 @@ export class Recovery implements Disposable {
     // It may have been said meanwhile.
     await this.reclaim();
     this.#isPutRight = true;
-    if (!isStarting) void this.#options.announce();
   }
 
   /** Waits for the others, and takes over what is not theirs. */
   #settle(unknown: FoundRecord[]): void {
-    const { log, rollCall, takeOver, whileInDoubt, workerId } = this.#options;
-    whileInDoubt(async () => {
+    const { announce, log, rollCall, takeOver, workerId } = this.#options;
+    this.#options.whileInDoubt(async () => {
+      // Whoever reads "online" may count on the subscriptions.
+      await this.#options.untilReady();
+      void announce();
       if (await rollCall.hold()) await takeOver.records(unknown, workerId);
     }).catch((error) => log.error("cannot take over what is left", { error }));
   }

@@ -3,7 +3,11 @@
  * killed at one moment of many.
  */
 import assert from "node:assert/strict";
-import { Adoption, WorkerReturnedError } from "../../src/group/adoption.ts";
+import {
+  AdoptedElsewhereError,
+  Adoption,
+  WorkerReturnedError,
+} from "../../src/group/adoption.ts";
 import { Peers } from "../../src/group/peers.ts";
 import type { Delivery, Outgoing } from "../../src/messages/packets.ts";
 import { Topics } from "../../src/messages/topics.ts";
@@ -31,9 +35,11 @@ function setUp(
     /** What the broker still has for the dead worker; null: it lets nobody in. */
     session?: Waiting[] | null;
     onStep?: (step: string) => void;
+    /** Its mark has been seen by all. */
+    onLook?: (peers: Peers) => void;
   },
 ) {
-  const { records = [], session = [], onStep } = options;
+  const { records = [], session = [], onLook, onStep } = options;
   const peers = new Peers("adopter");
   const say = (state: "offline" | "online") =>
     peers.presence("dead", {
@@ -66,6 +72,14 @@ function setUp(
         published.push(message);
         const state = /"state":"(\w+)"/.exec(String(payload))?.[1];
         did.push(`publishes ${topic}${state ? ` ${state}` : ""}`);
+        if (topic === TOPICS.presence("dead")) {
+          const presence = JSON.parse(String(payload));
+          peers.presence("dead", presence, { retained: false });
+        }
+        return Promise.resolve();
+      },
+      lookUp: () => {
+        onLook?.(peers);
         return Promise.resolve();
       },
     },
@@ -134,8 +148,12 @@ Deno.test("adoption: it is marked first, its records are next, then its session,
 });
 
 Deno.test("adoption: where nobody may use its client id, its records are taken over all the same, and it is said once", async () => {
-  const { adopt, did, warnings } = setUp({ records: ["a"], session: null });
+  const { adopt, did, say, warnings } = setUp({
+    records: ["a"],
+    session: null,
+  });
   await adopt();
+  say("offline");
   await adopt();
   assert.deepEqual(did.slice(0, 2), [
     `publishes ${PRESENCE} offline`,
@@ -166,6 +184,18 @@ Deno.test("adoption: whoever stops adopts no further", async () => {
   });
   await assert.rejects(adopt(stop.signal), WorkerReturnedError);
   assert.ok(!did.includes("takes b over from dead"));
+});
+
+Deno.test("adoption: of two that begin at once the one whose mark came last goes on", async () => {
+  const { adopt, did } = setUp({
+    records: ["a"],
+    onLook: (peers) => {
+      const marked = { ...peers.find("dead")!, adopted_by: "another" };
+      peers.presence("dead", marked, { retained: false });
+    },
+  });
+  await assert.rejects(adopt(), AdoptedElsewhereError);
+  assert.deepEqual(did, ["publishes ansible/test/workers/dead/status offline"]);
 });
 
 const FROM = "ansible-worker-from";

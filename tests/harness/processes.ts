@@ -10,6 +10,8 @@ export interface Process {
   parent: number;
   /** Its arguments, joined by spaces. */
   command: string;
+  /** As ps shows it without them. */
+  name: string;
 }
 
 /** Processes whose environment holds a text; zombies are not among them. */
@@ -35,7 +37,12 @@ async function processesThat(
       const command = (await Deno.readTextFile(`/proc/${name}/cmdline`))
         .replaceAll("\0", " ").trim();
       if (command === "") continue;
-      const one = { pid: Number(name), parent: await parentOf(name), command };
+      const one = {
+        pid: Number(name),
+        parent: await parentOf(name),
+        command,
+        name: (await Deno.readTextFile(`/proc/${name}/comm`)).trim(),
+      };
       if (await fits(one)) found.push(one);
     } catch {
       // It has ended meanwhile, or is not ours to look at.

@@ -145,14 +145,21 @@ export class Project implements AsyncDisposable {
 
   /**
    * Processes of its runs. Workers are not, nor are the launchers of a worker
-   * that lives; those of a worker that is gone are as unwanted as a run.
+   * that lives, and what reads modules for these; those of a worker that is gone
+   * are as unwanted as a run.
    */
   async runs(): Promise<Process[]> {
     const all = await this.processes();
     const isWorker = ({ command }: Process) =>
       command.includes(`-c ${this.#root}/`);
     const workers = new Set(all.filter(isWorker).map(({ pid }) => pid));
-    return all.filter((one) => !isWorker(one) && !workers.has(one.parent));
+    const launchers = new Set(
+      all.filter(({ parent }) => workers.has(parent)).map(({ pid }) => pid),
+    );
+    return all.filter((one) =>
+      !isWorker(one) && !launchers.has(one.pid) &&
+      !(one.name === "module-imports" && launchers.has(one.parent))
+    );
   }
 
   /** Settles when no process of a run is left; launchers and workers stay. */

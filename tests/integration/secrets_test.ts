@@ -120,8 +120,10 @@ Deno.test({
     for (const secret of Object.values(SECRETS)) {
       assert.ok(!worker.log.includes(secret), secret);
       for (const { topic, text } of client.messages) {
-        // All but the request, which the client sees as it was sent.
+        // All but the request, which the client sees as it was sent, and its
+        // record, which the workers alone may read (docs/security.md).
         if (topic === "ansible/test/tasks") continue;
+        if (topic.startsWith("ansible/test/workers/w1/queue/")) continue;
         assert.ok(!text.includes(secret), topic);
       }
     }

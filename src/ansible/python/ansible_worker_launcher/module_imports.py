@@ -17,6 +17,10 @@ import warnings
 from . import versions
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+
+# A launcher that has waited so long for a task has time for the search.
+IDLE_SECONDS = 2
 
 # By the name of the module, whether it is a package, and the digest of its
 # source: the modules that it imports, and those that it can do without.
@@ -48,12 +52,20 @@ class Search:
     """The process that parses, and what it finds."""
 
     def __init__(self, libc):
-        self.fd, writing = os.pipe()
+        self.libc = libc
+        self.fd = None
         self.data = b""
+        self.has_begun = False
+
+    def begin(self):
+        self.has_begun = True
+        self.fd, writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                # As ps and top show it.
+                self.libc.prctl(PR_SET_NAME, b"module-imports", 0, 0, 0)
                 os.nice(10)
                 null = os.open(os.devnull, os.O_RDWR)
                 for fd in (0, 1, 2):
@@ -66,6 +78,10 @@ class Search:
 
     def wait_for_input(self):
         """Comes back when there is something on stdin."""
+        if not self.has_begun:
+            if select.select([0], [], [], IDLE_SECONDS)[0]:
+                return
+            self.begin()
         while self.fd is not None:
             ready, _, _ = select.select([0, self.fd], [], [])
             if self.fd in ready:
