@@ -242,8 +242,11 @@ export class TopicLock<T> {
     options: { token: string; since: string; from: string | null },
   ): Promise<boolean> {
     if (this.#state === "lost") return false;
-    if (this.#state === "held") this.#from = this.#token;
-    else this.#from = options.from;
+    if (this.#state === "held") {
+      this.#from = this.#token;
+      // What was settled when it was taken is settled.
+      this.#theirs = null;
+    } else this.#from = options.from;
     this.#move("taking");
     this.#token = options.token;
     this.#since = options.since;
