@@ -410,7 +410,8 @@ export class TopicLock<T> {
 
   /** A bid after the end: by somebody who has not seen it, or of another task. */
   #receiveAtRest({ bid }: Sighting<T>): void {
-    if (bid.from === this.#token) this.#close();
+    // Also where we have refused what somebody else has taken.
+    if (bid.from === this.#token || bid.rank > this.#own!.rank) this.#close();
     else if (
       bid.rank < this.#own!.rank &&
       (bid.since <= this.#since || !this.#options.isReplaceable(this.#end!))
