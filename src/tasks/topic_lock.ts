@@ -192,6 +192,8 @@ export class TopicLock<T> {
   #isLive = false;
   /** Settles when what was said last is acknowledged, refused or lost. */
   #sending: Promise<unknown> = Promise.resolve();
+  /** Whether it is looked what hides ours. */
+  #isChecking = false;
   /** How it ended. */
   #end: T | null = null;
   /** Whether it was ours when it ended. */
@@ -508,9 +510,21 @@ export class TopicLock<T> {
       this.#last.bid.seq < this.#theirs!.bid.seq;
   }
 
-  /** Says ours once more. */
+  /**
+   * Says ours once more. What only waits looks first: what it has seen may be
+   * old, and it would hide what runs by now from whoever looks.
+   */
   #assert(): void {
-    void this.#send();
+    if (this.#own!.rank > 0) void this.#send();
+    else void this.#assertIfHidden();
+  }
+
+  async #assertIfHidden(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    await this.#lookUp().finally(() => this.#isChecking = false);
+    const isOurs = this.#state === "taking" || this.#state === "held";
+    if (isOurs && this.#last !== "ours") await this.#send();
   }
 
   #sure(): void {

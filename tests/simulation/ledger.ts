@@ -31,6 +31,8 @@ export interface Ran {
 export interface TaskRecord {
   /** How often its request was given to somebody by the broker. */
   taken: number;
+  /** How often the group was given one of its requests. */
+  given: number;
   /** One of its requests reached nobody, and a worker was there. */
   isUnheard: boolean;
   /** One of its requests could expire. */
@@ -75,6 +77,7 @@ export class Ledger {
     if (!record) {
       record = {
         taken: 0,
+        given: 0,
         isUnheard: false,
         mayExpire: false,
         mayBeForgotten: false,
@@ -132,9 +135,20 @@ export class Ledger {
     this.task(taskId).taken++;
   }
 
+  /** A request for the group: a controller's, or what a worker gives on. */
+  #given({ payload }: Message): void {
+    const text = typeof payload === "string"
+      ? payload
+      : new TextDecoder().decode(payload);
+    // In one that is signed it does not stand.
+    const id = /"task_id":"([^"]*)"/.exec(text)?.[1];
+    if (id !== undefined) this.task(id).given++;
+  }
+
   /** A message that the broker has accepted. */
   said(message: Message): void {
     if (message.payload.length === 0) return;
+    if (message.topic === this.#topics.tasks) return this.#given(message);
     const topic = this.#topics.parse(message.topic);
     if (topic?.kind === "record") this.task(topic.taskId).isKnown = true;
     if (topic?.kind !== "status") return;

@@ -144,7 +144,8 @@ function judgeRecord(
   // One that was refused may be sent again, with the same id.
   const refusals = finals.filter(isRefusal);
   const others = finals.filter((status) => !isRefusal(status));
-  const counted = record.taken > 1 && refusals.length <= record.taken
+  const asked = Math.max(record.taken, record.given);
+  const counted = asked > 1 && refusals.length <= asked
     ? others.length > 0 ? others : refusals.slice(0, 1)
     : finals;
   return judgeTask({
