@@ -515,7 +515,7 @@ export class TopicLock<T> {
    * old, and it would hide what runs by now from whoever looks.
    */
   #assert(): void {
-    if (this.#own!.rank > 0) void this.#send();
+    if (this.#own!.rank !== 0) void this.#send();
     else void this.#assertIfHidden();
   }
 
