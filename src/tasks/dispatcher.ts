@@ -187,12 +187,8 @@ export class Dispatcher {
     this.#options.onChange();
   }
 
-  /**
-   * Somebody else has taken over a task that is here, or has ended it.
-   *
-   * @returns the task, if it waited here
-   */
-  lost(taskId: string): Task | null {
+  /** Somebody else has taken over a task that is here, or has ended it. */
+  lost(taskId: string): void {
     const { queue, log } = this.#options;
     const active = this.#active.get(taskId);
     const task = queue.get(taskId);
@@ -204,9 +200,7 @@ export class Dispatcher {
     } else if (task && !queue.isLeaving(task)) {
       log.info("another worker has taken the task over", { task_id: taskId });
       this.drop(task);
-      return task;
     }
-    return null;
   }
 
   #enterQueue(task: Task): void {

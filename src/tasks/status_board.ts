@@ -67,6 +67,8 @@ export class StatusBoard {
   readonly #locks = new Map<string, TopicLock<PublishedStatus>>();
   /** All that watch a task's topic; one may be through, and another begin. */
   readonly #watching = new Map<string, Set<TopicLock<PublishedStatus>>>();
+  /** The tasks that are this worker's. */
+  readonly #held = new Map<string, Task>();
   readonly #ended = new Map<string, Ended>();
   /** Who waits for a peer to take a task that was offered to it. */
   readonly #waiting = new Map<string, (worker: string) => void>();
@@ -141,8 +143,10 @@ export class StatusBoard {
     // A better bid may have come right behind our own.
     const won = await lock.take(queued, this.#bidderFor(task, from)) &&
       !lock.isLost;
-    if (won) this.#respond(task, queued.message);
-    else this.forget(task.id);
+    if (won) {
+      this.#held.set(task.id, task);
+      this.#respond(task, queued.message);
+    } else this.forget(task.id);
     return won;
   }
 
@@ -268,6 +272,7 @@ export class StatusBoard {
   /** It has come to its end here, which is remembered for a while. */
   #rest(lock: TopicLock<PublishedStatus>, status: TaskStatus): void {
     const taskId = status.task_id;
+    this.#held.delete(taskId);
     this.#locks.delete(taskId);
     const seen = { status, token: lock.token, from: null, properties: {} };
     lock.rest(seen);
@@ -332,6 +337,7 @@ export class StatusBoard {
 
   /** Stops watching a task's topic. */
   forget(taskId: string): void {
+    this.#held.delete(taskId);
     this.#locks.get(taskId)?.close();
     this.#locks.delete(taskId);
   }
@@ -463,7 +469,8 @@ export class StatusBoard {
     taskId: string,
     rules: Pick<TopicLockOptions<PublishedStatus>, "isOver" | "isReplaceable">,
   ): TopicLock<PublishedStatus> {
-    const { channel, connected, log, onGone, topics } = this.#options;
+    const { channel, connected, log, onContested, onGone, topics } =
+      this.#options;
     const topic = topics.status(taskId);
     const lock = new TopicLock<PublishedStatus>({
       async lookUp() {
@@ -489,10 +496,14 @@ export class StatusBoard {
       publish: (message) => channel.publish(message),
       read: readBid,
       ...rules,
-      onLost: ({ value }, how) => {
+      onLost: ({ value }) => {
         const waiting = this.#waiting.get(taskId);
         if (waiting) waiting(value.status.worker_id);
-        else onGone(taskId, how);
+        else onGone(taskId);
+      },
+      onContested: () => {
+        const task = this.#held.get(taskId);
+        if (task) onContested(task);
       },
       onRefused: (error) =>
         log.error("cannot publish a status; it is tried again", {
@@ -526,11 +537,10 @@ export interface StatusBoardOptions {
   responses: Pick<Responses, "follow" | "send">;
   log: Log;
   observer?: TaskObserver;
-  /**
-   * Somebody else has a task that was not offered; `contested`: it has accepted
-   * the same request, before this worker did.
-   */
-  onGone(taskId: string, how: { contested: boolean }): void;
+  /** Somebody else has a task that was not offered. */
+  onGone(taskId: string): void;
+  /** A task is lost to who has accepted the same request, before this worker. */
+  onContested(task: Task): void;
 }
 
 function readBid(

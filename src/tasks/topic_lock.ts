@@ -150,11 +150,10 @@ export interface TopicLockOptions<T> {
   isOver(value: T): boolean;
   /** Whether somebody may begin anew after this end of ours. */
   isReplaceable(end: T): boolean;
-  /**
-   * Somebody else has what was held; `contested`: by a bid of its own, not by
-   * taking over from us.
-   */
-  onLost(to: Sighting<T>, how: { contested: boolean }): void;
+  /** Somebody else has what was held. */
+  onLost(to: Sighting<T>): void;
+  /** The same, and by a bid of its own: it has not taken it over from us. */
+  onContested(): void;
   /** The broker has refused a message of ours, which is said again later. */
   onRefused(error: unknown): void;
 }
@@ -192,6 +191,8 @@ export class TopicLock<T> {
   #isLive = false;
   /** Settles when what was said last is acknowledged, refused or lost. */
   #sending: Promise<unknown> = Promise.resolve();
+  /** Whether it has ever been ours. */
+  #hasHeld = false;
   /** Whether it is looked what hides ours. */
   #isChecking = false;
   /** How it ended. */
@@ -459,6 +460,7 @@ export class TopicLock<T> {
     this.#seen = Math.max(before, seq);
     if (this.#awaited && seq >= this.#awaited.seq) {
       this.#move("held");
+      this.#hasHeld = true;
       this.#awaited.won.resolve(true);
       this.#awaited = null;
     } else if (
@@ -473,12 +475,15 @@ export class TopicLock<T> {
     const awaited = this.#awaited;
     this.#awaited = null;
     this.#move("lost");
+    if (this.#hasHeld && to.bid.from !== this.#token) {
+      this.#options.onContested();
+    }
     this.#giveWay().catch((error) => this.#options.onRefused(error)).finally(
       () => this.#close(),
     );
     if (awaited) awaited.won.resolve(false);
     else {
-      this.#options.onLost(to, { contested: to.bid.from !== this.#token });
+      this.#options.onLost(to);
     }
   }
 

@@ -93,10 +93,6 @@ export function assemble(
       await loads.reconnected(session);
       await recovery.reconnected(session);
     },
-    taskLost: (taskId: string, { contested }: { contested: boolean }) => {
-      const task = dispatcher.lost(taskId);
-      if (task && contested) void acceptance.lostRace(task);
-    },
     tasksChanged: () => {
       acceptance.update();
       load.update();
@@ -175,7 +171,8 @@ export function assemble(
     journal,
     connected: linked,
     windowSeconds: worker.duplicate_window,
-    onGone: back.taskLost,
+    onGone: (taskId) => dispatcher.lost(taskId),
+    onContested: (task) => void acceptance.lostRace(task),
   });
   const records = new Records(common);
   const turns = new Turns();

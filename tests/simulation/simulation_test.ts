@@ -9,8 +9,8 @@ import { PROFILE_NAMES } from "./profiles.ts";
 const DIRECTORY = `${ROOT}tests/simulation`;
 
 /** Runs under `mosquitto`, and under each of the other profiles. */
-const RUNS = 1250;
-const RUNS_OF_OTHERS = 40;
+const RUNS = 1000;
+const RUNS_OF_OTHERS = 30;
 
 async function simulate(
   ...args: string[]

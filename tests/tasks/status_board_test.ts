@@ -32,6 +32,7 @@ class Member {
   subscribed = false;
   /** Whether somebody has taken over what it had. */
   wasLost = false;
+  readonly contested: string[] = [];
   readonly #broker: Broker;
 
   constructor(broker: Broker, id: string, instance = id) {
@@ -69,6 +70,7 @@ class Member {
       responses: { follow() {}, send() {} },
       log: LOG,
       onGone: () => this.wasLost = true,
+      onContested: (task) => this.contested.push(task.id),
     });
   }
 
@@ -260,4 +262,30 @@ Deno.test("status board: of two whose runs are announced at once the one whose m
   await settle(broker);
   assert.deepEqual([await begun, await taken], [true, false]);
   assert.match(broker.retained!.payload as string, /"state":"running"/);
+});
+
+Deno.test("status board: who has accepted a copy of what another one had first, and waits or starts, is told so", async () => {
+  for (const begins of [false, true]) {
+    const broker = new Broker();
+    const first = new Member(broker, "first");
+    const second = new Member(broker, "second");
+    assert.equal((await first.board.look("t", () => NEW)).judgement, "take");
+    assert.equal((await second.board.look("t", () => NEW)).judgement, "take");
+    const mine = second.task(new Date(FIRST.getTime() + 1000));
+    const taking = second.board.take(mine, null);
+    await settle(broker);
+    assert.equal(await taking, true);
+    if (begins) mine.start();
+    const begun = begins ? second.board.begin(mine) : null;
+    const taken = first.board.take(first.task(FIRST), null);
+    await settle(broker);
+    assert.deepEqual(
+      [await begun, await taken],
+      begins ? [true, false] : [
+        null,
+        true,
+      ],
+    );
+    assert.deepEqual(second.contested, begins ? [] : ["t"]);
+  }
 });

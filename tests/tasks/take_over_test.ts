@@ -76,6 +76,7 @@ function setUp(
     windowSeconds: 3600,
     responses,
     onGone: never,
+    onContested: never,
   });
   const queue = new TaskQueue(0);
   const dispatcher = new Dispatcher({

@@ -162,6 +162,7 @@ class Client {
       isReplaceable: ({ rank }) => rank < 0,
       isOver: ({ rank }) => rank < 0,
       onLost: () => this.believes = "nothing",
+      onContested() {},
       onRefused: (error) => this.refusals.push(error),
     });
     this.#live().then(
