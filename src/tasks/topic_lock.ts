@@ -191,6 +191,8 @@ export class TopicLock<T> {
   #isLive = false;
   /** Settles when what was said last is acknowledged, refused or lost. */
   #sending: Promise<unknown> = Promise.resolve();
+  /** Whether somebody else has it; also when it is watched no more. */
+  #isLost = false;
   /** Whether it has ever been ours. */
   #hasHeld = false;
   /** Whether it is looked what hides ours. */
@@ -217,9 +219,9 @@ export class TopicLock<T> {
     return this.token !== null && this.#own!.rank === 0;
   }
 
-  /** Whether somebody else has it. */
+  /** Whether it was bid for, and somebody else has it. */
   get isLost(): boolean {
-    return this.#state === "lost";
+    return this.#isLost;
   }
 
   /**
@@ -475,6 +477,7 @@ export class TopicLock<T> {
     const awaited = this.#awaited;
     this.#awaited = null;
     this.#move("lost");
+    this.#isLost = true;
     if (this.#hasHeld && to.bid.from !== this.#token) {
       this.#options.onContested();
     }
