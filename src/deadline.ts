@@ -24,6 +24,14 @@ export async function fulfilledWithin(
   );
 }
 
+/** Whether a promise is fulfilled or rejected in time; see `fulfilledWithin()`. */
+export function settledWithin(
+  ms: number,
+  promise: Promise<unknown>,
+): Promise<boolean> {
+  return fulfilledWithin(ms, promise.then(() => {}, () => {}));
+}
+
 /**
  * What a promise settles with, or an error if that is not in time. What it does
  * afterwards is nobody's concern.
@@ -35,8 +43,7 @@ export async function inTime<T>(
   promise: Promise<T>,
   { ms, late }: { ms: number; late(): Error },
 ): Promise<T> {
-  const settled = promise.then(() => {}, () => {});
-  if (await fulfilledWithin(ms, settled)) return await promise;
+  if (await settledWithin(ms, promise)) return await promise;
   throw late();
 }
 

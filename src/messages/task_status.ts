@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { isMapping } from "../mapping.ts";
 import { encodeInOrder, firstWithin } from "./encode.ts";
 import { inventorySchema } from "./task_request.ts";
 import { timeSchema } from "./time.ts";
@@ -124,10 +125,7 @@ export type TaskStatus = z.output<typeof taskStatusSchema>;
  * say is what a run begins with, and what only it says is passed over.
  */
 export const receivedStatusSchema: z.ZodType<TaskStatus> = z.preprocess(
-  (value) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? { ...ADDED, ...value }
-      : value,
+  (value) => isMapping(value) ? { ...ADDED, ...value } : value,
   taskStatusSchema.loose(),
 );
 

@@ -5,14 +5,14 @@
  * messages that it brings. So after the subscription another one follows, to a
  * topic that is known to have a retained message (the **sentinel**), and what is
  * waited for is that message. Brokers that were tried send it after what was
- * asked for before, nearly always; where a look at the start has shown that one
- * does not (see `isInOrder`), everybody who waits waits a little longer.
+ * asked for before, nearly always; where it was measured at the start that one does
+ * not (see `lateness.ts`), or seen later, everybody who waits waits a little longer.
  *
  * Even so nothing must depend on it for ever: what was missed comes later.
  *
  * @module
  */
-import { fulfilledWithin } from "../deadline.ts";
+import { pause, settledWithin } from "../deadline.ts";
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 
 /** What a fence is made with. */
@@ -30,8 +30,8 @@ export interface FenceOptions {
   awaiting(message: Promise<void>): Promise<void>;
 }
 
-/** What a broker that is late, and nobody has noticed, is granted at first. */
-const MIN_PATIENCE_MS = 100;
+/** The least that is granted to a broker that is late at all, in milliseconds. */
+export const MIN_PATIENCE_MS = 100;
 
 /** Beyond that, it is not waited for. */
 const MAX_PATIENCE_MS = 5000;
@@ -114,23 +114,16 @@ export class Fence {
     come.catch(() => {});
     try {
       await this.#options.subscribe(this.#options.sentinel);
-      while (!await isSettledWithin(SENTINEL_MS, come)) {
+      while (!await settledWithin(SENTINEL_MS, come)) {
         // Somebody has cleared it before we could see that.
         await this.#restore();
       }
       await come;
-      if (this.patienceMs > 0) {
-        await new Promise((resolve) => setTimeout(resolve, this.patienceMs));
-      }
+      if (this.patienceMs > 0) await pause(this.patienceMs);
     } finally {
       seen.resolve();
       this.#seen = null;
       this.#current = null;
     }
   }
-}
-
-/** Whether it is fulfilled or rejected in time. */
-function isSettledWithin(ms: number, promise: Promise<void>): Promise<boolean> {
-  return fulfilledWithin(ms, promise.catch(() => {}));
 }

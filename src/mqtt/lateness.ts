@@ -10,6 +10,7 @@
  */
 import { fulfilledWithin } from "../deadline.ts";
 import type { Incoming, Outgoing } from "../messages/packets.ts";
+import { MIN_PATIENCE_MS } from "./fence.ts";
 
 /** How many messages a wildcard is to bring. */
 const MESSAGES = 12;
@@ -22,9 +23,6 @@ const ROUNDS = 3;
 
 /** A broker later than this is taken for one that has lost them; milliseconds. */
 const MAX_LATENESS_MS = 3000;
-
-/** The least time that is granted to a broker that is late at all. */
-const MIN_PATIENCE_MS = 100;
 
 /** What was late may be later still under load. */
 const MARGIN = 3;

@@ -201,7 +201,7 @@ export class Acceptance {
     const { board, cancelling, dispatcher, log, onStep, queue, records } =
       this.#options;
     const { leftBehind, runner, waitForRoom } = this.#options;
-    const isDuplicate = (message: string) =>
+    const dropDuplicate = (message: string) =>
       this.#duplicate(task, { delivery, origin, message });
     let reserved = waitForRoom;
     try {
@@ -212,7 +212,7 @@ export class Acceptance {
         here = dispatcher.find(task.id);
       }
       if (here) {
-        await isDuplicate(
+        await dropDuplicate(
           `this task is already ${here.state} (worker ${this.#options.workerId})`,
         );
         return;
@@ -227,7 +227,7 @@ export class Acceptance {
         await leftBehind.end(task.id, seen!);
       }
       if (judgement !== "take") {
-        await isDuplicate(duplicateOf(seen!.status, this.#options));
+        await dropDuplicate(duplicateOf(seen!.status, this.#options));
         return;
       }
       const holder = holderOf(seen, origin);
@@ -271,7 +271,7 @@ export class Acceptance {
           task_id: task.id,
         });
         records.remove(task.id);
-        await isDuplicate(QUICKER);
+        await dropDuplicate(QUICKER);
         return;
       }
       onStep?.("queued");

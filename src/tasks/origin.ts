@@ -7,6 +7,7 @@
  */
 import type { MessageProperties } from "../messages/packets.ts";
 import type { Arrival } from "./duplicates.ts";
+import { responsePropertiesOf } from "./responses.ts";
 
 const FROM = "ansible-worker-from";
 const CREATED_AT = "ansible-worker-created-at";
@@ -38,19 +39,18 @@ export interface Baggage {
  * nobody to say that it has expired.
  */
 export function movedProperties(
-  { user, responseTopic, correlationData }: MessageProperties,
+  properties: MessageProperties,
   { from, createdAt, hops, expiresAt }: Baggage,
 ): MessageProperties {
-  const own: Record<string, string> = { ...user, [HOPS]: String(hops) };
+  const own: Record<string, string> = {
+    ...properties.user,
+    [HOPS]: String(hops),
+  };
   for (const name of [FROM, CREATED_AT, EXPIRES_AT]) delete own[name];
   if (from !== null) own[FROM] = from;
   if (createdAt) own[CREATED_AT] = createdAt.toISOString();
   if (expiresAt) own[EXPIRES_AT] = expiresAt.toISOString();
-  return {
-    user: own,
-    ...(responseTopic !== undefined && { responseTopic }),
-    ...(correlationData !== undefined && { correlationData }),
-  };
+  return { user: own, ...responsePropertiesOf(properties) };
 }
 
 /** How a request came here, by its properties. */

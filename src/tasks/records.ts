@@ -11,8 +11,9 @@
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 import type { Topics } from "../messages/topics.ts";
 import { pause } from "../deadline.ts";
-import { movedProperties } from "./origin.ts";
+import { movedProperties, originOf } from "./origin.ts";
 import type { Channel, Log } from "./ports.ts";
+import { isTooLarge, Refusals } from "./refusals.ts";
 import type { Task } from "./task.ts";
 
 /** The control connection, as far as records are concerned. */
@@ -26,13 +27,6 @@ export interface FoundRecord {
   readonly taskId: string;
   readonly message: Incoming;
 }
-
-/** After what the broker has refused the next attempt waits, in milliseconds. */
-const MIN_RETRY_MS = 1000;
-const MAX_RETRY_MS = 60_000;
-
-/** The reason code of what is too large for the broker (MQTT 5, 2.4). */
-const PACKET_TOO_LARGE = 0x95;
 
 /** What this worker has, as the broker is to know it. */
 export class Records {
@@ -55,11 +49,6 @@ export class Records {
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#log = options.log;
-  }
-
-  /** How many there are. */
-  get size(): number {
-    return this.#own.size;
   }
 
   /** Whether this worker has the record of a task. */
@@ -92,22 +81,21 @@ export class Records {
 
   /** Publishes a record, again and again if the broker refuses it. */
   async #publish(taskId: string, record: Outgoing): Promise<boolean> {
-    for (let retryMs = MIN_RETRY_MS; this.#own.get(taskId) === record;) {
+    const refusals = new Refusals();
+    while (this.#own.get(taskId) === record) {
       try {
         await this.#channel.publish(record);
         return true;
       } catch (error) {
-        if ((error as { code?: unknown }).code === PACKET_TOO_LARGE) {
-          return false;
-        }
-        if (retryMs === MIN_RETRY_MS) {
+        if (isTooLarge(error)) return false;
+        const { isFirst, waitMs } = refusals.next();
+        if (isFirst) {
           this.#log.error("cannot store the record of a task; tried again", {
             task_id: taskId,
             error,
           });
         }
-        await pause(retryMs);
-        retryMs = Math.min(MAX_RETRY_MS, 2 * retryMs);
+        await pause(waitMs);
       }
     }
     return true;
@@ -169,10 +157,10 @@ export class Records {
       found.delete(name);
       this.remove(name, workerId);
     }
-    const age = ({ message }: FoundRecord) =>
-      message.properties.user?.["ansible-worker-created-at"] ?? "";
+    const since = ({ message: { properties } }: FoundRecord) =>
+      originOf({ redelivered: true, properties }).createdAt?.getTime() ?? 0;
     return [...found].map(([taskId, message]) => ({ taskId, message }))
-      .sort((a, b) => age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0);
+      .sort((a, b) => since(a) - since(b));
   }
 
   /** A message on the topic of a record. */

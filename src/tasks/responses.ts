@@ -130,6 +130,16 @@ export class Responses {
   }
 }
 
+/** Of a message's properties, those that say where answers go. */
+export function responsePropertiesOf(
+  { responseTopic, correlationData }: MessageProperties,
+): Pick<MessageProperties, "responseTopic" | "correlationData"> {
+  return {
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
+  };
+}
+
 /** The properties by which a status says where it is also to be sent. */
 export function responseProperties(
   response: Response | null,

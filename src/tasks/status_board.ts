@@ -32,7 +32,11 @@ import type { Journal } from "./journal.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import { type PublishedStatus, readStatus } from "./published_status.ts";
-import { responseProperties, type Responses } from "./responses.ts";
+import {
+  responseProperties,
+  responsePropertiesOf,
+  type Responses,
+} from "./responses.ts";
 import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
 import {
@@ -292,11 +296,7 @@ export class StatusBoard {
   ): Promise<boolean> {
     const { journal, responses } = this.#options;
     const lock = this.#locks.get(taskId)!;
-    const { responseTopic, correlationData } = seen.properties;
-    const properties = {
-      ...(responseTopic !== undefined && { responseTopic }),
-      ...(correlationData !== undefined && { correlationData }),
-    };
+    const properties = responsePropertiesOf(seen.properties);
     const taken = await lock.take(
       raised(this.#messageOf(seen.status, { held: true, properties })),
       this.#bidder({ since: seen.status.created_at, from: seen.token }),

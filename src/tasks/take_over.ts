@@ -178,8 +178,7 @@ export class TakeOver {
     const { board, dispatcher, log, records, runner, workerId } = this.#options;
     const isOwn = holder === workerId;
     task.queue();
-    const { payload, properties } = task.message;
-    if (isOwn) records.keep(task.id, { payload, properties });
+    if (isOwn) records.keep(task.id, task.message);
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
     const refusal = task.refusal ?? await runner.refusal(task.request);

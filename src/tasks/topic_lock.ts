@@ -56,6 +56,8 @@ import {
   type Outgoing,
 } from "../messages/packets.ts";
 
+import { isTooLarge, Refusals } from "./refusals.ts";
+
 /** What the lock has to know of a message on its topic. */
 export interface Bid {
   /** Names the bidder; null if nobody did. */
@@ -107,13 +109,6 @@ function isWatched(state: State): boolean {
   return state !== "open" && state !== "looking" && state !== "lost" &&
     state !== "closed";
 }
-
-/** After what the broker has refused the next attempt waits, in milliseconds. */
-const MIN_RETRY_MS = 1000;
-const MAX_RETRY_MS = 60_000;
-
-/** The reason code of what is too large for the broker (MQTT 5, 2.4). */
-const PACKET_TOO_LARGE = 0x95;
 
 /** How often it is put back what was overwritten, before one gives up. */
 const MAX_PUT_BACK = 5;
@@ -176,11 +171,11 @@ export class TopicLock<T> {
   #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
   /** Settles when the topic was looked at since the connection was lost. */
   #unsure: PromiseWithResolvers<void> | null = null;
-  /** Settles the same, where the broker has refused what was said last. */
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #retryMs = MIN_RETRY_MS;
   /** What is to be said then. */
   #deferred: Promise<void> | null = null;
+  readonly #refusals = new Refusals();
+  /** Ends the wait after a refusal. */
+  #retry: ReturnType<typeof setTimeout> | undefined;
   /** What stood there at the first look, and was judged by then. */
   #stood: Bid | null = null;
   /** The newest that was seen of others. */
@@ -199,8 +194,6 @@ export class TopicLock<T> {
   #isChecking = false;
   /** How it ended. */
   #end: T | null = null;
-  /** Whether it was ours when it ended. */
-  #wasHeld = false;
 
   /** Looks at nothing before `look()`. */
   constructor(options: TopicLockOptions<T>) {
@@ -246,7 +239,7 @@ export class TopicLock<T> {
     own: OwnMessage,
     options: { token: string; since: string; from: string | null },
   ): Promise<boolean> {
-    if (this.#state === "lost") return false;
+    if (this.#isLost) return false;
     if (this.#state === "held") {
       this.#from = this.#token;
       // What was settled when it was taken is settled.
@@ -256,12 +249,14 @@ export class TopicLock<T> {
     this.#token = options.token;
     this.#since = options.since;
     this.#seq = this.#acknowledged = this.#seen = 0;
-    if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
-      // It has come between the look and the bid.
-      if (this.#isBetter(this.#theirs.bid, own.rank)) {
-        this.#lose(this.#theirs);
-        return false;
-      }
+    // One may have come between the look and the bid.
+    const theirs = this.#theirs;
+    if (
+      theirs && this.#isContender(theirs, own.rank) &&
+      this.#isBetter(theirs.bid, own.rank)
+    ) {
+      this.#lose(theirs);
+      return false;
     }
     return await this.#bid(own);
   }
@@ -282,9 +277,7 @@ export class TopicLock<T> {
     } else await this.publish(own);
   }
 
-  /**
-   * Bids with a higher rank, and waits to see that it is still ours.
-   */
+  /** Bids with a higher rank, and waits to see that it is still ours. */
   async enter(own: OwnMessage): Promise<boolean> {
     if (this.#state !== "held") return false;
     this.#move("entering");
@@ -331,9 +324,9 @@ export class TopicLock<T> {
     // It may have changed meanwhile.
     if (!this.#own || !isWatched(this.#state)) return;
     const isMissing = this.#seen < this.#acknowledged;
-    // What others have said was settled when it came.
-    if (this.#awaited || (isMissing && !this.#theirs)) this.#assert();
-    else if (isMissing && this.#state !== "resting") this.#assert();
+    // What others have said after our end was settled when it came.
+    const isHidden = isMissing && (!this.#theirs || this.#state !== "resting");
+    if (this.#awaited || isHidden) this.#assert();
   }
 
   /** A message on the topic. */
@@ -375,7 +368,6 @@ export class TopicLock<T> {
   rest(end: T): void {
     if (this.#state === "lost" || this.#state === "closed") return;
     this.#end = end;
-    this.#wasHeld = this.#state === "held";
     this.#move("resting");
   }
 
@@ -485,9 +477,7 @@ export class TopicLock<T> {
       () => this.#close(),
     );
     if (awaited) awaited.won.resolve(false);
-    else {
-      this.#options.onLost(to);
-    }
+    else this.#options.onLost(to);
   }
 
   /** Sees to it that the topic ends with what ours was lost to. */
@@ -562,7 +552,9 @@ export class TopicLock<T> {
       seq: String(seq),
     };
     if (this.#from !== null) user.from = this.#from;
-    if (this.#state === "held" || this.#wasHeld) user.held = "1";
+    const isHeld = this.#state === "held" ||
+      (this.#state === "resting" && this.#hasHeld);
+    if (isHeld) user.held = "1";
     const sent = this.#options.publish({
       ...message,
       fleeting: true,
@@ -578,23 +570,23 @@ export class TopicLock<T> {
       await this.#send();
       return;
     }
-    this.#retryMs = MIN_RETRY_MS;
+    this.#refusals.end();
   }
 
   /** What the broker refuses is said again later, shorter if it was too long. */
   #refused(error: unknown): void {
-    if (this.#retryMs === MIN_RETRY_MS) this.#options.onRefused(error);
+    const { isFirst, waitMs } = this.#refusals.next();
+    if (isFirst) this.#options.onRefused(error);
     const own = this.#own!;
     const { payload, shorten } = own.message;
-    const shorter = (error as { code?: unknown }).code === PACKET_TOO_LARGE
+    const shorter = isTooLarge(error)
       ? shorten?.(payload.length / 2) ?? null
       : null;
     if (shorter !== null) {
       this.#own = { ...own, message: { ...own.message, payload: shorter } };
     }
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#sure(), this.#retryMs);
-    this.#retryMs = Math.min(MAX_RETRY_MS, 2 * this.#retryMs);
+    this.#retry = setTimeout(() => this.#sure(), waitMs);
   }
 
   #move(to: State): void {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isMapping } from "../mapping.ts";
 import { isAnsibleVariable, isDecoderKey } from "../messages/variable_names.ts";
 import { isOutside } from "../patterns.ts";
 import { Schedule, ScheduleError } from "./schedule.ts";
@@ -152,8 +153,4 @@ function forbidden(
 
 function mapping(value: unknown): Record<string, unknown> {
   return isMapping(value) ? value : {};
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

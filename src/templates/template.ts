@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isMapping } from "../mapping.ts";
 import { quote } from "../quote.ts";
 import { parseExactly } from "../messages/exact_json.ts";
 import type { FieldError } from "../messages/rejected.ts";
@@ -232,8 +233,4 @@ function completed(written: unknown, complete: unknown): unknown {
       Object.hasOwn(written, name) ? completed(written[name], value) : value,
     ]),
   );
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
