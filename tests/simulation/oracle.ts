@@ -43,6 +43,17 @@ export interface Breach {
   mayStillBeKept: boolean;
 }
 
+/** What was read already: a run is judged again and again. */
+const read = new WeakMap<Uint8Array, TaskStatus | null>();
+
+function statusOf(payload: Uint8Array): TaskStatus | null {
+  const known = read.get(payload);
+  if (known !== undefined) return known;
+  const status = readAs(taskStatusSchema, payload);
+  read.set(payload, status);
+  return status;
+}
+
 /** Judges a run as it stands. */
 export function judge(
   { ledger, broker, topics, workers, isTooMuch, isUnsuitable }: {
@@ -108,7 +119,7 @@ export function judge(
     }
     if (record.finals.size === 0) continue;
     const message = broker.retained(topics.status(id));
-    const standing = message && readAs(taskStatusSchema, message.payload);
+    const standing = message && statusOf(message.payload);
     if (!standing || standing.completed_at === null) {
       breaks(
         "stands",
@@ -118,9 +129,10 @@ export function judge(
     }
   }
   for (const worker of workers) {
-    const read = (topic: string) =>
-      broker.retained(topic)?.payload ?? new Uint8Array();
-    const load = readAs(loadSchema, read(topics.load(worker)));
+    const load = readAs(
+      loadSchema,
+      broker.retained(topics.load(worker))?.payload ?? new Uint8Array(),
+    );
     const held = [
       ...broker.retainedTopics(topics.record(worker, ""))
         .filter((topic) => !topic.endsWith("!sentinel"))
