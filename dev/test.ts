@@ -19,7 +19,7 @@ import { setUp } from "./set_up.ts";
 import { quickOnes, testFiles } from "./test_files.ts";
 
 /** Files that run side by side for each processor. */
-const JOBS_A_PROCESSOR = 2;
+const JOBS_A_PROCESSOR = 3;
 
 const own = (name: string) =>
   Deno.args.find((one) => one === name || one.startsWith(`${name}=`));
