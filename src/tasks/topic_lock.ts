@@ -11,7 +11,9 @@
  * 2. of two that wait, the one that has waited longer; then the lower token;
  * 3. of two of a higher rank, the one whose message came first, for nobody acts
  *    upon its own before that has come back; should both have acted, again the
- *    one that has waited longer, then the lower token.
+ *    one that has waited longer, then the lower token. Whoever has lost its
+ *    session does not know what came before its own, and does not give way to a
+ *    bid that has not come back: that bidder may have given way to it.
  *
  * The loser falls silent; if a message of its own may have come after what it
  * has lost to, it looks, and puts that back. The winner says its own once more,
@@ -168,7 +170,12 @@ export class TopicLock<T> {
   #acknowledged = 0;
   #seen = 0;
   /** Settles when our bid with this number has come back, or has lost. */
-  #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
+  #awaited: {
+    seq: number;
+    /** Whether it may have come before what was seen of others. */
+    mayBeFirst: boolean;
+    won: PromiseWithResolvers<boolean>;
+  } | null = null;
   /** Settles when the topic was looked at since the connection was lost. */
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
@@ -317,8 +324,12 @@ export class TopicLock<T> {
     }
     this.#seen = 0;
     this.#theirs = null;
-    // What came between ours and now may have been missed: only a new one tells.
-    if (this.#awaited && !session.present) this.#awaited.seq = this.#seq + 1;
+    const awaited = this.#awaited;
+    if (awaited && !session.present) {
+      awaited.mayBeFirst ||= this.#seq >= awaited.seq;
+      // What came between ours and now may have been missed: only a new one tells.
+      awaited.seq = this.#seq + 1;
+    }
     await this.#lookUp();
     this.#sure();
     // It may have changed meanwhile.
@@ -434,7 +445,7 @@ export class TopicLock<T> {
     if (rank < 0) return this.#seen === 0;
     if (rank > 0) {
       // Theirs has come before ours came back.
-      if (this.#state === "entering") return true;
+      if (this.#awaited) return bid.held || !this.#awaited.mayBeFirst;
       if (!bid.held) return false;
     }
     if (bid.since !== this.#since) return bid.since < this.#since;
@@ -444,7 +455,7 @@ export class TopicLock<T> {
   async #bid(own: OwnMessage): Promise<boolean> {
     this.#own = own;
     const won = Promise.withResolvers<boolean>();
-    this.#awaited = { seq: this.#seq + 1, won };
+    this.#awaited = { seq: this.#seq + 1, mayBeFirst: false, won };
     void this.#send();
     return await won.promise;
   }
