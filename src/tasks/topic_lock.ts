@@ -23,7 +23,8 @@
  *
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
- * unless its own rank is higher by now, and the bid comes too late.
+ * unless a message of its own with a higher rank has come before that bid. What
+ * it says of a higher rank later comes too late, and both know it.
  *
  * A lock is
  *
@@ -169,6 +170,10 @@ export class TopicLock<T> {
   /** The newest number of ours that was acknowledged, and that was seen. */
   #acknowledged = 0;
   #seen = 0;
+  /** The highest rank of ours that has come back. */
+  #seenRank = 0;
+  /** Whether the holder that we take over from has let go. */
+  #isGranted = false;
   /** Settles when our bid with this number has come back, or has lost. */
   #awaited: {
     seq: number;
@@ -255,7 +260,12 @@ export class TopicLock<T> {
     this.#move("taking");
     this.#token = options.token;
     this.#since = options.since;
-    this.#seq = this.#acknowledged = this.#seen = 0;
+    this.#seq =
+      this.#acknowledged =
+      this.#seen =
+      this.#seenRank =
+        0;
+    this.#isGranted = false;
     // One may have come between the look and the bid.
     const theirs = this.#theirs;
     if (
@@ -331,13 +341,13 @@ export class TopicLock<T> {
       awaited.seq = this.#seq + 1;
     }
     await this.#lookUp();
-    this.#sure();
-    // It may have changed meanwhile.
-    if (!this.#own || !isWatched(this.#state)) return;
     const isMissing = this.#seen < this.#acknowledged;
     // What others have said after our end was settled when it came.
     const isHidden = isMissing && (!this.#theirs || this.#state !== "resting");
-    if (this.#awaited || isHidden) this.#assert();
+    // It may have changed meanwhile.
+    const isOurs = this.#own && isWatched(this.#state);
+    if (isOurs && (this.#awaited || isHidden)) void this.#send();
+    this.#sure();
   }
 
   /** A message on the topic. */
@@ -350,7 +360,7 @@ export class TopicLock<T> {
     const { bid } = read;
     if (bid.token !== null && bid.token === this.#token) {
       this.#last = "ours";
-      this.#receiveOwn(bid.seq);
+      this.#receiveOwn(bid);
       return;
     }
     const sighting = this.#last = { ...read, message };
@@ -403,8 +413,8 @@ export class TopicLock<T> {
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
   #isRelieved({ from, rank }: Bid): boolean {
-    return from !== null && from === this.#token &&
-      (rank >= this.#own!.rank || this.#own!.rank <= 0);
+    const ours = this.#awaited?.mayBeFirst ? this.#own!.rank : this.#seenRank;
+    return from !== null && from === this.#token && rank >= ours;
   }
 
   /** Whether it is newer than what was seen of others before. */
@@ -434,9 +444,9 @@ export class TopicLock<T> {
     // What it is about is another one, and over; ours has taken its place.
     if (bid.since !== this.#since && this.#options.isOver(value)) return false;
     // The holder that we take over from lets go when it sees ours, unless it has
-    // gone further.
+    // gone further before.
     return bid.token === null || bid.token !== this.#from ||
-      bid.rank > Math.max(0, rank);
+      (!this.#isGranted && bid.rank > Math.max(0, rank));
   }
 
   #isBetter(bid: Bid, rank: number): boolean {
@@ -460,10 +470,14 @@ export class TopicLock<T> {
     return await won.promise;
   }
 
-  #receiveOwn(seq: number): void {
+  #receiveOwn({ rank, seq }: Bid): void {
     const before = this.#seen;
     this.#seen = Math.max(before, seq);
+    this.#seenRank = Math.max(this.#seenRank, rank);
     if (this.#awaited && seq >= this.#awaited.seq) {
+      const stood = this.#stood;
+      const isLower = stood?.token === this.#from && stood!.rank > rank;
+      this.#isGranted ||= !isLower;
       this.#move("held");
       this.#hasHeld = true;
       this.#awaited.won.resolve(true);
@@ -498,7 +512,8 @@ export class TopicLock<T> {
     await this.#sending;
     for (let i = 0; i < MAX_PUT_BACK; i++) {
       await this.#lookUp();
-      if (this.#last !== "ours" && !this.#isOlder()) return;
+      // Something stands there: where it has not come, it is late.
+      if (typeof this.#last === "object" && !this.#isOlder(this.#last)) return;
       const { topic, payload, properties } = this.#theirs!.message;
       await this.#options.publish({
         topic,
@@ -514,9 +529,8 @@ export class TopicLock<T> {
   }
 
   /** Whether the last of others on the topic is older than another of theirs. */
-  #isOlder(): boolean {
-    return typeof this.#last === "object" && this.#last !== this.#theirs &&
-      this.#last.bid.seq < this.#theirs!.bid.seq;
+  #isOlder(last: Sighting<T>): boolean {
+    return last !== this.#theirs && last.bid.seq < this.#theirs!.bid.seq;
   }
 
   /**
