@@ -5,10 +5,17 @@
  *
  * @module
  */
+import { pause } from "../deadline.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Log } from "./ports.ts";
-import type { PublishedStatus } from "./published_status.ts";
+import { isBeingEnded, type PublishedStatus } from "./published_status.ts";
 import type { StatusBoard } from "./status_board.ts";
+
+/**
+ * How long whoever is about to end a task has for it before the next one does,
+ * in milliseconds: it may have died over it.
+ */
+const ENDING_MS = 5000;
 
 /** What ending them needs. */
 export interface LeftBehindOptions {
@@ -36,6 +43,7 @@ export class LeftBehind {
     error = "the worker stopped while this task was running",
   ): Promise<void> {
     const { board, log, observer } = this.#options;
+    if (isBeingEnded(seen)) await pause(ENDING_MS);
     if (!await board.endOnBehalf(taskId, seen, endOf(seen.status, error))) {
       return;
     }

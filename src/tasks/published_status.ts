@@ -28,3 +28,8 @@ export function readStatus(message: Incoming | null): PublishedStatus | null {
   const { token = null, from = null } = properties.user ?? {};
   return { status, token, from, properties };
 }
+
+/** Whether its holder is about to end what has not run there. */
+export function isBeingEnded({ properties }: PublishedStatus): boolean {
+  return properties.user?.raised === "1";
+}

@@ -31,7 +31,11 @@ import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
-import { type PublishedStatus, readStatus } from "./published_status.ts";
+import {
+  isBeingEnded,
+  type PublishedStatus,
+  readStatus,
+} from "./published_status.ts";
 import {
   responseProperties,
   responsePropertiesOf,
@@ -233,6 +237,8 @@ export class StatusBoard {
     if (lock.isLost) return this.forget(task.id);
     this.#respond(task, own.message);
     await published;
+    // It was away for so long that somebody else has ended it meanwhile.
+    if (lock.isLost) return this.forget(task.id);
     this.#options.journal.told(this.#seenOf(task));
     this.#rest(lock, task.status(this.#options.workerId));
   }
@@ -548,7 +554,7 @@ function readBid(
 ): { value: PublishedStatus; bid: Bid } | null {
   const value = readStatus(message);
   if (!value) return null;
-  const { seq = "0", held, raised } = message.properties.user ?? {};
+  const { seq = "0", held } = message.properties.user ?? {};
   const rank = rankOf(value.status, { held: held === "1" });
   return {
     value,
@@ -556,7 +562,7 @@ function readBid(
       token: value.token,
       from: value.from,
       seq: Number(seq),
-      rank: raised === "1" ? Math.max(1, rank) : rank,
+      rank: isBeingEnded(value) ? Math.max(1, rank) : rank,
       since: value.status.created_at,
       held: held === "1",
     },

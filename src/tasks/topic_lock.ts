@@ -11,7 +11,9 @@
  * 2. of two that wait, the one that has waited longer; then the lower token;
  * 3. of two of a higher rank, the one whose message came first, for nobody acts
  *    upon its own before that has come back; should both have acted, again the
- *    one that has waited longer, then the lower token.
+ *    one that has waited longer, then the lower token. Whoever has lost its
+ *    session does not know what came before its own, and does not give way to a
+ *    bid that has not come back: that bidder may have given way to it.
  *
  * The loser falls silent; if a message of its own may have come after what it
  * has lost to, it looks, and puts that back. The winner says its own once more,
@@ -21,7 +23,8 @@
  *
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
- * unless its own rank is higher by now, and the bid comes too late.
+ * unless a message of its own with a higher rank has come before that bid. What
+ * it says of a higher rank later comes too late, and both know it.
  *
  * A lock is
  *
@@ -167,8 +170,17 @@ export class TopicLock<T> {
   /** The newest number of ours that was acknowledged, and that was seen. */
   #acknowledged = 0;
   #seen = 0;
+  /** The highest rank of ours that has come back. */
+  #seenRank = 0;
+  /** Whether the holder that we take over from has let go. */
+  #isGranted = false;
   /** Settles when our bid with this number has come back, or has lost. */
-  #awaited: { seq: number; won: PromiseWithResolvers<boolean> } | null = null;
+  #awaited: {
+    seq: number;
+    /** Whether it may have come before what was seen of others. */
+    mayBeFirst: boolean;
+    won: PromiseWithResolvers<boolean>;
+  } | null = null;
   /** Settles when the topic was looked at since the connection was lost. */
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
@@ -248,7 +260,12 @@ export class TopicLock<T> {
     this.#move("taking");
     this.#token = options.token;
     this.#since = options.since;
-    this.#seq = this.#acknowledged = this.#seen = 0;
+    this.#seq =
+      this.#acknowledged =
+      this.#seen =
+      this.#seenRank =
+        0;
+    this.#isGranted = false;
     // One may have come between the look and the bid.
     const theirs = this.#theirs;
     if (
@@ -317,16 +334,20 @@ export class TopicLock<T> {
     }
     this.#seen = 0;
     this.#theirs = null;
-    // What came between ours and now may have been missed: only a new one tells.
-    if (this.#awaited && !session.present) this.#awaited.seq = this.#seq + 1;
+    const awaited = this.#awaited;
+    if (awaited && !session.present) {
+      awaited.mayBeFirst ||= this.#seq >= awaited.seq;
+      // What came between ours and now may have been missed: only a new one tells.
+      awaited.seq = this.#seq + 1;
+    }
     await this.#lookUp();
-    this.#sure();
-    // It may have changed meanwhile.
-    if (!this.#own || !isWatched(this.#state)) return;
     const isMissing = this.#seen < this.#acknowledged;
     // What others have said after our end was settled when it came.
     const isHidden = isMissing && (!this.#theirs || this.#state !== "resting");
-    if (this.#awaited || isHidden) this.#assert();
+    // It may have changed meanwhile.
+    const isOurs = this.#own && isWatched(this.#state);
+    if (isOurs && (this.#awaited || isHidden)) void this.#send();
+    this.#sure();
   }
 
   /** A message on the topic. */
@@ -339,7 +360,7 @@ export class TopicLock<T> {
     const { bid } = read;
     if (bid.token !== null && bid.token === this.#token) {
       this.#last = "ours";
-      this.#receiveOwn(bid.seq);
+      this.#receiveOwn(bid);
       return;
     }
     const sighting = this.#last = { ...read, message };
@@ -392,8 +413,8 @@ export class TopicLock<T> {
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
   #isRelieved({ from, rank }: Bid): boolean {
-    return from !== null && from === this.#token &&
-      (rank >= this.#own!.rank || this.#own!.rank <= 0);
+    const ours = this.#awaited?.mayBeFirst ? this.#own!.rank : this.#seenRank;
+    return from !== null && from === this.#token && rank >= ours;
   }
 
   /** Whether it is newer than what was seen of others before. */
@@ -423,9 +444,9 @@ export class TopicLock<T> {
     // What it is about is another one, and over; ours has taken its place.
     if (bid.since !== this.#since && this.#options.isOver(value)) return false;
     // The holder that we take over from lets go when it sees ours, unless it has
-    // gone further.
+    // gone further before.
     return bid.token === null || bid.token !== this.#from ||
-      bid.rank > Math.max(0, rank);
+      (!this.#isGranted && bid.rank > Math.max(0, rank));
   }
 
   #isBetter(bid: Bid, rank: number): boolean {
@@ -434,7 +455,7 @@ export class TopicLock<T> {
     if (rank < 0) return this.#seen === 0;
     if (rank > 0) {
       // Theirs has come before ours came back.
-      if (this.#state === "entering") return true;
+      if (this.#awaited) return bid.held || !this.#awaited.mayBeFirst;
       if (!bid.held) return false;
     }
     if (bid.since !== this.#since) return bid.since < this.#since;
@@ -444,15 +465,19 @@ export class TopicLock<T> {
   async #bid(own: OwnMessage): Promise<boolean> {
     this.#own = own;
     const won = Promise.withResolvers<boolean>();
-    this.#awaited = { seq: this.#seq + 1, won };
+    this.#awaited = { seq: this.#seq + 1, mayBeFirst: false, won };
     void this.#send();
     return await won.promise;
   }
 
-  #receiveOwn(seq: number): void {
+  #receiveOwn({ rank, seq }: Bid): void {
     const before = this.#seen;
     this.#seen = Math.max(before, seq);
+    this.#seenRank = Math.max(this.#seenRank, rank);
     if (this.#awaited && seq >= this.#awaited.seq) {
+      const stood = this.#stood;
+      const isLower = stood?.token === this.#from && stood!.rank > rank;
+      this.#isGranted ||= !isLower;
       this.#move("held");
       this.#hasHeld = true;
       this.#awaited.won.resolve(true);
@@ -487,7 +512,8 @@ export class TopicLock<T> {
     await this.#sending;
     for (let i = 0; i < MAX_PUT_BACK; i++) {
       await this.#lookUp();
-      if (this.#last !== "ours" && !this.#isOlder()) return;
+      // Something stands there: where it has not come, it is late.
+      if (typeof this.#last === "object" && !this.#isOlder(this.#last)) return;
       const { topic, payload, properties } = this.#theirs!.message;
       await this.#options.publish({
         topic,
@@ -503,9 +529,8 @@ export class TopicLock<T> {
   }
 
   /** Whether the last of others on the topic is older than another of theirs. */
-  #isOlder(): boolean {
-    return typeof this.#last === "object" && this.#last !== this.#theirs &&
-      this.#last.bid.seq < this.#theirs!.bid.seq;
+  #isOlder(last: Sighting<T>): boolean {
+    return last !== this.#theirs && last.bid.seq < this.#theirs!.bid.seq;
   }
 
   /**
