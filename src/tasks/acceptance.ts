@@ -217,6 +217,8 @@ export class Acceptance {
         );
         return;
       }
+      // Both take a while, and neither needs the other.
+      const refusing = task.refusal ?? runner.refusal(task.request);
       const { judgement, seen } = await board.look(task.id, () => ({
         from: origin.from,
         redelivered: delivery.redelivered,
@@ -231,7 +233,7 @@ export class Acceptance {
         return;
       }
       const holder = holderOf(seen, origin);
-      let refusal = task.refusal ?? await runner.refusal(task.request);
+      let refusal = await refusing;
       const notHere = refusal ?? this.#full();
       let peer = task.lacksTemplate
         ? await this.#options.workerWithTemplate(task)
