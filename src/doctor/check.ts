@@ -53,7 +53,7 @@ const NEEDS: Record<keyof Known, string> = {
   broker: "a broker that can be reached",
   encrypted: "a connection (see TLS)",
   answered: "a broker that speaks MQTT 5",
-  examination: "a connection to the broker",
+  examination: "a connection to a broker that a worker can rely on",
   presences: "a connection to the broker",
   idIsFree: "a connection to the broker",
   playbooks: "a playbook directory that can be read",

@@ -15,6 +15,7 @@ import { home, inventories, playbooks, secrets } from "./files.ts";
 import { failed, type Finding, type Outcome, skipped } from "./finding.ts";
 import { identity } from "./identity.ts";
 import { reachable } from "./network.ts";
+import { trial } from "./trial.ts";
 
 /**
  * Looks at everything, one thing after the other. It leaves nothing behind, and
@@ -36,6 +37,7 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
       mqtt5,
       credentials,
       features,
+      trial,
       sessions,
       limits,
       identity,

@@ -279,6 +279,7 @@ export class MqttConnection implements AsyncDisposable {
                 `the broker at ${this.#at} refuses the subscription to "${topic}": ${
                   reasonText(code)
                 }`,
+                { code },
               ),
             );
           }

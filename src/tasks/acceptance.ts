@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { pause } from "../deadline.ts";
 import type { Delivery } from "../messages/packets.ts";
 import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
@@ -29,7 +30,8 @@ import type { PublishedStatus } from "./published_status.ts";
 import type { TaskQueue } from "./queue.ts";
 import type { Records } from "./records.ts";
 import type { Rejection, Rejections } from "./rejections.ts";
-import type { StatusBoard } from "./status_board.ts";
+import { isRefusal, Refusals } from "./refusals.ts";
+import type { Look, StatusBoard } from "./status_board.ts";
 import { Task } from "./task.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Response, Responses } from "./responses.ts";
@@ -217,12 +219,11 @@ export class Acceptance {
         );
         return;
       }
-      const { judgement, seen } = await board.look(task.id, () => ({
-        from: origin.from,
-        redelivered: delivery.redelivered,
-        signedAt: task.signature?.issuedAt ?? null,
-        isScheduled: task.isScheduled,
-      }));
+      // Both take a while, and neither needs the other.
+      const [{ judgement, seen }, refused] = await Promise.all([
+        this.#look(task, { delivery, origin, place }),
+        task.refusal ?? runner.refusal(task.request),
+      ]);
       if (judgement === "left behind") {
         await leftBehind.end(task.id, seen!);
       }
@@ -231,7 +232,7 @@ export class Acceptance {
         return;
       }
       const holder = holderOf(seen, origin);
-      let refusal = task.refusal ?? await runner.refusal(task.request);
+      let refusal = refused;
       const notHere = refusal ?? this.#full();
       let peer = task.lacksTemplate
         ? await this.#options.workerWithTemplate(task)
@@ -298,6 +299,44 @@ export class Acceptance {
       if (reserved) {
         queue.giveBack();
         dispatcher.changed();
+      }
+    }
+  }
+
+  /**
+   * Looks at the status of a task, again and again if the broker refuses that.
+   * What came later goes on meanwhile; only its answers wait.
+   */
+  async #look(
+    task: Task,
+    { delivery, origin, place }: {
+      delivery: Delivery;
+      origin: Origin;
+      place: Place;
+    },
+  ): Promise<Look> {
+    const { board, log } = this.#options;
+    const refusals = new Refusals();
+    for (;;) {
+      try {
+        return await board.look(task.id, () => ({
+          from: origin.from,
+          redelivered: delivery.redelivered,
+          signedAt: task.signature?.issuedAt ?? null,
+          isScheduled: task.isScheduled,
+        }));
+      } catch (error) {
+        board.forget(task.id);
+        if (!isRefusal(error)) throw error;
+        place.taken();
+        const { isFirst, waitMs } = refusals.next();
+        if (isFirst) {
+          log.error("cannot look at the status of a task; tried again", {
+            task_id: task.id,
+            error,
+          });
+        }
+        await pause(waitMs);
       }
     }
   }

@@ -12,6 +12,11 @@ const MAX_WAIT_MS = 60_000;
 /** The reason code of what is too large for the broker (MQTT 5, 2.4). */
 const PACKET_TOO_LARGE = 0x95;
 
+/** Whether an error says that the broker has refused something. */
+export function isRefusal(error: unknown): boolean {
+  return typeof (error as { code?: unknown }).code === "number";
+}
+
 /** Whether an error says that a message is larger than the broker takes. */
 export function isTooLarge(error: unknown): boolean {
   return (error as { code?: unknown }).code === PACKET_TOO_LARGE;

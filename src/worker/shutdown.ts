@@ -35,6 +35,9 @@ const RUN_END_MS = 3000;
 /** How long peers have to take what waits here, in milliseconds. */
 const HAND_OVER_MS = 5000;
 
+/** How long what has come may hold that up, in milliseconds. */
+const SETTLE_MS = 2000;
+
 /** How long each of the last exchanges with the broker may take. */
 const GOODBYE_MS = 1000;
 
@@ -115,6 +118,7 @@ async function giveAway(
 ): Promise<void> {
   if (peers.online().length === 0) return;
   await link.leaveRequests();
-  await acceptance.settled();
+  // What the broker refuses to let in waits for long.
+  await fulfilledWithin(SETTLE_MS, acceptance.settled());
   await handOver.drain(signal);
 }

@@ -4,8 +4,9 @@ import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
 import { Proxy } from "../harness/proxy.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
-import { pause, until } from "../harness/waiting.ts";
+import { pause } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
+import { crashRun } from "./crash_run.ts";
 import { group, many, test } from "./group.ts";
 
 test("a broker that restarts with its sessions delivers again, and nothing is lost", async () => {
@@ -48,46 +49,7 @@ test("a broker that loses its sessions: the workers run what they hold", async (
 });
 
 test("a broker that crashes again and again, and forgets its latest minutes, is put right", async () => {
-  await using g = await group();
-  const { broker, client, project } = g;
-  const options = { worker: { max_concurrent_tasks: 2 } };
-  const workers = [await g.start("w1", options), await g.start("w2", options)];
-  const ids: string[] = [];
-  for (let crash = 1; crash <= 4; crash++) {
-    const batch = many(10).map((id) => `${id}-${crash}`);
-    ids.push(...batch);
-    for (const id of batch) {
-      await client.submit(project.work(id, { seconds: 0.2 }));
-    }
-    // At another moment of their runs each time.
-    await project.started(batch[crash]!);
-    await pause(0.3 * (crash - 1));
-    await broker.kill();
-    await pause(0.5);
-    await broker.start();
-    await Promise.all(
-      workers.map((worker) =>
-        worker.logged("connected to the broker", 2 + 2 * crash)
-      ),
-    );
-  }
-  let late: string[] = [];
-  await until(() => `final statuses of ${late}`, async () => {
-    const statuses = await client.allRetained(
-      broker.port,
-      "ansible/test/tasks/+/status",
-    );
-    late = ids.filter((id) =>
-      !statuses.get(`ansible/test/tasks/${id}/status`)?.includes(
-        '"state":"success"',
-      )
-    );
-    return late.length === 0;
-  });
-  const starts = (await project.truth()).filter(({ what }) => what === "start")
-    .map(({ id }) => id);
-  assert.deepEqual(starts.toSorted(), ids.toSorted(), "each has run once");
-  await nothingHeld(client, broker.port, ["w1", "w2"]);
+  await crashRun(4);
 });
 
 test("a run that ends while the broker is away: the log says at once how, and its status follows", async () => {

@@ -9,6 +9,7 @@ import { OldBroker } from "../harness/old_broker.ts";
 import { Project } from "../harness/project.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
 import { Worker } from "../harness/worker.ts";
+import { ListeningBroker } from "../simulation/listener.ts";
 
 /** Asserts what was found wrong, and that each has its cause and its advice. */
 function assertWrong(
@@ -149,8 +150,9 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
   );
   assert.deepEqual(client.rejected(), []);
   assert.deepEqual(
-    said.filter(({ user }) => user["ansible-worker-check"] === undefined)
-      .filter(({ topic }) => topic.includes("!doctor")),
+    said.filter(({ user }) =>
+      user["ansible-worker-check"] === undefined && user.trial === undefined
+    ).filter(({ topic }) => topic.includes("!doctor")),
     [],
     "everything about nobody is marked",
   );
@@ -404,6 +406,42 @@ test("a broker that offers too little, or has low limits", async () => {
     limited.of("limits").advice.at(-1)!,
     /^mosquitto version \S+ does not tell its max_queued_messages: set it to 0/,
   );
+});
+
+test("a broker that no worker can rely on: what a worker would say at its start", async (t) => {
+  await using project = await Project.create();
+  const wrong = async (port: number, says: RegExp, more = {}) => {
+    const report = await examine({ project, port, ...more });
+    assert.equal(report.of("trial").status, "failed", report.text);
+    assert.match(report.of("trial").message, says);
+    assert.deepEqual(report.with("failed"), ["trial"], report.text);
+    await using worker = await Worker.spawn({ project, port, ...more });
+    await worker.exited;
+    await worker.ended();
+    assert.ok(worker.log.includes(report.of("trial").message), worker.log);
+  };
+  await t.step("properties that are lost", async () => {
+    const behaviour = { losesProperties: true };
+    await using broker = await ListeningBroker.start({ behaviour });
+    await wrong(broker.port, /does not pass on the user properties/);
+  });
+  await t.step("use_username_as_clientid", async () => {
+    const passwords = project.path("passwords");
+    await Deno.writeTextFile(passwords, "worker:secret\n");
+    await new Deno.Command("mosquitto_passwd", { args: ["-U", passwords] })
+      .output();
+    const port = freePort();
+    await using _broker = await Broker.start({
+      extra: [
+        "allow_anonymous false",
+        `password_file ${passwords}`,
+        `listener ${port} 127.0.0.1`,
+        "use_username_as_clientid true",
+      ],
+    });
+    const mqtt = { username: "worker", password: "secret" };
+    await wrong(port, /closes a connection when a second one comes/, { mqtt });
+  });
 });
 
 test("access rules that deny one topic are found, whichever it is", async (t) => {

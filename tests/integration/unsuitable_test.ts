@@ -7,6 +7,7 @@ import { freePort } from "../../dev/programs.ts";
 import { Broker, type BrokerOptions } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { nothingHeld } from "../harness/verdict.ts";
 import { within } from "../harness/waiting.ts";
 import { Worker, type WorkerOptions } from "../harness/worker.ts";
 import {
@@ -171,6 +172,28 @@ test("packets that cannot be read while the worker works: it says what came, and
   const final = await client.final("t");
   assert.equal(final.state, "success");
   assert.equal((await client.run(project.work("next"))).state, "success");
+  assert.equal(await worker.stop(), 0);
+});
+
+test("a broker that refuses the status topic of one task for a while: it is said, the others run, and so does this one then", async () => {
+  const refuses = ["ansible/test/tasks/t-1/status"];
+  await using broker = await ListeningBroker.start({ behaviour: { refuses } });
+  await using project = await Project.create();
+  await using client = await Client.connect(broker.port);
+  await using worker = await Worker.start({ project, port: broker.port });
+  for (const id of ["t-0", "t-1", "t-2"]) {
+    await client.submit(project.work(id));
+  }
+  await worker.logged("cannot look at the status of a task; tried again");
+  for (const id of ["t-0", "t-2"]) {
+    assert.equal((await client.final(id)).state, "success");
+  }
+  assert.deepEqual(client.history("t-1"), []);
+  refuses.pop();
+  assert.equal((await client.final("t-1")).state, "success");
+  await nothingHeld(client, broker.port, ["w1"]);
+  assert.equal(worker.log.match(/cannot look at the status/g)!.length, 1);
+  assert.match(worker.log, /refuses the subscription to .*: not authorized/);
   assert.equal(await worker.stop(), 0);
 });
 
