@@ -214,16 +214,43 @@ function connect() {
   }
 }
 
+/**
+ * Browsers give a server six connections in all, so of the pages that nobody
+ * sees one stays, to tell by its icon how things stand, and the others leave.
+ * Where pages cannot agree on which (no TLS), all of them leave.
+ */
+let release = null;
+function yieldOrReturn() {
+  if (!document.hidden) {
+    release?.();
+    release = null;
+    if (source.readyState === EventSource.CLOSED) connect();
+    return;
+  }
+  const leave = () => {
+    if (!document.hidden) return;
+    clearTimeout(timer);
+    source.close();
+  };
+  if (!navigator.locks) return leave();
+  navigator.locks.request(
+    `hidden ${main.dataset.base}`,
+    { ifAvailable: true },
+    (lock) => {
+      if (!lock) return leave();
+      if (!document.hidden) return;
+      return new Promise((resolve) => release = resolve);
+    },
+  );
+}
+
 if (main?.dataset.stream) {
   connect();
   setInterval(() => {
-    if (performance.now() - heardAt > SILENCE) source.onerror();
+    const isClosed = source.readyState === EventSource.CLOSED;
+    if (!isClosed && performance.now() - heardAt > SILENCE) source.onerror();
   }, 5000);
-  // A page that nobody sees needs no connection: browsers allow few.
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
-    if (source.readyState === EventSource.CLOSED) connect();
-  });
+  document.addEventListener("visibilitychange", yieldOrReturn);
   addEventListener("online", connect);
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", ({ persisted }) => persisted && connect());

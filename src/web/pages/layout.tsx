@@ -121,6 +121,9 @@ export function page(
         >
           {children}
         </main>
+        <footer>
+          The same as JSON: <a href={`${base}/api/openapi.json`}>OpenAPI</a>
+        </footer>
       </>
     ),
   });
