@@ -160,18 +160,29 @@ function canvasDrawing() {
   const canvas = element("canvas", { ariaHidden: "true" });
   area.replaceChildren(canvas);
   const context = canvas.getContext("2d");
-  const paths = Object.fromEntries(
-    Object.entries(STATES).map(([key, { path }]) => [key, new Path2D(path)]),
-  );
+  let sprites = {};
+  /** A picture of each kind of square, which is quicker put than painted. */
+  const makeSprites = () => {
+    const style = getComputedStyle(scroller);
+    const ratio = devicePixelRatio;
+    const scale = (pitch - 2) * ratio / 10;
+    sprites = Object.fromEntries(
+      Object.entries(STATES).map(([key, { name, path }]) => {
+        const sprite = element("canvas");
+        sprite.width = sprite.height = Math.round(pitch * ratio);
+        const context = sprite.getContext("2d");
+        context.setTransform(scale, 0, 0, scale, ratio, ratio);
+        context.fillStyle = style.getPropertyValue(`--c-${name}`);
+        context.fill(new Path2D(path), "evenodd");
+        return [key, sprite];
+      }),
+    );
+    sprites.ratio = ratio;
+  };
   let frame = 0;
   const paint = () => {
     frame = 0;
-    const style = getComputedStyle(scroller);
-    const colours = Object.fromEntries(
-      Object.entries(STATES).map((
-        [key, { name }],
-      ) => [key, style.getPropertyValue(`--c-${name}`)]),
-    );
+    if (sprites.ratio !== devicePixelRatio) makeSprites();
     const left = Math.max(0, scroller.scrollLeft);
     const top = Math.max(0, scroller.scrollTop);
     const width = Math.min(
@@ -186,7 +197,6 @@ function canvasDrawing() {
     canvas.style.height = `${height}px`;
     canvas.style.left = `${left}px`;
     canvas.style.top = `${top}px`;
-    const scale = (pitch - 2) / 10;
     const lastRow = Math.min(hosts.length, Math.ceil((top + height) / pitch));
     const lastColumn = Math.min(
       columns.length,
@@ -194,23 +204,18 @@ function canvasDrawing() {
     );
     for (let h = Math.floor(top / pitch); h < lastRow; h++) {
       for (let c = Math.floor(left / pitch); c < lastColumn; c++) {
-        const state = cells[h][c];
-        if (!paths[state]) continue;
-        context.setTransform(
-          scale * ratio,
-          0,
-          0,
-          scale * ratio,
-          (c * pitch + 1 - left) * ratio,
-          (h * pitch + 1 - top) * ratio,
+        const sprite = sprites[cells[h][c]];
+        if (!sprite) continue;
+        context.drawImage(
+          sprite,
+          Math.round((c * pitch - left) * ratio),
+          Math.round((h * pitch - top) * ratio),
         );
-        context.fillStyle = colours[state];
-        context.fill(paths[state], "evenodd");
       }
     }
     if (!cursor) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.strokeStyle = style.getPropertyValue("--text");
+    context.strokeStyle = getComputedStyle(scroller).color;
     context.lineWidth = 2;
     context.strokeRect(
       cursor[1] * pitch - left,
@@ -223,9 +228,13 @@ function canvasDrawing() {
     frame ||= requestAnimationFrame(paint);
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const again = () => {
+    sprites = {};
+    soon();
+  };
   const watcher = new ResizeObserver(soon);
   scroller.addEventListener("scroll", soon);
-  dark.addEventListener("change", soon);
+  dark.addEventListener("change", again);
   watcher.observe(scroller);
   return {
     kind: "canvas",
@@ -236,7 +245,7 @@ function canvasDrawing() {
     close() {
       cancelAnimationFrame(frame);
       scroller.removeEventListener("scroll", soon);
-      dark.removeEventListener("change", soon);
+      dark.removeEventListener("change", again);
       watcher.disconnect();
     },
   };
@@ -494,6 +503,7 @@ area.addEventListener("keydown", (event) => {
   } else if (y + pitch > scroller.scrollTop + scroller.clientHeight) {
     scroller.scrollTop = y + pitch - scroller.clientHeight;
   }
+  scroller.scrollIntoView({ block: "nearest" });
   drawing.point();
   read(cursor);
 });

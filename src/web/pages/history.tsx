@@ -26,7 +26,7 @@ export function historyPage(context: PageContext, history: History): Html {
     children: (
       <>
         <h1>
-          History{of !== null && <>of {harmless(of)}</>}
+          {of === null ? "History" : `History of ${harmless(of)}`}
         </h1>
         <Choose base={base} history={history} />
         {bars.length === 0
