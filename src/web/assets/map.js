@@ -415,14 +415,18 @@ addEventListener("stream:cells", ({ detail: change }) => {
 });
 
 let counting = 0;
+let filling = 0;
 /** Numbers need not be as new as squares. */
 function soonCounts() {
   counting ||= setTimeout(() => {
     counting = 0;
     tellCounts();
-    if (table.open) fillTable();
     if (cursor) read(cursor);
   }, 250);
+  filling ||= setTimeout(() => {
+    filling = 0;
+    if (table.open) fillTable();
+  }, 2000);
 }
 
 // What a reader does.

@@ -17,20 +17,32 @@ const LINES = 200;
 /** Between two fetches of what still grows, in milliseconds. */
 const PACE = 300;
 
-/** All lines that there are. */
+/** After one that has failed. */
+const RETRY = 3000;
+
+/** All lines that there are, and bytes. */
 let lines = 0;
-/** For each window its element, and how many lines it has shown. */
+let bytes = -1;
+/**
+ * For each window its element; whether it is near what is seen; whether it
+ * lacks something; and its fetch, while there is one.
+ */
 const windows = [];
 
 const address = (what, query) =>
   `${path}/${what}?${new URLSearchParams({ run, ...query })}`;
 
-/** Fetches a window's lines, if they are not all there. */
-async function fill(index) {
+/** Fetches a window's lines, until it has all that are told of. */
+function fill(index) {
   const entry = windows[index];
-  const wanted = Math.min(LINES, lines - index * LINES);
-  if (!entry || entry.has >= wanted || entry.busy) return entry?.busy;
-  entry.busy = (async () => {
+  return entry.busy ??= fetchLines(entry, index).finally(() => {
+    entry.busy = null;
+  });
+}
+
+async function fetchLines(entry, index) {
+  while (entry.lacks) {
+    entry.lacks = false;
     try {
       const response = await fetch(
         address("output", { from: index * LINES, lines: LINES }),
@@ -38,81 +50,73 @@ async function fill(index) {
       if (!response.ok) throw new Error(String(response.status));
       const template = document.createElement("template");
       template.innerHTML = await response.text();
-      const rows = [...template.content.firstElementChild.children];
-      entry.has = rows.length;
-      // The lines that are there stay: somebody may have selected them.
-      const kept = entry.element.querySelectorAll(".l").length;
-      if (kept === 0) entry.element.replaceChildren(...rows);
-      else {
-        // The last one may have been half a line.
-        entry.element.lastElementChild.replaceWith(...rows.slice(kept - 1));
-      }
-      entry.element.classList.remove("blank");
-      mark();
+      show(entry.element, [...template.content.firstElementChild.children]);
     } catch {
-      entry.failedAt = performance.now();
-    } finally {
-      entry.busy = null;
+      entry.lacks = true;
+      setTimeout(soon, RETRY);
+      return;
     }
-  })();
-  await entry.busy;
+  }
   if (follow.checked && index === windows.length - 1) toEnd();
+}
+
+/** Shows a window's lines; those that were there stay, as they may be selected. */
+function show(element, rows) {
+  const kept = element.children.length;
+  if (kept === 0) element.append(...rows);
+  // The last one may have been half a line.
+  else element.lastElementChild.replaceWith(...rows.slice(kept - 1));
+  mark();
 }
 
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     const index = Number(target.dataset.window);
-    windows[index].near = isIntersecting;
+    windows[index].isNear = isIntersecting;
     if (isIntersecting) fill(index);
   }
 }, { root: box, rootMargin: "600px 0px" });
 
 /** Makes room for as many lines as there are by now. */
-function grow(count) {
-  if (count === lines && windows.length > 0) return;
-  if (lines === 0 && count > 0) box.replaceChildren();
-  lines = count;
+function grow(newLines, newBytes) {
+  if (newLines === lines && newBytes === bytes) return;
+  if (lines === 0 && newLines > 0) box.replaceChildren();
+  const firstChanged = Math.max(0, Math.floor((lines - 1) / LINES));
+  lines = newLines;
+  bytes = newBytes;
   number.textContent = String(lines);
   while (windows.length * LINES < lines) {
     const element = document.createElement("div");
-    element.className = "window blank";
+    element.className = "window";
     element.dataset.window = String(windows.length);
-    windows.push({ element, has: 0, near: false, busy: null });
+    windows.push({ element, isNear: false, lacks: true, busy: null });
     box.append(element);
     near.observe(element);
   }
-  windows.forEach(({ element, has }, i) => {
-    if (has > 0) return;
+  for (let i = firstChanged; i < windows.length; i++) {
+    windows[i].lacks = true;
     // A line is 1.5 em high: see the style.
     const rows = Math.min(LINES, lines - i * LINES);
-    element.style.minHeight = `${rows * 1.5}em`;
-  });
+    windows[i].element.style.minHeight = `${rows * 1.5}em`;
+  }
   box.classList.toggle("wide", lines > 99_999);
   soon();
 }
 
 let pending = 0;
+/** Fetches what is near, or is followed, and lacks something. */
 function soon() {
-  pending ||= setTimeout(async () => {
+  pending ||= setTimeout(() => {
     pending = 0;
-    await Promise.all(
-      windows.map((entry, i) =>
-        entry.near || (follow.checked && i === windows.length - 1)
-          ? fill(i)
-          : null
-      ),
-    );
-    if (
-      windows.some(({ near, has }, i) =>
-        near && has < Math.min(LINES, lines - i * LINES)
-      )
-    ) soon();
+    windows.forEach(({ isNear }, i) => {
+      if (isNear || (follow.checked && i === windows.length - 1)) fill(i);
+    });
   }, PACE);
 }
 
 addEventListener("stream:output", ({ detail }) => {
   section.dataset.open = String(detail.isOpen);
-  grow(detail.lines);
+  grow(detail.lines, detail.bytes);
 });
 
 // Following.
@@ -210,6 +214,6 @@ addEventListener("afterprint", () => {
   box.classList.toggle("wrap", wrap.checked);
 });
 
-grow(Number(section.dataset.lines));
+grow(Number(section.dataset.lines), Number(section.dataset.bytes));
 if (fromAddress() > 0) go(fromAddress());
 else if (follow.checked) toEnd();

@@ -173,7 +173,10 @@ let timer = 0;
 function connect() {
   clearTimeout(timer);
   source?.close();
-  source = new EventSource(main.dataset.stream);
+  // What a page is narrowed to, its stream is as well.
+  const stream = new URL(main.dataset.stream, location.href);
+  if (stream.search === "") stream.search = location.search;
+  source = new EventSource(stream);
   heardAt = performance.now();
   source.onerror = () => {
     source.close();

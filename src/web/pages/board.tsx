@@ -15,12 +15,11 @@ import { EndedLine, QueuedLine, RunningLine } from "./task_lines.tsx";
 export function boardPage(context: PageContext, board: Board): Html {
   const { base } = context;
   const { filters } = board;
-  const query = queryOf(filters);
   return page({
     context,
     section: "board",
     title: "Board",
-    stream: `/stream${query}`,
+    stream: "/stream",
     children: (
       <>
         <h1 class="sr">Board</h1>

@@ -53,7 +53,7 @@ export function page(
     context: PageContext;
     section: Section;
     title: string;
-    /** Where its events come from, behind the base. */
+    /** Where its events come from, behind the base, with the page's own query. */
     stream: string;
     scripts?: string[];
     children: Child;

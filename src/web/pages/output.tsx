@@ -19,6 +19,7 @@ export function OutputBox(
       data-path={path}
       data-run={String(key)}
       data-lines={String(lines)}
+      data-bytes={String(task.outputBytes)}
       data-open={isOpen ? "true" : "false"}
     >
       <div class="bar">

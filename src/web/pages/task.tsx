@@ -137,7 +137,7 @@ function Head({ base, task }: { base: string; task: TaskDetail }) {
       <span class="id">
         <code>{task.taskId}</code>
         <button type="button" class="plain" data-copy={task.taskId}>
-          Copy<span class="sr">the id</span>
+          Copy <span class="sr">the id</span>
         </button>
       </span>
     </div>
