@@ -48,7 +48,9 @@ export function templatesPage(
               {templates.map((template) => (
                 <li class="card">
                   <h2>
-                    <a href={templatePath(base, template)}>{template.name}</a>
+                    <a href={templatePath(base, template)}>
+                      {harmless(template.name)}
+                    </a>
                   </h2>
                   {template.description !== "" && (
                     <p>{harmless(template.description)}</p>
@@ -130,13 +132,13 @@ export function templatePage(
     scripts: ["form.js"],
     children: (
       <>
-        <h1>{template.name}</h1>
+        <h1>{harmless(template.name)}</h1>
         {template.description !== "" && (
           <p class="lead">{harmless(template.description)}</p>
         )}
         <TemplateFacts base={context.base} template={template} />
         {context.viewer.may.submit
-          ? <Fields form={form} says={`Run ${template.name}`} />
+          ? <Fields form={form} says={`Run ${harmless(template.name)}`} />
           : <p class="nothing">{mayNot(context)}</p>}
       </>
     ),
@@ -380,6 +382,6 @@ function hintOf({ kind, min, max, pattern }: FormField): string {
     case "json":
       return "As JSON.";
     default:
-      return pattern === null ? "" : `Must match ${pattern}`;
+      return pattern === null ? "" : `Must match ${harmless(pattern)}`;
   }
 }

@@ -318,7 +318,7 @@ function Runs({ base, bars }: { base: string; bars: HistoryBar[] }) {
             {bars.toReversed().map((bar) => (
               <tr>
                 <td>
-                  <a href={taskPath(base, bar)}>{bar.taskId}</a>
+                  <a href={taskPath(base, bar)}>{harmless(bar.taskId)}</a>
                 </td>
                 <td>
                   <State state={bar.state} />

@@ -5,6 +5,7 @@
  */
 import { html } from "hono/html";
 import type { Child } from "hono/jsx";
+import { harmless } from "../../harmless.ts";
 import type { PageContext } from "../model.ts";
 import type { Html } from "../pages.ts";
 
@@ -28,7 +29,7 @@ export function document(
       <meta name="color-scheme" content="light dark" />
       <meta name="referrer" content="same-origin" />
       <meta name="now" content={new Date().toISOString()} />
-      <title>{title}</title>
+      <title>{harmless(title)}</title>
       <link rel="stylesheet" href={`${base}/assets/style.css`} />
       <link
         id="favicon"
@@ -83,7 +84,7 @@ export function page(
               <path d="M1 1h6v6H1zM9 9h6v6H9z" class="one" />
               <path d="M9 1h6v6H9zM1 9h6v6H1z" class="two" />
             </svg>
-            <span>{group}</span>
+            <span>{harmless(group)}</span>
           </a>
           <nav aria-label="Pages">
             <ul>
@@ -99,7 +100,7 @@ export function page(
           </p>
           {viewer.name !== null && (
             <form class="who" method="post" action={`${base}/logout`}>
-              <span title={viewer.role}>{viewer.name}</span>
+              <span title={viewer.role}>{harmless(viewer.name)}</span>
               {viewer.canLogOut && (
                 <button type="submit" class="plain">Log out</button>
               )}

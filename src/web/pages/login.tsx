@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { harmless } from "../../harmless.ts";
 import type { PageContext } from "../model.ts";
 import type { Html } from "../pages.ts";
 import { document } from "./layout.tsx";
@@ -20,9 +21,11 @@ export function loginPage(
     title: `Log in · ${group}`,
     children: (
       <main class="alone" id="main">
-        <h1>{group}</h1>
+        <h1>{harmless(group)}</h1>
         <form method="post" action={`${base}/login`} class="fields" data-once>
-          {problem !== null && <p class="problems" role="alert">{problem}</p>}
+          {problem !== null && (
+            <p class="problems" role="alert">{harmless(problem)}</p>
+          )}
           <input type="hidden" name="next" value={next} />
           <div class="field">
             <label for="name">Name</label>
@@ -74,8 +77,8 @@ export function problemPage(
     children: (
       <main class="alone" id="main">
         <p class="status">{status}</p>
-        <h1>{title}</h1>
-        <p>{detail}</p>
+        <h1>{harmless(title)}</h1>
+        <p>{harmless(detail)}</p>
         <p class="actions">
           <a class="button" href={`${base}/`}>To the board</a>
         </p>

@@ -122,7 +122,7 @@ function Head({ base, task }: { base: string; task: TaskDetail }) {
       )}
       {task.template !== null && (
         <a class="tag" href={by("template", task.template)} title="Template">
-          {task.template}
+          {harmless(task.template)}
         </a>
       )}
       {task.playbook !== null && (
@@ -135,7 +135,7 @@ function Head({ base, task }: { base: string; task: TaskDetail }) {
         </a>
       )}
       <span class="id">
-        <code>{task.taskId}</code>
+        <code>{harmless(task.taskId)}</code>
         <button type="button" class="plain" data-copy={task.taskId}>
           Copy <span class="sr">the id</span>
         </button>

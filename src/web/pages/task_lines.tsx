@@ -65,7 +65,7 @@ function What({ base, task }: { base: string; task: TaskRow }) {
         <span class="on">on {harmless(task.inventory)}</span>
       )}
       {task.template !== null && (
-        <span class="tag" title="Template">{task.template}</span>
+        <span class="tag" title="Template">{harmless(task.template)}</span>
       )}
     </span>
   );
@@ -84,7 +84,7 @@ export function RunningLine({ base, task }: { base: string; task: TaskRow }) {
       </span>
       <span class="worker">{harmless(task.workerId)}</span>
       <CountsLine counts={task.counts} />
-      <span class="id">{task.taskId}</span>
+      <span class="id">{harmless(task.taskId)}</span>
     </li>
   );
 }
@@ -108,7 +108,7 @@ export function QueuedLine(
         <Counting seconds={0} at={task.createdAt} />
       </span>
       <span class="worker">{harmless(task.workerId)}</span>
-      <span class="id">{task.taskId}</span>
+      <span class="id">{harmless(task.taskId)}</span>
     </li>
   );
 }
@@ -128,7 +128,7 @@ export function EndedLine({ base, task }: { base: string; task: TaskRow }) {
         <Duration seconds={task.durationSeconds} />
       </span>
       <span class="worker">{harmless(task.workerId)}</span>
-      <span class="id">{task.taskId}</span>
+      <span class="id">{harmless(task.taskId)}</span>
       {reason !== "" && <span class="reason">{harmless(reason)}</span>}
     </li>
   );
