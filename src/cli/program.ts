@@ -14,6 +14,7 @@
  */
 import { Argument, Command, CommanderError, Option } from "commander";
 import { addClientCommands } from "./client_commands.ts";
+import { addWebCommands } from "./web_commands.ts";
 import { completions, SHELLS } from "./completions.ts";
 import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
@@ -29,6 +30,7 @@ Commands, each with a --help of its own:
   submit, cancel         have a playbook run by a worker of the group; end a run
   watch, output          see tasks live; see what one prints
   tasks, workers, templates   list the group's tasks, workers and templates
+  web                    the page: see tasks, their output and history in a browser
   doctor                 look for what is wrong, and say what to do
   permissions, keygen    narrow permissions for a worker; a key to sign with
   schema, completions    what messages look like; completions for a shell
@@ -95,6 +97,7 @@ export async function main(args: string[]): Promise<number> {
     .action(({ id, public: file }) => {
       code = file === undefined ? keygen(id) : publicHalf(file);
     });
+  addWebCommands(program, (running) => code = running);
   addClientCommands(program, (running) => code = running);
   program.command("schema")
     .description("print the schema of messages, or of the configuration")

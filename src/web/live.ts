@@ -55,14 +55,43 @@ export class Live implements Disposable {
     Stream & { cells(rows: CellRow[]): void; outputIsStale: boolean }
   >();
   readonly #summaries: Stream;
+  readonly #changes: Stream;
+  #changed = new Set<number>();
+  #workersChanged = false;
   #summaryTold = "";
   #timer: ReturnType<typeof setTimeout> | null = null;
   readonly #ping: ReturnType<typeof setInterval>;
 
   /** Nobody reads at first. */
-  constructor(store: Store, { summary }: { summary(): Summary }) {
+  constructor(store: Store, { summary, workers }: {
+    summary(): Summary;
+    /** The workers, for programs. */
+    workers(): unknown;
+  }) {
     this.#store = store;
     this.#summary = summary;
+    this.#changes = {
+      readers: new Readers({
+        whole: () => [
+          ...store.statuses({}, { limit: 1000, active: true }).statuses
+            .reverse().map((status) => encodeEvent("task", status)),
+          encodeEvent("workers", workers()),
+          encodeEvent("summary", this.#summary()),
+        ],
+        onEmpty: () => {},
+      }),
+      news: () => {
+        const keys = [...this.#changed];
+        this.#changed.clear();
+        const news = keys.map((key) => store.status(key))
+          .filter((status) => status !== null)
+          .map((status) => encodeEvent("task", status));
+        if (this.#workersChanged) news.push(encodeEvent("workers", workers()));
+        this.#workersChanged = false;
+        return news;
+      },
+      isStale: false,
+    };
     this.#summaries = {
       readers: new Readers({
         whole: () => [encodeEvent("summary", this.#summary())],
@@ -180,9 +209,23 @@ export class Live implements Disposable {
     return this.#summaries.readers.add();
   }
 
+  /**
+   * The stream for programs: tasks as workers publish them.
+   *
+   * @throws {TooManyReadersError} there are too many already
+   */
+  changes(): ReadableStream<Uint8Array> {
+    this.#admit();
+    return this.#changes.readers.add();
+  }
+
   /** Something was written down. */
   kept({ statuses, events, outputs }: Kept): void {
     if (statuses.size > 0) this.boardsChanged();
+    if (this.#changes.readers.size > 0) {
+      for (const key of statuses) this.#changed.add(key);
+      this.#changes.isStale ||= statuses.size > 0;
+    }
     for (const key of statuses) {
       const stream = this.#tasks.get(key);
       // Also of its output: whether more may come.
@@ -207,7 +250,13 @@ export class Live implements Disposable {
     this.#tellSoon();
   }
 
-  /** Workers, or the numbers of tasks, have changed. */
+  /** Workers have changed. */
+  workersChanged(): void {
+    this.#workersChanged = this.#changes.isStale = true;
+    this.boardsChanged();
+  }
+
+  /** What boards show has changed. */
   boardsChanged(): void {
     for (const stream of this.#boards.values()) stream.isStale = true;
     this.#summaries.isStale = true;
@@ -223,6 +272,7 @@ export class Live implements Disposable {
   #all(): Stream[] {
     return [
       this.#summaries,
+      this.#changes,
       ...this.#boards.values(),
       ...this.#tasks.values(),
     ];

@@ -110,9 +110,14 @@ export class Pruning implements AsyncDisposable {
    *
    * @param options.onRemoved some tasks are not there any more
    */
-  constructor(database: Database, { onRemoved, ...limits }: Limits & {
-    onRemoved(removed: number): void;
-  }) {
+  constructor(
+    database: Database,
+    { onRemoved, onFailure, ...limits }: Limits & {
+      onRemoved(removed: number): void;
+      /** The database cannot be written. */
+      onFailure(error: unknown): void;
+    },
+  ) {
     const { signal } = this.#stop;
     this.#work = (async () => {
       while (!signal.aborted) {
@@ -120,7 +125,7 @@ export class Pruning implements AsyncDisposable {
         if (removed > 0) onRemoved(removed);
         if (!signal.aborted) await this.#untilNext();
       }
-    })();
+    })().catch(onFailure);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -57,6 +57,19 @@ interface TaskRecord extends Row {
   status: string;
 }
 
+/** Which page of tasks. */
+export interface PageOptions {
+  /** The `next` of the page before. */
+  cursor?: string | undefined;
+  /** At most so many. */
+  limit: number;
+  /** Those that go on, or those that have ended; both if left out. */
+  active?: boolean;
+}
+
+/** A status as it was published, and what this page knows of it. */
+export type KeptStatus = TaskStatus & { key: number; updated_at: string };
+
 const TASKS = `SELECT tasks.key, tasks.updated_at, status FROM tasks
   JOIN statuses ON statuses.key = tasks.key`;
 
@@ -71,19 +84,37 @@ export class Store {
 
   /**
    * A page of tasks, the newest first.
-   *
-   * @param page.cursor the `next` of the page before
-   * @param page.active whether those that go on are wanted, or those that have
-   * ended; both if left out
    */
   tasks(
     filters: Filters,
-    { cursor, limit, active }: {
-      cursor?: string | undefined;
-      limit: number;
-      active?: boolean;
-    },
+    page: PageOptions,
   ): TaskPage {
+    const { records, next } = this.#page(filters, page);
+    return { rows: records.map(rowOf), next };
+  }
+
+  /** The same, as workers have published them. */
+  statuses(
+    filters: Filters,
+    page: PageOptions,
+  ): { statuses: KeptStatus[]; next: string | null } {
+    const { records, next } = this.#page(filters, page);
+    return { statuses: records.map(keptStatus), next };
+  }
+
+  /** The status of a task, as it was published; null for none. */
+  status(key: number): KeptStatus | null {
+    const record = this.#database.get<TaskRecord>(
+      `${TASKS} WHERE tasks.key = ?`,
+      key,
+    );
+    return record ? keptStatus(record) : null;
+  }
+
+  #page(
+    filters: Filters,
+    { cursor, limit, active }: PageOptions,
+  ): { records: TaskRecord[]; next: string | null } {
     const { from, where, values } = conditions(filters);
     if (active !== undefined) {
       where.push(
@@ -97,15 +128,17 @@ export class Store {
       where.push(`${from.key} < ?`);
       values.push(before);
     }
-    const rows = this.#database.all<TaskRecord>(
+    const records = this.#database.all<TaskRecord>(
       `SELECT tasks.key, tasks.updated_at, status FROM ${from.tables}
        JOIN statuses ON statuses.key = tasks.key
        WHERE ${where.join(" AND ")} ORDER BY ${from.key} DESC LIMIT ?`,
       ...values,
       limit + 1,
-    ).map(rowOf);
-    const next = rows.length > limit ? String(rows[limit - 1]!.key) : null;
-    return { rows: rows.slice(0, limit), next };
+    );
+    const next = records.length > limit
+      ? String(records[limit - 1]!.key)
+      : null;
+    return { records: records.slice(0, limit), next };
   }
 
   /** The newest run under an id, or the one with a key; null for none. */
@@ -149,15 +182,6 @@ export class Store {
         record.key,
       ),
     };
-  }
-
-  /** A task in a list; null for none. */
-  row(key: number): TaskRow | null {
-    const record = this.#database.get<TaskRecord>(
-      `${TASKS} WHERE tasks.key = ?`,
-      key,
-    );
-    return record ? rowOf(record) : null;
   }
 
   /** How much output there is. */
@@ -651,6 +675,10 @@ function matchOf(search: string): string | null {
   if (words.length === 0) return null;
   return words.map((word) => `"${word.slice(0, 200).replaceAll('"', '""')}"*`)
     .join(" ");
+}
+
+function keptStatus({ key, updated_at, status }: TaskRecord): KeptStatus {
+  return { ...JSON.parse(status) as TaskStatus, key, updated_at };
 }
 
 function rowOf({ key, updated_at, status: text }: TaskRecord): TaskRow {
