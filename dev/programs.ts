@@ -51,7 +51,12 @@ export function clientArguments(): string[] {
   return argumentsOf("client");
 }
 
-function argumentsOf(task: "start" | "client"): string[] {
+/** The same of `deno task web`, with the name of the command. */
+export function webArguments(): string[] {
+  return argumentsOf("web");
+}
+
+function argumentsOf(task: "start" | "client" | "web"): string[] {
   return project.tasks[task].split(" ").slice(1).map((argument) =>
     argument === "src/main.ts" ? `${ROOT}src/main.ts` : argument
   );
