@@ -57,6 +57,8 @@ export interface WebPlace {
   secretFiles: SecretFile[];
   /** What it needs of Deno's sandbox. */
   needs: Need[];
+  /** Whether the configuration names variables of the environment. */
+  namesVariables: boolean;
 }
 
 /**
@@ -146,6 +148,7 @@ export async function loadWeb(
     },
     log: { log_level, log_format },
     secrets: mqtt.password === undefined ? [] : [mqtt.password],
+    namesVariables: names.size > 0,
     secretFiles: secretFilesOf({ mqtt, web, file, source, absolute }),
   };
   const needs = await webNeedsOf(place, {

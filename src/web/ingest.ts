@@ -42,7 +42,7 @@ export interface IngestEvents {
   onWorkers(): void;
   /** The connection is there, or is lost. */
   onConnection(isConnected: boolean): void;
-  /** A status of a task, before it is written down. */
+  /** A status of a task was written down. */
   onStatus(status: TaskStatus): void;
   /** A message was rejected by a worker. */
   onRejected(rejected: Rejected): void;
@@ -167,13 +167,15 @@ export class Ingest implements AsyncDisposable {
       case "status": {
         const status = readAs(receivedStatusSchema, payload);
         if (status?.task_id !== about.taskId) return this.#passOver(delivery);
-        this.#events.onStatus(status);
         // What comes while they are asked for is retained, too, or soon will be.
         if (this.#retained !== null && delivery.retained) {
           this.#retained.push(status);
           return answer();
         }
-        return this.#recorder.put({ kind: "status", status }, answer);
+        return this.#recorder.put({ kind: "status", status }, () => {
+          answer();
+          this.#events.onStatus(status);
+        });
       }
       case "events": {
         const event = readAs(looseEvent, payload);

@@ -7,6 +7,7 @@
 import { freePort, webArguments } from "../../dev/programs.ts";
 import { ListeningProgram } from "./listening.ts";
 import type { Project } from "./project.ts";
+import { denoDirectory, narrowest } from "./worker.ts";
 
 /** How it is started. */
 export interface WebOptions {
@@ -15,24 +16,28 @@ export interface WebOptions {
   port: number;
   /** The section of the configuration, beside where it listens and its file. */
   web?: Record<string, unknown>;
-  /** Its name, where there are several. */
+  /** Its name, where there are several; the same again has the same database. */
   id?: string;
+  /** Sections of the configuration beside it. */
+  config?: Record<string, unknown>;
+  /** Under the narrowest permissions, not those of the task. */
+  narrow?: boolean;
 }
 
 /** A running server. */
 export class Web implements AsyncDisposable {
-  /** Where it is: `http://127.0.0.1:PORT`. */
-  readonly address: string;
-  readonly #program: ListeningProgram;
+  readonly #port: number;
+  readonly #args: string[];
+  #program: ListeningProgram | null = null;
 
-  private constructor(address: string, program: ListeningProgram) {
-    this.address = address;
-    this.#program = program;
+  private constructor(port: number, args: string[]) {
+    this.#port = port;
+    this.#args = args;
   }
 
   /** Starts it, and waits until it listens. */
   static async start(
-    { project, port, web = {}, id = "web" }: WebOptions,
+    { project, port, web = {}, id = "web", config = {}, narrow }: WebOptions,
   ): Promise<Web> {
     const own = freePort();
     const file = project.path(`${id}.yaml`);
@@ -47,25 +52,51 @@ export class Web implements AsyncDisposable {
           ...web,
         },
         log_level: "DEBUG",
+        ...config,
       }),
     );
-    return new Web(
-      `http://127.0.0.1:${own}`,
-      await ListeningProgram.start({
-        program: Deno.execPath(),
-        args: [...webArguments(), "-c", file],
-        ports: [own],
-        seconds: 30,
-      }),
-    );
+    const args = narrow
+      ? await narrowest(file, {
+        env: { PATH: "/usr/bin", DENO_DIR: await denoDirectory() },
+        program: "web",
+      })
+      : [...webArguments(), "-c", file];
+    const running = new Web(own, args);
+    await running.start();
+    return running;
+  }
+
+  /** Starts it again, where it was, with what it has kept. */
+  async start(): Promise<void> {
+    this.#program = await ListeningProgram.start({
+      program: Deno.execPath(),
+      args: this.#args,
+      ports: [this.#port],
+      seconds: 30,
+    });
+  }
+
+  /** Where it is: `http://127.0.0.1:PORT`. */
+  get address(): string {
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   /** What it has logged lately. */
   get log(): string {
-    return this.#program.said;
+    return this.#program?.said ?? "";
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#program!.pid;
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    await this.#program?.end("SIGKILL");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program.end("SIGTERM");
+    await this.#program?.end("SIGTERM");
   }
 }
