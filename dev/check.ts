@@ -68,7 +68,7 @@ async function files(directory: string): Promise<string[]> {
   for await (const entry of Deno.readDir(`${ROOT}${directory}`)) {
     const path = `${directory}/${entry.name}`;
     if (entry.isDirectory) found.push(...await files(path));
-    else if (entry.name.endsWith(".ts")) found.push(path);
+    else if (/\.tsx?$/.test(entry.name)) found.push(path);
   }
   return found.sort();
 }

@@ -6,21 +6,33 @@
 import project from "../deno.json" with { type: "json" };
 
 /** Where mosquitto is; distributions keep it out of users' PATH. */
-export async function mosquitto(): Promise<string | null> {
+export function mosquitto(): Promise<string | null> {
+  return find(["mosquitto"], [
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/opt/homebrew/sbin",
+  ]);
+}
+
+/** Where the browser is that the tests look at pages with. */
+export function chromium(): Promise<string | null> {
+  return find(["chromium", "chromium-browser", "google-chrome"]);
+}
+
+/** Where the first of some programs is. */
+async function find(
+  names: readonly string[],
+  beside: readonly string[] = [],
+): Promise<string | null> {
   const path = (Deno.env.get("PATH") ?? "").split(":");
-  for (
-    const directory of [
-      ...path,
-      "/usr/sbin",
-      "/usr/local/sbin",
-      "/opt/homebrew/sbin",
-    ]
-  ) {
-    try {
-      const file = `${directory}/mosquitto`;
-      if (directory && (await Deno.stat(file)).isFile) return file;
-    } catch {
-      // Not there.
+  for (const name of names) {
+    for (const directory of [...path, ...beside]) {
+      try {
+        const file = `${directory}/${name}`;
+        if (directory && (await Deno.stat(file)).isFile) return file;
+      } catch {
+        // Not there.
+      }
     }
   }
   return null;
@@ -39,7 +51,12 @@ export function clientArguments(): string[] {
   return argumentsOf("client");
 }
 
-function argumentsOf(task: "start" | "client"): string[] {
+/** The same of `deno task web`, with the name of the command. */
+export function webArguments(): string[] {
+  return argumentsOf("web");
+}
+
+function argumentsOf(task: "start" | "client" | "web"): string[] {
   return project.tasks[task].split(" ").slice(1).map((argument) =>
     argument === "src/main.ts" ? `${ROOT}src/main.ts` : argument
   );

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { mosquitto } from "./programs.ts";
+import { chromium, mosquitto } from "./programs.ts";
 
 /** A program that has to be there, and the packages that bring it. */
 export interface Need {
@@ -76,6 +76,13 @@ export const BUS: Need = {
   program: "dbus-daemon",
   packages: { "apt-get": "dbus", dnf: "dbus-daemon" },
   isThere: () => isFile("/usr/bin/dbus-daemon"),
+};
+
+/** What the tests look at pages with; the demo does without. */
+export const BROWSER: Need = {
+  program: "chromium",
+  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium" },
+  isThere: () => chromium().then((path) => path !== null),
 };
 
 /**
@@ -186,4 +193,4 @@ async function runs(program: string, ...args: string[]): Promise<boolean> {
   }
 }
 
-if (import.meta.main) Deno.exit(await setUp() ? 0 : 1);
+if (import.meta.main) Deno.exit(await setUp(BROWSER) ? 0 : 1);

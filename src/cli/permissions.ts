@@ -6,11 +6,11 @@
  */
 import { dirname, join, resolve } from "node:path/posix";
 import {
-  type Config,
   ConfigError,
   findProgram,
   homeOf,
   load,
+  loadWeb,
   type Need,
   needsOf,
   programDirectory,
@@ -21,7 +21,14 @@ import {
   SERVICE_HOME,
   SERVICE_USER,
   systemdUnit,
+  webUnit,
 } from "./systemd.ts";
+
+/** Whose permissions can be had: each is a program of its own. */
+export const PROGRAMS = ["worker", "web"] as const;
+
+/** What they are called. */
+const NAMES = { worker: "ansible-worker", web: "ansible-worker-web" };
 
 /** The forms in which permissions can be had. */
 export const FORMATS = ["flags", "systemd", "deno", "compile"] as const;
@@ -49,30 +56,31 @@ const V8_FLAGS = "--v8-flags=--max-semi-space-size=1";
  */
 export async function permissions(
   file: string,
-  { format, become }: { format: typeof FORMATS[number]; become: boolean },
+  { format, become, program: asked }: {
+    format: typeof FORMATS[number];
+    become: boolean;
+    program: typeof PROGRAMS[number];
+  },
 ): Promise<number> {
   if (become) {
-    if (format !== "systemd") {
-      print(Deno.stderr, "--become goes with --format systemd\n");
+    if (format !== "systemd" || asked !== "worker") {
+      print(Deno.stderr, "--become goes with --format systemd of a worker\n");
       return 2;
     }
     print(Deno.stdout, becomeDropIn());
     return 0;
   }
-  let config: Config;
   let needs: Need[];
-  let variables: string[];
+  let unit: (options: UnitParts) => string;
   try {
-    const loaded = await load(file);
-    ({ config, variables } = loaded);
-    const program = await findProgram(Deno.env.get("PATH") ?? "");
-    needs = await needsOf(loaded, { file, program });
+    ({ needs, unit } = await (asked === "web" ? ofWeb : ofWorker)(file));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     print(Deno.stderr, `${error.message}\n`);
     return 1;
   }
   const absolute = resolve(file);
+  const words = [...(asked === "web" ? ["web"] : []), "-c", absolute];
   const compiled = Deno.build.standalone;
   // A compiled program has neither: these are for a copy of the sources.
   const deno = compiled ? "deno" : Deno.execPath();
@@ -86,8 +94,7 @@ export async function permissions(
     "--quiet",
     ...flagsOf(needs),
     main,
-    "-c",
-    absolute,
+    ...words,
   ];
   switch (format) {
     case "flags":
@@ -100,34 +107,69 @@ export async function permissions(
           `The unit hides "${path}" from the worker: move it, to /opt or /etc for instance, and print the unit from there.\n`,
         );
       }
-      await sayIfHomeIsElsewhere();
+      if (asked === "worker") await sayIfHomeIsElsewhere();
       print(
         Deno.stdout,
-        systemdUnit({
+        unit({
           // The permissions of a compiled program are in it.
-          command: compiled ? [Deno.execPath(), "-c", absolute] : run,
+          command: compiled ? [Deno.execPath(), ...words] : run,
           denoDirectory: compiled ? null : "/opt/ansible-worker/.deno",
           origin:
             `Made by "ansible-worker permissions --format systemd" for\n# ${absolute}`,
-          group: config.worker.group_name,
-          limits: config.worker,
-          variables,
           file: absolute,
         }),
       );
       break;
     case "deno":
-      print(Deno.stdout, permissionSet(needs));
+      print(Deno.stdout, permissionSet(needs, NAMES[asked]));
       break;
     case "compile":
       print(
         Deno.stdout,
         compileLine([deno, "compile", ...COMPILE_OPTIONS, ...flagsOf(needs)], {
           main,
+          output: NAMES[asked],
         }),
       );
   }
   return 0;
+}
+
+/** What a unit is made from beside the configuration. */
+type UnitParts = Pick<
+  Parameters<typeof systemdUnit>[0],
+  "command" | "denoDirectory" | "origin" | "file"
+>;
+
+/** What one of the programs needs, and its unit. */
+interface Asked {
+  needs: Need[];
+  unit(options: UnitParts): string;
+}
+
+async function ofWorker(file: string): Promise<Asked> {
+  const loaded = await load(file);
+  const { config, variables } = loaded;
+  const program = await findProgram(Deno.env.get("PATH") ?? "");
+  return {
+    needs: await needsOf(loaded, { file, program }),
+    unit: (options) =>
+      systemdUnit({
+        ...options,
+        group: config.worker.group_name,
+        limits: config.worker,
+        variables,
+      }),
+  };
+}
+
+async function ofWeb(file: string): Promise<Asked> {
+  const { needs, group, namesVariables } = await loadWeb(file);
+  return {
+    needs,
+    unit: (options) =>
+      webUnit({ ...options, group, variables: namesVariables }),
+  };
 }
 
 /** Paths in places that the unit file closes (ProtectHome, PrivateTmp). */
@@ -147,7 +189,12 @@ async function sayIfHomeIsElsewhere(): Promise<void> {
   );
 }
 
-const KINDS = ["env", "net", "read", "run"] as const;
+/** Those that a worker needs are all said, also where nothing is allowed. */
+function kindsOf(needs: readonly Need[]): readonly Need["kind"][] {
+  return needs.some(({ kind }) => kind === "write")
+    ? ["env", "net", "read", "write"]
+    : ["env", "net", "read", "run"];
+}
 
 function valuesOf(needs: readonly Need[], kind: Need["kind"]): string[] {
   return needs.filter((need) => need.kind === kind).map(({ value }) => value);
@@ -159,7 +206,7 @@ function flagsOf(needs: readonly Need[]): string[] {
     V8_FLAGS,
     "--no-prompt",
     "--ignore-env",
-    ...KINDS.map((kind) => {
+    ...kindsOf(needs).map((kind) => {
       // A comma in a value is written twice.
       const values = valuesOf(needs, kind).map((v) => v.replaceAll(",", ",,"));
       return `--allow-${kind}=${values.join(",")}`;
@@ -170,22 +217,22 @@ function flagsOf(needs: readonly Need[]): string[] {
 /** The lines that make the program, and put its Python files beside it. */
 function compileLine(
   command: readonly string[],
-  { main }: { main: string },
+  { main, output }: { main: string; output: string },
 ): string {
   const python = join(dirname(main), "ansible/python");
   return [
-    [...command, "--output", "ansible-worker", main],
-    ["cp", "-R", python, "python"],
+    [...command, "--output", output, main],
+    ...(output === NAMES.worker ? [["cp", "-R", python, "python"]] : []),
   ].map((line) => line.map(shellWord).join(" ") + "\n").join("");
 }
 
 /** A permission set for deno.json, for `deno run -P=ansible-worker`. */
-function permissionSet(needs: readonly Need[]): string {
+function permissionSet(needs: readonly Need[], name: string): string {
   const { env, ...others } = Object.fromEntries(
-    KINDS.map((kind) => [kind, valuesOf(needs, kind)]),
+    kindsOf(needs).map((kind) => [kind, valuesOf(needs, kind)]),
   );
   const set = { env: { allow: env, ignore: true }, ...others };
-  return JSON.stringify({ permissions: { "ansible-worker": set } }, null, 2) +
+  return JSON.stringify({ permissions: { [name]: set } }, null, 2) +
     "\n";
 }
 

@@ -14,11 +14,12 @@
  */
 import { Argument, Command, CommanderError, Option } from "commander";
 import { addClientCommands } from "./client_commands.ts";
+import { addWebCommands } from "./web_commands.ts";
 import { completions, SHELLS } from "./completions.ts";
 import { doctor } from "./doctor.ts";
 import { keygen, publicHalf } from "./keygen.ts";
 import { print } from "./output.ts";
-import { FORMATS, permissions } from "./permissions.ts";
+import { FORMATS, permissions, PROGRAMS } from "./permissions.ts";
 import { run } from "./run.ts";
 import { schema, SUBJECTS } from "./schema.ts";
 import { validate } from "./validate.ts";
@@ -29,7 +30,7 @@ Commands, each with a --help of its own:
   submit, cancel         have a playbook run by a worker of the group; end a run
   watch, output          see tasks live; see what one prints
   tasks, workers, templates   list the group's tasks, workers and templates
-  doctor                 look for what is wrong, and say what to do
+  web, doctor            the page, for a browser; look for what is wrong
   permissions, keygen    narrow permissions for a worker; a key to sign with
   schema, completions    what messages look like; completions for a shell
 
@@ -78,14 +79,22 @@ export async function main(args: string[]): Promise<number> {
         "a command line, a unit file, a permission set for deno.json, or the line that compiles it",
       ).choices(FORMATS).default("flags"),
     )
+    .addOption(
+      new Option("--for <program>", "the worker, or the page").choices(PROGRAMS)
+        .default("worker"),
+    )
     .option(
       "--become",
       "with --format systemd: a drop-in for the unit, so that playbooks may become root on this host",
       false,
     )
     .allowExcessArguments(false)
-    .action(({ format, become }, command: Command) => {
-      code = permissions(command.optsWithGlobals().config, { format, become });
+    .action(({ format, become, for: program }, command: Command) => {
+      code = permissions(command.optsWithGlobals().config, {
+        format,
+        become,
+        program,
+      });
     });
   program.command("keygen")
     .description("make a key to sign requests with")
@@ -95,6 +104,7 @@ export async function main(args: string[]): Promise<number> {
     .action(({ id, public: file }) => {
       code = file === undefined ? keygen(id) : publicHalf(file);
     });
+  addWebCommands(program, (running) => code = running);
   addClientCommands(program, (running) => code = running);
   program.command("schema")
     .description("print the schema of messages, or of the configuration")

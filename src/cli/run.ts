@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { fstatSync } from "node:fs";
 import {
   type Config,
   ConfigError,
@@ -16,6 +15,7 @@ import {
 } from "../config/mod.ts";
 import { Log, PRIORITIES } from "../log.ts";
 import { EXIT_CONFIGURATION } from "./exit_codes.ts";
+import { isJournal } from "./journal.ts";
 import { print } from "./output.ts";
 
 /** Runs the worker; returns the exit code. */
@@ -98,15 +98,6 @@ async function mayRun(
     );
   }
   return denied.length === 0;
-}
-
-/** The file of stderr. */
-const STDERR = 2;
-
-/** Whether what is written to stderr goes to systemd's journal (systemd.exec(5)). */
-function isJournal(): boolean {
-  const { dev, ino } = fstatSync(STDERR);
-  return Deno.env.get("JOURNAL_STREAM") === `${dev}:${ino}`;
 }
 
 /** The shortest value of a run's environment that is taken for a secret. */

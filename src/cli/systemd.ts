@@ -26,6 +26,35 @@ const BROKERS = [
 /** What the process needs on top of the times that it may take to stop. */
 const LEAVING_SECONDS = 30;
 
+/** What neither the worker nor the page ever needs. */
+const HARDENING = `NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+DevicePolicy=closed
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+`;
+
 /** What a unit is made from. */
 export interface UnitOptions {
   /** The words of the command line. */
@@ -81,9 +110,7 @@ ${
   }${
     variables?.length === 0
       ? ""
-      : `# Lines NAME=value for ${named}\nEnvironmentFile=-${
-        dirname(file).replaceAll("%", "%%")
-      }/environment\n`
+      : `# Lines NAME=value for ${named}\n${environmentFile(file)}`
   }ExecStart=${line}
 # What is not valid is not read: the reload fails, and says why. Who checks may
 # not read credentials; later releases than 252 do not say where they are either.
@@ -97,36 +124,63 @@ RestartForceExitStatus=SIGHUP
 KillMode=mixed
 TimeoutStopSec=${stop}
 
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-PrivateMounts=yes
-DevicePolicy=closed
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-SystemCallArchitectures=native
-SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged
-
+${HARDENING}
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** The user that the page runs as; also the name of its directory. */
+const WEB_USER = "ansible-worker-web";
+
+/**
+ * The unit of the page, whose database is in a directory of its own.
+ *
+ * @param options.variables the variables that the configuration names
+ */
+export function webUnit(
+  { command, file, denoDirectory, origin, group, variables }:
+    & Pick<UnitOptions, "command" | "file" | "denoDirectory" | "origin">
+    & { group: string; variables: boolean },
+): string {
+  return `# ${origin}
+[Unit]
+Description=Page of the Ansible playbooks asked for by MQTT (${group})
+After=network-online.target ${BROKERS.join(" ")}
+Wants=network-online.target
+StartLimitIntervalSec=60
+StartLimitBurst=5
+
+[Service]
+Type=exec
+User=${WEB_USER}
+Group=${WEB_USER}
+# web.database is to be in /var/lib/${WEB_USER}.
+StateDirectory=${WEB_USER}
+StateDirectoryMode=0700
+UMask=0077
+${
+    denoDirectory === null
+      ? ""
+      : `Environment=DENO_DIR=${denoDirectory}\nEnvironment=DENO_NO_UPDATE_CHECK=1\n`
+  }${variables ? environmentFile(file) : ""}ExecStart=${
+    command.map(unitWord).join(" ")
+  }
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus=${EXIT_CONFIGURATION}
+TimeoutStopSec=30
+
+${HARDENING}
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function environmentFile(file: string): string {
+  return `EnvironmentFile=-${
+    dirname(file).replaceAll("%", "%%")
+  }/environment\n`;
 }
 
 /**

@@ -26,23 +26,27 @@ export class MessageSigner {
    * Reads the key.
    *
    * @param file undefined: nothing is signed
+   * @param named by what it was named, for the message
    * @throws {KeyError} it cannot be read, or is none
    */
-  static async read(file: string | undefined): Promise<MessageSigner> {
+  static async read(
+    file: string | undefined,
+    named = "--key",
+  ): Promise<MessageSigner> {
     if (file === undefined) return new MessageSigner(null);
     let text;
     try {
       text = await Deno.readTextFile(file);
     } catch (error) {
       throw new KeyError(
-        `--key: cannot read "${file}": ${(error as Error).message}`,
+        `${named}: cannot read "${file}": ${(error as Error).message}`,
       );
     }
     try {
       return new MessageSigner(await readSigningKey(text));
     } catch (error) {
       if (!(error instanceof KeyError)) throw error;
-      throw new KeyError(`--key: "${file}" ${error.message}`);
+      throw new KeyError(`${named}: "${file}" ${error.message}`);
     }
   }
 

@@ -25,13 +25,23 @@ const FILES = [
   ["ansible", "private_key_file"],
 ] as const;
 
+/** Those of the page, which a worker does not read. */
+const FILES_OF_WEB = [["web", "users"], ["web", "signing_key"]] as const;
+
 const DIRECTORIES = [
   ["worker", "playbook_directory"],
   ["worker", "inventory_directory"],
 ] as const;
 
-/** The paths in a configuration, which need not be a valid one. */
-export function namedPaths(value: unknown): NamedPath[] {
+/**
+ * The paths in a configuration, which need not be a valid one.
+ *
+ * @param options.web those that only the page reads, too
+ */
+export function namedPaths(
+  value: unknown,
+  { web = false }: { web?: boolean } = {},
+): NamedPath[] {
   const found: NamedPath[] = [];
   const add = (
     kind: NamedPath["kind"],
@@ -41,7 +51,9 @@ export function namedPaths(value: unknown): NamedPath[] {
     if (typeof path === "string" && path !== "") found.push({ at, path, kind });
   };
   for (const at of DIRECTORIES) add("directory", [...at]);
-  for (const at of FILES) add("file", [...at]);
+  for (const at of web ? [...FILES, ...FILES_OF_WEB] : FILES) {
+    add("file", [...at]);
+  }
   const list = (at: string[]) => {
     const items = memberAt(value, at);
     return Array.isArray(items) ? items : [];

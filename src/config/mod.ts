@@ -18,6 +18,7 @@ export {
 export {
   findProgram,
   hostAndPort,
+  missing,
   type Need,
   needsOf,
   programDirectory,
@@ -30,3 +31,4 @@ export { addressOf } from "./values.ts";
 export { runEnvironment } from "./run_environment.ts";
 export { openToOthers } from "./secret_files.ts";
 export { trustedKeysOf } from "./trusted_keys.ts";
+export { loadWeb, type WebPlace } from "./web.ts";

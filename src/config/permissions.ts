@@ -14,7 +14,7 @@ const PROGRAM = "ansible-playbook";
 /** One permission. */
 export interface Need {
   /** The kind, as in `--allow-net`. */
-  kind: "env" | "net" | "read" | "run";
+  kind: "env" | "net" | "read" | "run" | "write";
   /** What is to be allowed. */
   value: string;
   /** What for, as the rest of a sentence. */
@@ -165,6 +165,7 @@ function descriptorOf({ kind, value }: Need): Deno.PermissionDescriptor {
     case "net":
       return { name: kind, host: value };
     case "read":
+    case "write":
       return { name: kind, path: value };
     case "run":
       return { name: kind, command: value };

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { z } from "zod";
 import { isDecoderKey } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
@@ -273,6 +274,56 @@ const metrics = z.strictObject({
   ),
 }).meta({ description: "What is measured, and for whom." });
 
+/** What a page may let people do. */
+const WEB_ACTIONS = ["cancel", "submit"] as const;
+
+/** The name of a header, as HTTP writes it. */
+function headerName() {
+  return text().regex(/^[A-Za-z0-9-]+$/, "must be the name of a header");
+}
+
+const web = z.strictObject({
+  listen: listenAddress().default("127.0.0.1:8480").describe(
+    "Where the page is, as HOST:PORT. Elsewhere than on loopback only with users or with a trusted proxy.",
+  ),
+  database: text().optional().describe(
+    "The file that it keeps what it has seen in, in a directory that is there. Required for the page.",
+  ),
+  keep_days: whole(1, 36_500).default(90).describe(
+    "How long a task is kept after it was last heard of, in days.",
+  ),
+  keep_bytes: whole(16 * 1024 * 1024, 1024 ** 4).default(1024 ** 3).describe(
+    "How large the database may be, in bytes; beyond that the oldest tasks go.",
+  ),
+  allow: z.array(oneOf(WEB_ACTIONS), "must be a list of cancel and submit")
+    .default([]).describe("What operators may do there: cancel, submit."),
+  users: text().optional().describe(
+    'File with the users, as "ansible-worker web passwd" writes it. Default: nobody has to log in.',
+  ),
+  trusted_proxy: z.strictObject({
+    address: z.string("must be an address").regex(
+      /^[0-9A-Fa-f:.]+$/,
+      "must be an address, such as 127.0.0.1",
+    ).refine(
+      (value) => isIP(value) !== 0,
+      "must be an address, such as 127.0.0.1",
+    ).describe("The address that the proxy connects from."),
+    user_header: headerName().describe("The header with the user's name."),
+    role_header: headerName().optional().describe(
+      "The header with the role: operator, or anything else for a viewer.",
+    ),
+  }).optional().describe(
+    "A proxy that logs people in, and says who they are. Nobody else is let in then.",
+  ),
+  base_path: text().regex(
+    /^(\/[A-Za-z0-9._~-]+)*\/?$/,
+    "must be a path such as /ansible",
+  ).optional().describe("What the paths of the page begin with. Default: /."),
+  signing_key: text().optional().describe(
+    'File with a private key, as "ansible-worker keygen" makes it: what the page publishes is signed.',
+  ),
+}).meta({ description: 'The page, which "ansible-worker web" serves.' });
+
 const schedule = z.strictObject({
   cron: text().describe(
     "A cron expression: five fields, or six with seconds before them.",
@@ -348,7 +399,15 @@ function optional<T extends z.ZodType>(section: T) {
 export const templateKeys = template.shape;
 
 /** Every section, by its name. */
-export const sections = { mqtt, worker, policy, security, ansible, metrics };
+export const sections = {
+  mqtt,
+  worker,
+  policy,
+  security,
+  ansible,
+  metrics,
+  web,
+};
 
 /** The schema of a configuration; see `config.example.yaml`. */
 export const configSchema = z.strictObject({
@@ -358,6 +417,7 @@ export const configSchema = z.strictObject({
   security: optional(security),
   ansible: optional(ansible),
   metrics: optional(metrics),
+  web: optional(web),
   templates: z.record(
     topicLevel(),
     template,
@@ -433,6 +493,14 @@ export function contradictions(
       }
     }
   }
+  const page = section("web");
+  if (page.has("users") && page.has("trusted_proxy")) {
+    found.push({
+      path: ["web", "users"],
+      message:
+        "cannot be set together with web.trusted_proxy, which says who the users are",
+    });
+  }
   const min = Number(given.get("reconnect_min") ?? 1);
   const max = Number(given.get("reconnect_max") ?? 60);
   if (max < min) {
@@ -460,6 +528,7 @@ export type Config = Readonly<{
   security: Readonly<Parsed["security"]>;
   ansible: Readonly<Parsed["ansible"]>;
   metrics: Readonly<Parsed["metrics"]>;
+  web: Readonly<Parsed["web"]>;
   templates: Readonly<Parsed["templates"]>;
   log_level: Parsed["log_level"];
   log_format: Parsed["log_format"];

@@ -139,7 +139,8 @@ function pathOf(url = ""): string {
   return url.split("?", 1)[0]!;
 }
 
-function reasonOf(error: Error & { code?: string }): string {
+/** Why a server cannot listen, as the rest of a sentence. */
+export function reasonOf(error: Error & { code?: string }): string {
   switch (error.code) {
     case "EADDRINUSE":
       return "the port is in use by another program";

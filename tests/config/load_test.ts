@@ -124,6 +124,12 @@ test("a configuration with only what is required has the documented defaults", a
     security: {},
     ansible: { vault_identity_list: [], environment: {} },
     metrics: {},
+    web: {
+      listen: "127.0.0.1:8480",
+      keep_days: 90,
+      keep_bytes: 1_073_741_824,
+      allow: [],
+    },
     log_level: "INFO",
     log_format: "text",
   });

@@ -6,7 +6,7 @@ import { ROOT } from "../../dev/programs.ts";
 const LEVELS: readonly (readonly string[])[] = [
   ["main"],
   ["worker", "cli"],
-  ["client", "doctor"],
+  ["client", "doctor", "web"],
   ["group"],
   ["tasks", "ansible", "metrics", "mqtt"],
   ["messages", "config", "templates"],
@@ -19,7 +19,7 @@ const SRC = `${ROOT}src`;
 
 /** The room of a file, and its level: the higher, the more may import it. */
 function placeOf(file: string): { room: string; level: number } {
-  const room = relative(SRC, file).split("/")[0]!.replace(/\.ts$/, "");
+  const room = relative(SRC, file).split("/")[0]!.replace(/\.tsx?$/, "");
   const level = LEVELS.findIndex((rooms) => rooms.includes(room));
   if (level >= 0) return { room, level };
   assert.ok(file.endsWith(`/src/${room}.ts`), `${room} is at no level`);
@@ -31,7 +31,7 @@ async function sources(directory: string): Promise<string[]> {
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
     const path = `${directory}/${name}`;
     if (isDirectory) found.push(...await sources(path));
-    else if (name.endsWith(".ts")) found.push(path);
+    else if (/\.tsx?$/.test(name)) found.push(path);
   }
   return found;
 }

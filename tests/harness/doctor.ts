@@ -95,7 +95,7 @@ export async function examine(options: DoctorOptions): Promise<Report> {
     ...options.env,
   };
   const flags = options.narrow
-    ? (await narrowest(file, env)).slice(0, -2)
+    ? (await narrowest(file, { env })).slice(0, -2)
     : startArguments();
   const args = [...flags, "doctor", "-c", file];
   if (!options.text) args.push("--json");

@@ -77,6 +77,11 @@ export class ListeningProgram {
     return this.#said;
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Sends it a signal. */
   signal(signal: Deno.Signal): void {
     try {

@@ -103,7 +103,7 @@ export class Worker implements AsyncDisposable {
       );
     }
     const args = options.narrow
-      ? await narrowest(file, env)
+      ? await narrowest(file, { env })
       : [...before, "-c", file];
     return new Worker(
       id,
@@ -209,7 +209,10 @@ export class Worker implements AsyncDisposable {
 /** The arguments of `deno` that the program itself asks for. */
 export async function narrowest(
   file: string,
-  env: Record<string, string>,
+  { env, program = "worker" }: {
+    env: Record<string, string>;
+    program?: "worker" | "web";
+  },
 ): Promise<string[]> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -218,6 +221,8 @@ export async function narrowest(
       "--allow-read",
       startArguments().at(-1)!,
       "permissions",
+      "--for",
+      program,
       "-c",
       file,
     ],

@@ -1,0 +1,80 @@
+/**
+ * When plays and their play tasks ran, on one axis.
+ *
+ * @module
+ */
+import { duration } from "../../client/durations.ts";
+import { harmless } from "../../harmless.ts";
+import type { PlaySpan } from "../model.ts";
+
+/** Units of the picture across; it is stretched to the width that there is. */
+const ACROSS = 1000;
+/** The height of a bar, in the same. */
+const BAR = 14;
+
+/** The play tasks that took longest, as many as are named. */
+const SLOWEST = 5;
+
+/** The plays, one bar each, of one piece for each play task. */
+export function Plays({ plays }: { plays: PlaySpan[] }) {
+  const end = Math.max(...plays.map((play) => play.end), 0.001);
+  const x = (seconds: number) => (seconds / end * ACROSS).toFixed(2);
+  const all = plays.flatMap((play) =>
+    play.tasks.map((task) => ({
+      ...task,
+      play: play.play,
+      took: task.end - task.start,
+    }))
+  );
+  const slowest = all.toSorted((a, b) => b.took - a.took).slice(0, SLOWEST)
+    .filter(({ took }) => took > end / 50);
+  const limit = slowest.at(-1)?.took ?? Infinity;
+  return (
+    <section id="plays" aria-labelledby="plays-h" hidden={plays.length === 0}>
+      <h2 id="plays-h">Plays in time</h2>
+      <ol class="plays">
+        {plays.map((play) => (
+          <li>
+            <span class="play" title={harmless(play.play)}>
+              {harmless(play.play)}
+            </span>
+            <svg
+              viewBox={`0 0 ${ACROSS} ${BAR}`}
+              preserveAspectRatio="none"
+              aria-hidden="true"
+            >
+              {play.tasks.map((task, i) => (
+                <rect
+                  x={x(task.start)}
+                  y="0"
+                  width={String(
+                    Math.max(1.5, (task.end - task.start) / end * ACROSS - 1),
+                  )}
+                  height={String(BAR)}
+                  class={task.end - task.start >= limit ? "slow" : `t${i % 2}`}
+                >
+                  <title>
+                    {harmless(task.task)}: {duration(task.end - task.start)}
+                  </title>
+                </rect>
+              ))}
+            </svg>
+            <span class="num">{duration(play.end - play.start)}</span>
+          </li>
+        ))}
+      </ol>
+      {slowest.length > 0 && (
+        <p class="slowest">
+          Slowest: {slowest.map(({ task, took }, i) => (
+            <>
+              {i > 0 && ", "}
+              <span class="nowrap">
+                {harmless(task)} <b class="num">{duration(took)}</b>
+              </span>
+            </>
+          ))}
+        </p>
+      )}
+    </section>
+  );
+}
