@@ -3,6 +3,6 @@
  *
  * @module
  */
-export { Content, type ContentOptions } from "./content.ts";
+export { Content, type ContentOptions, problemOf } from "./content.ts";
 export { beginContent } from "./begin.ts";
 export { Repository } from "./repository.ts";
