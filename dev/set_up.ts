@@ -52,6 +52,11 @@ const NEEDS: Need[] = [
     isThere: () => isFile("/usr/sbin/sshd"),
   },
   {
+    program: "git",
+    packages: all("git"),
+    isThere: () => runs("git", "--version"),
+  },
+  {
     program: "openssl",
     packages: all("openssl"),
     isThere: () => runs("openssl", "version"),

@@ -120,7 +120,7 @@ Architecture: ${target.architecture}
 Maintainer: ${maintainer()}
 Installed-Size: ${kilobytes}
 Depends: adduser, ansible-core (>= 2.14) | ansible (>= 7), libc6 (>= 2.27), libgcc-s1
-Recommends: openssh-client
+Recommends: openssh-client, git
 Suggests: mosquitto
 Section: admin
 Priority: optional

@@ -70,6 +70,12 @@ export interface Run {
   end(options?: { immediately?: boolean }): void;
 }
 
+/** Nothing is known of commits, and nothing has to be waited for. */
+interface NoRevision {
+  revision: null;
+  refusal: null;
+}
+
 /** What runs playbooks. */
 export class Ansible implements AsyncDisposable {
   /** The version of ansible-core, such as `2.14.18`. */
@@ -112,6 +118,26 @@ export class Ansible implements AsyncDisposable {
   /** See `LauncherPool.health()`. */
   health(): string | null {
     return this.#pool.health();
+  }
+
+  /** Settles when each slot has a launcher, or has had none. */
+  untilPrepared(): Promise<void> {
+    return this.#pool.untilPrepared();
+  }
+
+  /** Keeps no launcher for another run. */
+  retire(): void {
+    this.#pool.retire();
+  }
+
+  /** What it runs is what is in its directories, whatever that is. */
+  pin(): Promise<Disposable & Pick<Ansible, "run"> & NoRevision> {
+    return Promise.resolve({
+      revision: null,
+      refusal: null,
+      run: (request, options) => this.run(request, options),
+      [Symbol.dispose]() {},
+    });
   }
 
   /** Why a request cannot be run, in one sentence; null if it can. */

@@ -56,6 +56,10 @@ export class LauncherPool implements AsyncDisposable {
   readonly #idle: Launcher[] = [];
   readonly #all = new Set<Launcher>();
   #closed = false;
+  /** What has run its task is not needed again. */
+  #retired = false;
+  /** Settles when the first launcher of each slot is there, or is not. */
+  #prepared: Promise<unknown> = Promise.resolve();
   /** Why the last attempt to start a launcher failed, if it did. */
   #problem: string | null = null;
   #failedAt = 0;
@@ -79,7 +83,9 @@ export class LauncherPool implements AsyncDisposable {
     const pool = new LauncherPool(options);
     pool.#hear(ready);
     pool.#add(first);
-    for (let slot = 1; slot < options.slots; slot++) pool.prepare();
+    pool.#prepared = Promise.all(
+      Array.from({ length: options.slots - 1 }, () => pool.prepare()),
+    );
     return { pool, ready };
   }
 
@@ -125,19 +131,33 @@ export class LauncherPool implements AsyncDisposable {
     return { launcher, fresh: true };
   }
 
+  /** Settles when each slot has a launcher, or could have none. */
+  async untilPrepared(): Promise<void> {
+    await this.#prepared;
+  }
+
+  /** Ends the launchers that wait, and others when they have run their tasks. */
+  retire(): void {
+    this.#retired = true;
+    for (const waiting of this.#idle.splice(0)) {
+      void waiting[Symbol.asyncDispose]();
+    }
+  }
+
   /** A launcher that was taken has run its task, or was not needed. */
   giveBack(launcher: Launcher): void {
-    if (this.#closed) void launcher[Symbol.asyncDispose]();
+    if (this.#closed || this.#retired) void launcher[Symbol.asyncDispose]();
     else this.#idle.push(launcher);
   }
 
   /** Starts a launcher ahead of need; if it fails, the next run will say so. */
-  prepare(): void {
-    if (this.#closed) return;
-    this.#start().then(
+  async prepare(): Promise<void> {
+    if (this.#closed || this.#retired) return;
+    await this.#start().then(
       (launcher) => {
         this.#add(launcher);
         if (this.#closed) void launcher[Symbol.asyncDispose]();
+        else if (this.#retired) this.retire();
       },
       (error) =>
         this.#options.log.warn("cannot start a launcher ahead of need", {

@@ -13,5 +13,6 @@ export {
 } from "./ansible.ts";
 export { JournalError, JournalFile } from "./journal_file.ts";
 export { type LauncherObserver, type Replacement } from "./launcher_pool.ts";
+export { OwnPlaybookError, runOwnPlaybook } from "./own_playbook.ts";
 export { pythonDirectory } from "./python_files.ts";
 export { type Policy } from "./refusal.ts";

@@ -73,7 +73,12 @@ export async function checkRequest(
   request: TaskRequest,
   { directories, policy }: { directories: Directories; policy: Policy },
 ): Promise<string | Checked> {
-  const { playbook: name, inventory } = request;
+  const { playbook: name, inventory, revision } = request;
+  if (revision !== undefined) {
+    return `revision ${
+      quote(revision)
+    } cannot be had: the playbooks of this worker do not come from git (content)`;
+  }
   if (name === undefined || inventory === undefined) {
     return "it names no playbook, or no inventory";
   }

@@ -24,7 +24,7 @@ Has a worker of the group run a playbook, and follows it.
   -e, --extra-vars VARS  NAME=VALUE, a JSON object, or @FILE (YAML, JSON)
   -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
   -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
-  --id TASK_ID           an id of your own; sending it again runs nothing twice
+  --id TASK_ID           your own; again, it runs once   --revision COMMIT or tag
   --template NAME | --retry TASK_ID   instead of PLAYBOOK and -i
   --follow | --detach    to the end (default), or until a worker has it
   --cancel-on-signal     what would leave the task (Ctrl-C, SIGTERM) cancels it
@@ -83,6 +83,21 @@ Exit code: 0 done; 1 no connection; 2 wrong usage
 
 Example:
   ansible-worker workers
+`;
+
+const REFRESH_HELP = `Usage: ansible-worker refresh [options]
+
+Has the workers of the group look at their repositories now, and names those
+that have one, with the commit that they use at this moment.
+
+  --json   their presences, one object a line
+
+${CLIENT_HELP}
+
+Exit code: 0 they are asked; 1 no connection; 2 wrong usage
+
+Example:
+  git push && ansible-worker refresh
 `;
 
 const TEMPLATES_HELP = `Usage: ansible-worker templates [options]
@@ -164,6 +179,7 @@ export function addClientCommands(
     .option("-v, --verbose")
     .on("option:verbose", () => verbosity++)
     .option("--timeout <seconds>")
+    .option("--revision <commit>")
     .option("--id <task_id>")
     .option("--template <template>")
     .option("--retry <task_id>")
@@ -199,6 +215,11 @@ export function addClientCommands(
   add("workers", WORKERS_HELP).action((_, command: Command) => {
     const options = clientOptions(command);
     run(import("./workers.ts").then(({ workers }) => workers(options)));
+  });
+
+  add("refresh", REFRESH_HELP).action((_, command: Command) => {
+    const options = clientOptions(command);
+    run(import("./refresh.ts").then(({ refresh }) => refresh(options)));
   });
 
   add("templates", TEMPLATES_HELP)

@@ -104,9 +104,14 @@ async function mayRun(
 const MIN_SECRET_LENGTH = 8;
 
 /** What must not be in any log. */
-function secretsOf({ ansible, mqtt }: Config): string[] {
+function secretsOf({ ansible, content, mqtt }: Config): string[] {
   const values = Object.values(ansible.environment)
     .filter((value) => value.length >= MIN_SECRET_LENGTH);
-  return [mqtt.password, ansible.vault_password, ...values]
+  return [
+    mqtt.password,
+    content?.password,
+    ansible.vault_password,
+    ...values,
+  ]
     .filter((text) => text !== undefined);
 }

@@ -7,7 +7,10 @@ import { painter } from "../client/colours.ts";
 import { GroupView } from "../client/group_view.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { table, textsOf } from "../client/table.ts";
-import { WORKER_COLUMNS } from "../client/tables.ts";
+import {
+  WORKER_COLUMNS,
+  WORKER_COLUMNS_WITH_CONTENT,
+} from "../client/tables.ts";
 import { withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 
@@ -32,10 +35,17 @@ export function workers(options: ClientOptions): Promise<number> {
           presence,
           load: view.loads.get(presence.worker_id),
         }));
+        const columns = workers.some(({ content }) => content)
+          ? WORKER_COLUMNS_WITH_CONTENT
+          : WORKER_COLUMNS;
         textsOf(
-          table(WORKER_COLUMNS, rows, { width, paint: painter(terminal) }),
+          table(columns, rows, { width, paint: painter(terminal) }),
           width,
         ).forEach(out);
+        for (const { worker_id, content } of workers) {
+          if (!content || content.problem === null) continue;
+          err(`${worker_id}: playbooks from git: ${content.problem}`);
+        }
       }
       return 0;
     },

@@ -27,6 +27,8 @@ export interface RequestFlags {
   forks?: string;
   /** `--timeout`, in seconds. */
   timeout?: string;
+  /** `--revision`, a tag or a commit. */
+  revision?: string;
   id?: string;
 }
 
@@ -48,6 +50,7 @@ const OPTIONS: Record<string, string> = {
   verbosity: "-v",
   forks: "--forks",
   timeout: "--timeout",
+  revision: "--revision",
 };
 
 /**
@@ -85,6 +88,7 @@ export async function requestOf(
     diff_mode: flags.diff,
     forks: number(flags.forks, "--forks"),
     timeout: number(flags.timeout, "--timeout"),
+    revision: flags.revision,
   };
   const payload = JSON.stringify(request);
   const parsed = parseTaskRequest(new TextEncoder().encode(payload));

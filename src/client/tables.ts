@@ -104,6 +104,21 @@ export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
   },
 ];
 
+/** The same, where playbooks come from git. */
+export const WORKER_COLUMNS_WITH_CONTENT: readonly Column<WorkerRow>[] = [
+  ...WORKER_COLUMNS,
+  {
+    title: "COMMIT",
+    text: ({ presence: { content } }) =>
+      content
+        ? `${content.revision.slice(0, 10)}${
+          content.problem === null ? "" : " (!)"
+        }`
+        : "-",
+    drop: 7,
+  },
+];
+
 /** Templates. */
 export const TEMPLATE_COLUMNS: readonly Column<Offer>[] = [
   { title: "TEMPLATE", text: ({ name }) => name, minWidth: 12 },

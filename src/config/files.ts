@@ -17,6 +17,10 @@ export interface NamedPath {
 }
 
 const FILES = [
+  ["content", "password_file"],
+  ["content", "ssh_key_file"],
+  ["content", "ssh_known_hosts_file"],
+  ["content", "trusted_signers"],
   ["mqtt", "password_file"],
   ["mqtt", "tls_ca_cert"],
   ["mqtt", "tls_client_cert"],
@@ -50,7 +54,10 @@ export function namedPaths(
   ) => {
     if (typeof path === "string" && path !== "") found.push({ at, path, kind });
   };
-  for (const at of DIRECTORIES) add("directory", [...at]);
+  // In a checkout they are there when that is.
+  if (!hasContent(value)) {
+    for (const at of DIRECTORIES) add("directory", [...at]);
+  }
   for (const at of web ? [...FILES, ...FILES_OF_WEB] : FILES) {
     add("file", [...at]);
   }
@@ -66,6 +73,11 @@ export function namedPaths(
     add("file", ["security", "trusted_keys", i, "file"])
   );
   return found;
+}
+
+/** Whether playbooks and inventories come from a repository. */
+export function hasContent(value: unknown): boolean {
+  return (memberAt(value, ["content"]) ?? null) !== null;
 }
 
 /** A path that a template names. */
@@ -103,15 +115,16 @@ export function templatePaths(value: unknown): TemplatePath[] {
 /**
  * What is wrong with a path that a template names; null if it can be used.
  *
- * @param directory the one that it is in
+ * @param directory the one that it is in; null: it cannot be looked at now
  */
 export async function problemOfTemplatePath(
   { path, root }: TemplatePath,
-  directory: string,
+  directory: string | null,
 ): Promise<string | null> {
   if (path.startsWith("/") || path.split("/").includes("..")) {
     return `must be a path relative to the ${root} directory, and within it`;
   }
+  if (directory === null) return null;
   return await problemOfPath(path, {
     kind: root === "playbook" ? "file" : "file or directory",
     directory,

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path/posix";
+import { dirname, normalize, resolve } from "node:path/posix";
 import type { z } from "zod";
 import { fromEnvironment, type Variables } from "./expand.ts";
 import {
+  hasContent,
   HOST_NAME_FILE,
   hostName,
   memberAt,
@@ -153,14 +154,17 @@ async function inspectText(
     inventory: memberAt(value, ["worker", "inventory_directory"]) ??
       memberAt(value, ["worker", "playbook_directory"]),
   };
+  const isFetched = hasContent(value);
   for (const named of templatePaths(value)) {
     const root = directories[named.root];
     // What is wrong with the directory itself is said already.
     if (typeof root !== "string") continue;
-    if (await problemOfPath(root, { kind: "directory", directory })) continue;
+    if (
+      !isFetched && await problemOfPath(root, { kind: "directory", directory })
+    ) continue;
     const problem = await problemOfTemplatePath(
       named,
-      resolve(directory, root),
+      isFetched ? null : resolve(directory, root),
     );
     if (problem !== null) problems.add(named.at, problem);
   }
@@ -253,12 +257,14 @@ export async function completeMqtt(
 
 /** Fills in what depends on other keys, or on the host. */
 async function complete(
-  { mqtt, worker, policy, security, ansible, ...rest }: z.output<
+  { mqtt, worker, content, policy, security, ansible, ...rest }: z.output<
     typeof configSchema
   >,
   { directory, workerId }: { directory: string; workerId: string },
 ): Promise<Config> {
   const absolute = (path: string) => resolve(directory, path);
+  // In a checkout, wherever that will be.
+  const place = content === null ? absolute : normalize;
   return {
     ...rest,
     mqtt: await completeMqtt(mqtt, directory),
@@ -266,13 +272,14 @@ async function complete(
       ...worker,
       worker_id: workerId,
       task_timeout: Math.min(worker.task_timeout, policy.max_timeout),
-      playbook_directory: absolute(worker.playbook_directory),
-      inventory_directory: absolute(
+      playbook_directory: place(worker.playbook_directory),
+      inventory_directory: place(
         worker.inventory_directory ?? worker.playbook_directory,
       ),
       ...(worker.journal !== undefined &&
         { journal: absolute(worker.journal) }),
     },
+    content: content && await completeContent(content, directory),
     policy,
     security: security.trusted_keys === undefined ? {} : {
       trusted_keys: security.trusted_keys.map(({ id, file }) => ({
@@ -291,6 +298,32 @@ async function complete(
         return entry.slice(0, at + 1) + absolute(entry.slice(at + 1));
       }),
     },
+  };
+}
+
+/** Fills in what is relative to the file, and the password. */
+async function completeContent(
+  content: NonNullable<z.output<typeof configSchema>["content"]>,
+  directory: string,
+): Promise<NonNullable<Config["content"]>> {
+  const absolute = (path: string | undefined) =>
+    path && resolve(directory, path);
+  const { repository } = content;
+  const password_file = absolute(content.password_file);
+  const password = content.password ??
+    (password_file && await passwordIn(password_file) || undefined);
+  return {
+    ...content,
+    // A path, and not HOST:PATH (git-clone(1)).
+    repository: /^[^/]*:/.test(repository)
+      ? repository
+      : resolve(directory, repository),
+    directory: resolve(directory, content.directory),
+    password,
+    password_file,
+    ssh_key_file: absolute(content.ssh_key_file),
+    ssh_known_hosts_file: absolute(content.ssh_known_hosts_file),
+    trusted_signers: absolute(content.trusted_signers),
   };
 }
 

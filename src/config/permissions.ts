@@ -31,7 +31,7 @@ export async function needsOf(
   { config, variables, files }: Loaded,
   options: { file: string; program?: string | null },
 ): Promise<Need[]> {
-  const { metrics, mqtt, worker } = config;
+  const { content, metrics, mqtt, worker } = config;
   const needs: Need[] = [];
   const add = (kind: Need["kind"], value: string, why: string) => {
     if (needs.some((need) => need.kind === kind && need.value === value)) {
@@ -56,14 +56,21 @@ export async function needsOf(
     add("read", real, why);
   };
   await read(resolve(options.file), "to read the configuration");
-  await read(
-    worker.playbook_directory,
-    "to see whether a playbook is in its directory",
-  );
-  await read(
-    worker.inventory_directory,
-    "to see whether an inventory is in its directory",
-  );
+  if (content) {
+    await read(
+      content.directory,
+      "to see whether a playbook is in its checkout",
+    );
+  } else {
+    await read(
+      worker.playbook_directory,
+      "to see whether a playbook is in its directory",
+    );
+    await read(
+      worker.inventory_directory,
+      "to see whether an inventory is in its directory",
+    );
+  }
   for (const file of files) {
     if (needs.some(({ value }) => value === file)) continue;
     await read(file, "to read a file that the configuration names");

@@ -15,6 +15,7 @@ import { SETTABLE_FIELDS } from "../messages/template.ts";
 import {
   flag,
   flagFromText,
+  gitName,
   host,
   listenAddress,
   oneOf,
@@ -60,7 +61,7 @@ const PAIRS = [
   ["tls_client_cert", "tls_client_key"],
 ] as const;
 
-/** Keys of `mqtt` that give the password. */
+/** Keys of `mqtt`, and of `content`, that give the password. */
 const PASSWORDS = ["password", "password_file"] as const;
 
 const mqtt = z.strictObject({
@@ -121,10 +122,10 @@ const worker = z.strictObject({
     "Names the worker: stable, and unique in the group. Default: the name in /etc/hostname.",
   ),
   playbook_directory: text().describe(
-    "Where playbooks are; also the working directory of every run.",
+    "Where playbooks are; also the working directory of every run. With content: in the repository.",
   ),
   inventory_directory: text().optional().describe(
-    "Where inventories are. Default: the playbook directory.",
+    "Where inventories are. Default: the playbook directory. With content: in the repository.",
   ),
   topic_prefix: topicPrefix().default("ansible").describe(
     "What all topics begin with; may have several levels.",
@@ -268,6 +269,47 @@ const ansible = z.strictObject({
   ),
 }).meta({ description: "What every run gets." });
 
+const content = z.strictObject({
+  repository: text().describe(
+    "The repository, as git clone takes it: https://…, ssh://…, HOST:PATH, or a directory; without a password in it.",
+  ),
+  ref: gitName().default("HEAD").describe(
+    "The branch, tag or commit that is run, and from which every other one that is asked for has to be reached. Default: the repository's own branch.",
+  ),
+  directory: text().describe(
+    "Where the checkouts are kept: a directory of this worker's own, which it makes, and where it may write.",
+  ),
+  refresh: seconds(0, 86_400).default(60).describe(
+    "Time between two looks at the repository, in seconds. 0: only at the start, and when a message asks for it.",
+  ),
+  requirements: flag().default(false).describe(
+    "Install the roles and collections of requirements.yml into each checkout.",
+  ),
+  trusted_signers: text().optional().describe(
+    "File with the keys by one of which a commit has to be signed: allowed signers of SSH (ssh-keygen(1)), or public keys of GPG, as --armor writes them. Default: commits need no signature.",
+  ),
+  keep: whole(1, 1000).default(3).describe(
+    "How many checkouts are kept beside the one in use.",
+  ),
+  username: text().optional().describe(
+    "The user name at the repository; only with a password.",
+  ),
+  password: text().optional().describe(
+    "The password, or token; best from a variable.",
+  ),
+  password_file: text().optional().describe(
+    "File that has the password; not together with password.",
+  ),
+  ssh_key_file: text().optional().describe(
+    "The SSH key for the repository (a deploy key), without a passphrase. Default: what ssh uses by itself.",
+  ),
+  ssh_known_hosts_file: text().optional().describe(
+    "File with the keys of the repository's host (ssh-keyscan). Default: what ssh uses by itself.",
+  ),
+}).meta({
+  description: "Playbooks from a git repository. Default: from a directory.",
+});
+
 const metrics = z.strictObject({
   listen: listenAddress().optional().describe(
     "Where to listen for Prometheus and health checks, as HOST:PORT. Default: nowhere.",
@@ -380,6 +422,9 @@ const template = z.strictObject({
   timeout: seconds(1, MAX_TIMEOUT_SECONDS).optional().describe(
     "Time limit of the run, in seconds.",
   ),
+  revision: gitName().optional().describe(
+    "The commit of the playbooks, or a tag, where they come from git. Default: what is current.",
+  ),
   variables: z.record(z.string(), z.unknown(), "must be a JSON Schema")
     .optional().describe(
       "JSON Schema (draft 2020-12) of the variables that a request may set, with their defaults. Default: none may be set.",
@@ -402,6 +447,7 @@ export const templateKeys = template.shape;
 export const sections = {
   mqtt,
   worker,
+  content,
   policy,
   security,
   ansible,
@@ -413,6 +459,7 @@ export const sections = {
 export const configSchema = z.strictObject({
   mqtt,
   worker,
+  content: content.nullish().transform((value) => value ?? null),
   policy: optional(policy),
   security: optional(security),
   ansible: optional(ansible),
@@ -501,6 +548,7 @@ export function contradictions(
         "cannot be set together with web.trusted_proxy, which says who the users are",
     });
   }
+  found.push(...contentContradictions(section("content"), section("worker")));
   const min = Number(given.get("reconnect_min") ?? 1);
   const max = Number(given.get("reconnect_max") ?? 60);
   if (max < min) {
@@ -515,6 +563,68 @@ export function contradictions(
   return found;
 }
 
+/** What is wrong between the keys of `content`, and those that it changes. */
+function contentContradictions(
+  content: ReadonlyMap<string, unknown>,
+  worker: ReadonlyMap<string, unknown>,
+): { path: [string, string]; message: string }[] {
+  if (content.size === 0) return [];
+  const found: { path: [string, string]; message: string }[] = [];
+  const add = (section: string, key: string, message: string) =>
+    found.push({ path: [section, key], message });
+  for (const key of ["playbook_directory", "inventory_directory"]) {
+    const path = String(worker.get(key) ?? ".");
+    if (path.startsWith("/") || path.split("/").includes("..")) {
+      add(
+        "worker",
+        key,
+        "must be a path in the repository, relative to its top, with content",
+      );
+    }
+  }
+  const repository = String(content.get("repository") ?? "");
+  if (/^[a-z+]+:\/\/[^/@]*:[^/@]*@/i.test(repository)) {
+    add(
+      "content",
+      "repository",
+      "must have no password in it, since everybody could read it; set content.username and content.password",
+    );
+  } else if (repository.startsWith("-") || /^ext::/i.test(repository)) {
+    add("content", "repository", "must be a repository, not a command");
+  }
+  const given = PASSWORDS.filter((key) => content.has(key));
+  if (given.length > 1) {
+    add(
+      "content",
+      "password",
+      "cannot be set together with content.password_file",
+    );
+  }
+  for (const key of given) {
+    if (!/^https?:\/\//i.test(repository)) {
+      add(
+        "content",
+        key,
+        "has an effect with a repository at https:// only; for SSH set content.ssh_key_file",
+      );
+    } else if (!content.has("username")) {
+      add(
+        "content",
+        key,
+        "needs content.username too (for a token that has none: x-access-token)",
+      );
+    }
+  }
+  if (content.has("username") && given.length === 0) {
+    add(
+      "content",
+      "username",
+      "needs content.password or content.password_file too",
+    );
+  }
+  return found;
+}
+
 type Parsed = z.output<typeof configSchema>;
 
 /** A checked configuration, with everything filled in. Times are in seconds. */
@@ -524,6 +634,7 @@ export type Config = Readonly<{
     & Omit<Parsed["worker"], "worker_id" | "inventory_directory">
     & { worker_id: string; inventory_directory: string }
   >;
+  content: Readonly<NonNullable<Parsed["content"]>> | null;
   policy: Readonly<Parsed["policy"]>;
   security: Readonly<Parsed["security"]>;
   ansible: Readonly<Parsed["ansible"]>;

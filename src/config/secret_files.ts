@@ -16,7 +16,11 @@ export interface SecretFile {
 }
 
 /** Keys whose values are secrets, when they are written in the configuration. */
-const PASSWORDS = [["mqtt", "password"], ["ansible", "vault_password"]];
+const PASSWORDS = [
+  ["mqtt", "password"],
+  ["content", "password"],
+  ["ansible", "vault_password"],
+];
 
 const READABLE_BY_GROUP = 0o040;
 const READABLE_BY_ALL = 0o004;
@@ -30,7 +34,7 @@ const ROOT = 0;
  * @param options.source its text
  */
 export function secretFiles(
-  { mqtt, ansible }: Config,
+  { mqtt, content, ansible }: Config,
   { path, source }: { path: string; source: Pick<ConfigSource, "isWritten"> },
 ): SecretFile[] {
   const found: SecretFile[] = [];
@@ -41,6 +45,8 @@ export function secretFiles(
   if (password) add(password.join("."), path);
   add("mqtt.password_file", mqtt.password_file);
   add("mqtt.tls_client_key", mqtt.tls_client_key);
+  add("content.password_file", content?.password_file);
+  add("content.ssh_key_file", content?.ssh_key_file);
   add("ansible.private_key_file", ansible.private_key_file);
   add("ansible.vault_password_file", ansible.vault_password_file);
   for (const entry of ansible.vault_identity_list) {

@@ -5,6 +5,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { GIT_NAME, MAX_GIT_NAME } from "../messages/revision.ts";
 
 /** A whole number; also one in quotes, since `${…}` gives texts only. */
 export function whole(min: number, max: number) {
@@ -115,4 +116,10 @@ export function variableName() {
     /^[A-Za-z_][A-Za-z0-9_]*$/,
     "must be the name of a variable: letters, digits and _",
   );
+}
+
+/** A branch, a tag or a commit. */
+export function gitName() {
+  return text().max(MAX_GIT_NAME, `must be at most ${MAX_GIT_NAME} characters`)
+    .regex(GIT_NAME, "must be the name of a branch or a tag, or a commit");
 }

@@ -119,6 +119,22 @@ export function accessPlan(
         read: failed("Without it no task can be cancelled."),
       }],
     },
+    ...(options.config.content
+      ? [{
+        id: "content",
+        title: topics.content,
+        trials: [{
+          filter: topics.content,
+          topic: topics.content,
+          qos: 1 as const,
+          read: {
+            without: "warning" as const,
+            then:
+              "Without it this worker looks at its repository every content.refresh seconds only.",
+          },
+        }],
+      }]
+      : []),
     ...(["events", "output"] as const).filter((leaf) =>
       worker[`publish_${leaf}`]
     ).map((leaf) => ({

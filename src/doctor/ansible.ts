@@ -20,8 +20,9 @@ const QUIET = { debug() {}, warn() {} };
 export const program = defineCheck({
   id: "ansible",
   title: "ansible-playbook",
-  needs: ["loaded", "playbooks"],
+  needs: ["loaded", "directories", "playbooks"],
   async run(known) {
+    const { directories } = known;
     const { ansible: secrets, policy, worker } = known.loaded.config;
     const environment = { ...runEnvironment(), ...secrets.environment };
     const started = performance.now();
@@ -29,8 +30,7 @@ export const program = defineCheck({
     let said: string;
     try {
       await using ansible = await Ansible.start({
-        playbookDirectory: known.playbooks,
-        inventoryDirectory: worker.inventory_directory,
+        ...directories,
         slots: 1,
         killGraceSeconds: worker.kill_grace,
         environment,

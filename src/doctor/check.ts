@@ -38,6 +38,8 @@ export interface Known {
   presences?: Presence[];
   /** Whether no live worker has our id. */
   idIsFree?: boolean;
+  /** Where playbooks and inventories are. */
+  directories?: { playbookDirectory: string; inventoryDirectory: string };
   /** The playbook directory, which can be read. */
   playbooks?: string;
   /** An ansible-playbook that has been started as launcher, in milliseconds. */
@@ -56,6 +58,7 @@ const NEEDS: Record<keyof Known, string> = {
   examination: "a connection to a broker that a worker can rely on",
   presences: "a connection to the broker",
   idIsFree: "a connection to the broker",
+  directories: "a checkout, which the worker makes when it starts",
   playbooks: "a playbook directory that can be read",
   launcherMs: "an ansible-playbook that can be used",
 };

@@ -9,6 +9,7 @@ import { launcher, program } from "./ansible.ts";
 import { features, limits, retained, sessions } from "./capabilities.ts";
 import { type Check, type Known, lacks } from "./check.ts";
 import { clock } from "./clock.ts";
+import { content } from "./content.ts";
 import { configuration, sandbox } from "./configuration.ts";
 import { credentials, mqtt5, tls } from "./connection.ts";
 import { home, inventories, playbooks, secrets } from "./files.ts";
@@ -43,6 +44,7 @@ export async function* examine(file: string): AsyncGenerator<Finding> {
       identity,
       ...accessChecks(known),
       retained,
+      content,
       playbooks,
       inventories,
       secrets,

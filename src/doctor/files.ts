@@ -24,10 +24,10 @@ const PLAY =
 export const playbooks = defineCheck({
   id: "playbooks",
   title: "playbooks",
-  needs: ["loaded"],
+  needs: ["loaded", "directories"],
   async run(known) {
-    const { policy, worker } = known.loaded.config;
-    const directory = worker.playbook_directory;
+    const { policy } = known.loaded.config;
+    const directory = known.directories.playbookDirectory;
     const closed = await notReadable(directory, "worker.playbook_directory");
     if (closed) return closed;
     known.playbooks = directory;
@@ -98,16 +98,16 @@ export const home = defineCheck({
 export const inventories = defineCheck({
   id: "inventories",
   title: "inventories",
-  needs: ["loaded"],
-  async run({ loaded }) {
-    const { inventory_directory, playbook_directory } = loaded.config.worker;
+  needs: ["directories"],
+  async run({ directories }) {
+    const { inventoryDirectory, playbookDirectory } = directories;
     const closed = await notReadable(
-      inventory_directory,
+      inventoryDirectory,
       "worker.inventory_directory",
     );
     if (closed) return closed;
-    const isShared = inventory_directory === playbook_directory;
-    const unreadable = (await unreadableBelow(inventory_directory))
+    const isShared = inventoryDirectory === playbookDirectory;
+    const unreadable = (await unreadableBelow(inventoryDirectory))
       // Of those the check of the playbooks has spoken.
       .filter((path) => !(isShared && /\.ya?ml$/.test(path)));
     if (unreadable.length > 0) {
@@ -123,7 +123,7 @@ export const inventories = defineCheck({
     return ok(
       isShared
         ? "in the playbook directory"
-        : `"${inventory_directory}" can be read`,
+        : `"${inventoryDirectory}" can be read`,
     );
   },
 });

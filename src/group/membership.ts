@@ -6,6 +6,7 @@
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { firstWithin } from "../messages/encode.ts";
 import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
+import type { ContentState } from "../messages/presence.ts";
 import type { TemplateOffer } from "../messages/template.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";
@@ -88,6 +89,7 @@ export class Membership {
   readonly #workerId: string;
   readonly #description: WorkerDescription;
   readonly #templates: () => readonly TemplateOffer[];
+  readonly #content: () => ContentState | null;
   readonly #startedAt = new Date().toISOString();
   #instance: string = crypto.randomUUID();
   /** Its names before: what it has said under them may still come. */
@@ -106,12 +108,15 @@ export class Membership {
     description: WorkerDescription;
     /** What may be asked for here by name at this moment. */
     templates(): readonly TemplateOffer[];
+    /** Where the playbooks stand; null where they do not come from git. */
+    content(): ContentState | null;
   }) {
     this.#publish = options.publish;
     this.#topics = options.topics;
     this.#workerId = options.workerId;
     this.#description = options.description;
     this.#templates = options.templates;
+    this.#content = options.content;
   }
 
   /** New with every process, and after an adoption. */
@@ -204,6 +209,7 @@ export class Membership {
   #presence(state: "online" | "draining" | "offline"): Presence {
     // Only while they can be had: the will has no room for them (3.1.3.3).
     const templates = state === "online" ? [...this.#templates()] : [];
+    const content = state === "online" ? this.#content() : null;
     return {
       worker_id: this.#workerId,
       instance: this.#instance,
@@ -212,6 +218,7 @@ export class Membership {
       started_at: this.#startedAt,
       updated_at: new Date().toISOString(),
       ...(templates.length > 0 && { templates }),
+      ...(content && { content }),
     };
   }
 }

@@ -39,6 +39,12 @@ export const OTHER_MESSAGES = {
     contentType: "application/jose",
     payload: jws("ansible-worker-cancel"),
   },
+  look: {
+    title: "Look",
+    summary:
+      "Anything: asks for a look at the repositories. What is in it is not read, so that a webhook can be passed on as it is.",
+    payload: {},
+  },
   probe: {
     title: "Probe",
     summary: "Empty: asks whether a worker with this id is there.",
@@ -93,6 +99,13 @@ export const CHANNELS = {
     title: "Output of a task",
     description: "What a run prints, in pieces, in order.",
     messages: ["output"],
+  },
+  content: {
+    address: topics.content,
+    title: "Looks at repositories",
+    description:
+      "Whatever is published here has all workers of the group whose playbooks come from git look at their repositories at once.",
+    messages: ["look"],
   },
   rejected: {
     address: topics.rejected,

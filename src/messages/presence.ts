@@ -7,6 +7,19 @@ import { z } from "zod";
 import { templateSchema } from "./template.ts";
 import { timeSchema } from "./time.ts";
 
+/** The schema of what a worker says of its playbooks. */
+const contentSchema = z.strictObject({
+  revision: z.string().describe("The commit that is in use, as its full id."),
+  ref: z.string().describe("The branch, tag or commit that is looked at."),
+  since: timeSchema.describe("Since when it has been in use."),
+  problem: z.string().nullable().describe(
+    "Why a newer one is not, or why the repository cannot be looked at, by the latest look; null if all is well.",
+  ),
+}).meta({ description: "Playbooks from git." });
+
+/** What a worker says of its playbooks. */
+export type ContentState = z.output<typeof contentSchema>;
+
 /** The schema of a presence, retained on a topic of the worker's own. */
 export const presenceSchema = z.strictObject({
   worker_id: z.string().describe("The worker."),
@@ -24,6 +37,9 @@ export const presenceSchema = z.strictObject({
   updated_at: timeSchema.describe("When this was said."),
   templates: z.array(templateSchema).optional().describe(
     "What may be asked for here by name; only with online, and left out if there is nothing.",
+  ),
+  content: contentSchema.optional().describe(
+    "Where its playbooks stand; only with online, and left out if they do not come from git.",
   ),
   adopted_by: z.string().optional().describe(
     "Who takes over its tasks (offline), or has taken them over (adopted).",

@@ -30,6 +30,11 @@ export const SENDS: Roles = {
       reply: "responses",
       summary: "Has a playbook run.",
     },
+    AsksForLook: {
+      channel: "content",
+      qos: 1,
+      summary: "Has all workers look at their repositories at once.",
+    },
     CancelsTask: {
       channel: "cancel",
       qos: 1,
@@ -148,6 +153,11 @@ export const RECEIVES: Roles = {
       channel: "inbox",
       qos: 2,
       summary: "Takes a task that another worker hands over.",
+    },
+    LooksAtOnce: {
+      channel: "content",
+      qos: 1,
+      summary: "Looks at its repository, if it has one.",
     },
     EndsTask: { channel: "cancel", qos: 1, summary: "Ends a task of its own." },
     WatchesTopic: {

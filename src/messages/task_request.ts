@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { MAX_NESTING, nestingOf, parseExactly } from "./exact_json.ts";
 import type { FieldError } from "./rejected.ts";
+import { revisionSchema } from "./revision.ts";
 import { templateNameSchema } from "./template.ts";
 
 /** The largest request that is read, in bytes. */
@@ -127,6 +128,10 @@ export const taskRequestSchema = z.strictObject({
   timeout: optional(
     z.number().positive().max(MAX_TIMEOUT_SECONDS),
     "Time limit of the run, in seconds, at most seven days. The worker's task_timeout if left out.",
+  ),
+  revision: optional(
+    revisionSchema,
+    "The commit of the playbooks, where they come from git: a tag, or a commit's id, at least 4 characters of it, that can be reached from the worker's content.ref. What is current when the run starts if left out.",
   ),
 }).refine(says("playbook"), isRequired("playbook"))
   .refine(says("inventory"), isRequired("inventory"))

@@ -97,6 +97,9 @@ export const taskStatusSchema = z.strictObject({
   template: z.string().nullable().describe(
     "The template that was asked for; null for none.",
   ),
+  revision: z.string().nullable().describe(
+    "The commit of the playbooks that it runs on, as its full id; null before its start, and where they do not come from git.",
+  ),
   failed_hosts: hostNames(
     "The hosts for which PLAY RECAP counts failed results.",
   ),
@@ -154,7 +157,7 @@ const NO_RESULTS = {
 };
 
 /** Fields that earlier versions do not publish. */
-const ADDED = { template: null, ...NO_RESULTS };
+const ADDED = { template: null, revision: null, ...NO_RESULTS };
 
 /** Before anything has happened. */
 export const NO_PROGRESS: Progress = {

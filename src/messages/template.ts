@@ -17,6 +17,7 @@ export const SETTABLE_FIELDS = [
   "diff_mode",
   "forks",
   "timeout",
+  "revision",
 ] as const;
 
 /** Such a field. */

@@ -16,6 +16,7 @@ export type TopicKind =
   | { kind: "record"; workerId: string; taskId: string }
   | { kind: "inbox"; workerId: string }
   | { kind: "tasks" }
+  | { kind: "content" }
   | { kind: "rejected" };
 
 /** The topics of one group: `<prefix>/<group>/…`. */
@@ -26,6 +27,8 @@ export class Topics {
   readonly tasks: string;
   /** What the workers of the group subscribe to, sharing it between them. */
   readonly sharedTasks: string;
+  /** Where anybody has all workers look at their repositories. */
+  readonly content: string;
   /** Where discarded messages are reported. */
   readonly rejected: string;
   /** The statuses of all tasks. */
@@ -42,6 +45,7 @@ export class Topics {
     this.group = `${prefix}/${group}`;
     this.tasks = `${this.group}/tasks`;
     this.sharedTasks = `$share/ansible-worker-${group}/${this.tasks}`;
+    this.content = `${this.group}/content`;
     this.rejected = `${this.group}/rejected`;
     this.allStatuses = `${this.group}/tasks/+/status`;
     this.allCancels = `${this.group}/tasks/+/cancel`;
@@ -112,8 +116,13 @@ export class Topics {
     if (!topic.startsWith(this.group + "/")) return null;
     const levels = topic.slice(this.group.length + 1).split("/");
     const [area, id, leaf] = levels;
-    if (levels.length === 1 && (area === "tasks" || area === "rejected")) {
-      return { kind: area };
+    if (levels.length === 1) {
+      switch (area) {
+        case "tasks":
+        case "content":
+        case "rejected":
+          return { kind: area };
+      }
     }
     if (levels.length === 4 && area === "workers" && leaf === "queue") {
       return { kind: "record", workerId: id!, taskId: levels[3]! };

@@ -16,7 +16,7 @@ export function unhealthyReason(
 ): string | null {
   switch (standing) {
     case "starting":
-      return "the worker is starting: Ansible or the broker is not ready yet";
+      return "the worker is starting: its playbooks, Ansible or the broker are not ready yet";
     case "draining":
       return "the worker is stopping: it takes no more tasks";
     case "offline": {
@@ -41,6 +41,7 @@ export function healthPage(now: Readings): Answer {
       state: now.standing,
       ...(reason !== null &&
         { reason: cutToBytes(reason, MAX_ERROR_MESSAGE_BYTES) }),
+      ...(now.content && { content: now.content }),
     }) + "\n",
   };
 }

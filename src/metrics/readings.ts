@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ContentState } from "../messages/presence.ts";
 
 /**
  * What a worker is to its group: not there yet, ready for tasks, without one of
@@ -38,6 +39,8 @@ export interface Readings {
   ansibleVersion: string;
   /** Why no playbook could be run now; null if one could. */
   problem: string | null;
+  /** Where playbooks from git stand; null where they do not come from there. */
+  content: ContentState | null;
 }
 
 /** Before anything has happened. */
@@ -52,4 +55,5 @@ export const INITIAL_READINGS: Readings = {
   publishQueue: 0,
   ansibleVersion: "",
   problem: null,
+  content: null,
 };

@@ -256,6 +256,32 @@ export class Metrics implements TaskObserver, LauncherObserver {
       },
     );
     this.#gauge(
+      "content_info",
+      "Always 1; the labels name the commit that is in use, where playbooks come from git, and what is looked at.",
+      () => {
+        const { content } = read();
+        if (!content) return [];
+        const { revision, ref } = content;
+        return [[{ revision, ref }, 1]];
+      },
+    );
+    this.#gauge(
+      "content_problem",
+      "1 while the latest look at the repository had a problem, and what was in use stays in use.",
+      () => {
+        const { content } = read();
+        return content ? [[{}, content.problem === null ? 0 : 1]] : [];
+      },
+    );
+    this.#gauge(
+      "content_since_timestamp_seconds",
+      "Since when the commit has been in use, in seconds since 1970.",
+      () => {
+        const { content } = read();
+        return content ? [[{}, new Date(content.since).getTime() / 1000]] : [];
+      },
+    );
+    this.#gauge(
       "build_info",
       "Always 1; the labels name the versions of this worker.",
       () => [[{ version, ansible_version: read().ansibleVersion }, 1]],

@@ -51,7 +51,7 @@ export interface AcceptanceOptions {
   waitForRoom: boolean;
   dispatcher: Dispatcher;
   board: StatusBoard;
-  runner: Runner;
+  runner: Pick<Runner, "refusal">;
   /** Has cancels that came before their tasks. */
   cancelling: Pick<Cancelling, "applyRemembered" | "forget">;
   records: Records;

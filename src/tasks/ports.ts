@@ -52,6 +52,19 @@ export interface Run {
 export interface Runner {
   /** Why a request cannot be run, in one sentence; null if it can. */
   refusal(request: TaskRequest): Promise<string | null>;
+  /** Settles when a run of it could start; never rejects. */
+  pin(request: TaskRequest): Promise<PinnedRunner>;
+}
+
+/**
+ * What runs playbooks, of one commit where they come from git: it stays as it is
+ * until it is disposed of.
+ */
+export interface PinnedRunner extends Disposable {
+  /** The commit; null for none. */
+  readonly revision: string | null;
+  /** Why it cannot be had; null if it can. */
+  readonly refusal: string | null;
   /** Starts a run. */
   run(
     request: TaskRequest,

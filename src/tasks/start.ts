@@ -21,7 +21,7 @@
 import { fulfilledWithin } from "../deadline.ts";
 import type { FeedOptions, RunFeed } from "./run_feed.ts";
 import type { TaskObserver } from "./observer.ts";
-import type { Log, Run, Runner } from "./ports.ts";
+import type { Log, PinnedRunner, Run, Runner } from "./ports.ts";
 import type { Records } from "./records.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
@@ -60,6 +60,8 @@ export class ActiveTask {
   /** Settles when its slot is free again. */
   readonly finished: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
+  /** Settles when it is to end before its time. */
+  readonly #stopped = Promise.withResolvers<null>();
   readonly #options: StartOptions;
   readonly #feed: RunFeed;
   #run: Run | null = null;
@@ -89,6 +91,7 @@ export class ActiveTask {
   /** Ends it before its time; the first reason counts. */
   end(ending: Ending, options: { immediately?: boolean } = {}): void {
     this.#ending ??= ending;
+    this.#stopped.resolve(null);
     this.#run?.end(options);
   }
 
@@ -102,10 +105,11 @@ export class ActiveTask {
   async #start(): Promise<void> {
     const { task } = this;
     const { board, log, onStep, records } = this.#options;
+    using runner = await this.#pin();
 
     // 1. `running`, which has come back before anything of anybody else's: from
     // here on nobody takes the task for one that waits.
-    task.start();
+    task.start(runner?.revision ?? null);
     if (!await board.begin(task) || this.#abandoned) {
       log.info("another worker has taken the task over", { task_id: task.id });
       records.remove(task.id);
@@ -115,7 +119,7 @@ export class ActiveTask {
     onStep?.("running");
 
     // 2. The run.
-    await this.#runToEnd();
+    await this.#runToEnd(runner);
     await board.writeEnd(task);
     this.#ended.resolve();
     onStep?.("ended");
@@ -139,10 +143,23 @@ export class ActiveTask {
     records.remove(task.id);
   }
 
-  async #runToEnd(): Promise<void> {
+  /** What it is to run on; null if it is to end while it waits for that. */
+  async #pin(): Promise<PinnedRunner | null> {
+    const pinned = this.#options.runner.pin(this.task.request);
+    const first = await Promise.race([pinned, this.#stopped.promise]);
+    if (first === null) void pinned.then((late) => late[Symbol.dispose]());
+    return first;
+  }
+
+  async #runToEnd(runner: PinnedRunner | null): Promise<void> {
     const { task } = this;
-    const { board, log, runner, onStep } = this.#options;
+    const { board, log, onStep } = this.#options;
     if (this.#ending) return task.end(this.#ending);
+    // Only one that is to end has none.
+    if (runner === null) throw new TypeError("Cannot run on nothing");
+    if (runner.refusal !== null) {
+      return task.end({ state: "failed", error: runner.refusal });
+    }
     try {
       await board.writeBegin(task);
     } catch (error) {

@@ -53,6 +53,7 @@ export class Task {
   readonly hops: number;
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
+  #revision: string | null = null;
   /** How old it was when it came, in milliseconds. */
   readonly #ageAtArrival: number;
   /** How long its message may wait here, in milliseconds. */
@@ -179,9 +180,10 @@ export class Task {
     this.#move("queued");
   }
 
-  /** Started. */
-  start(): void {
+  /** Started, on a commit where the playbooks come from git. */
+  start(revision: string | null): void {
     this.#move("running");
+    this.#revision = revision;
     this.#startedAt = new Date();
     this.#started = performance.now();
   }
@@ -212,6 +214,7 @@ export class Task {
       playbook: this.request.playbook ?? null,
       inventory: this.request.inventory ?? null,
       template: this.request.template ?? null,
+      revision: this.#revision,
       worker_id: workerId,
       ...this.progress,
     };

@@ -102,6 +102,14 @@ const REQUEST_FIELDS: Record<
     description: "In seconds.",
     min: 1,
   },
+  revision: {
+    ...EMPTY,
+    name: "revision",
+    label: "Revision",
+    kind: "text",
+    description:
+      "The commit or tag to run; without it, what is current when it starts.",
+  },
 };
 
 const PLAYBOOK: FormField = {

@@ -67,7 +67,7 @@ export function assemble(
     stack: AsyncDisposableStack;
   },
 ): Parts {
-  const { ansible, broker, config, manager, observers } = ready;
+  const { ansible, broker, config, content, manager, observers } = ready;
   const { settings, topics } = ready;
   const { worker } = config;
   const { worker_id: workerId, max_concurrent_tasks: slots } = worker;
@@ -115,6 +115,7 @@ export function assemble(
       host: workerId,
     },
     templates: () => settings.now.templates.offers,
+    content: () => content?.state ?? null,
   });
   const { instance } = membership;
   const feeds = new FeedQueue({ outlet: back, connected: linked, log });
@@ -339,11 +340,13 @@ export function assemble(
       },
     }),
   );
+  // Before the first connection there is nobody to tell.
+  const tell = () => lifecycle.isConnected && void presence.announce();
   settings.onReload = () => {
-    // Before the first connection there is nobody to tell.
-    if (lifecycle.isConnected) void presence.announce();
+    tell();
     timetable.update();
   };
+  if (content) content.onChange = tell;
   const router = new Router({
     ...common,
     lifecycle,
@@ -367,6 +370,7 @@ export function assemble(
         handOver.update();
       },
       record: (id, taskId, message) => records.receive(id, taskId, message),
+      look: () => content?.lookAtOnce(),
       probe: () => {
         // Before that it says so by itself, as soon as it is.
         if (recovery.isPutRight) void presence.announce();
@@ -399,6 +403,7 @@ export function assemble(
       publishQueue: link.unacknowledged,
       ansibleVersion: ansible.version,
       problem: ansible.health(),
+      content: content?.state ?? null,
     }),
   };
 }

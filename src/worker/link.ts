@@ -276,6 +276,7 @@ export class Link implements RecordChannel, AsyncDisposable {
       this.#fence.prepare(),
       // A cancel that somebody has retained is for nobody.
       this.#control.subscribe(topics.allCancels, { qos: 1, retained: false }),
+      this.#control.subscribe(topics.content, { qos: 1, retained: false }),
       this.#control.subscribe(topics.probe(workerId), {
         qos: 1,
         retained: false,

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { Ansible, JournalFile } from "../ansible/mod.ts";
+import { JournalFile } from "../ansible/mod.ts";
 import { brokerOf, type Config, runEnvironment } from "../config/mod.ts";
+import type { Content } from "../content/mod.ts";
 import { enquire } from "../group/membership.ts";
 import type { Log } from "../log.ts";
 import { ConnectionLostError } from "../messages/packets.ts";
@@ -18,19 +19,12 @@ import {
   Visit,
 } from "../mqtt/mod.ts";
 import { keptOf } from "../tasks/journal.ts";
-import type { LineFile, Runner } from "../tasks/ports.ts";
+import type { LineFile } from "../tasks/ports.ts";
 import { Observers } from "./observers.ts";
+import { type Playbooks, startPlaybooks } from "./playbooks.ts";
 import { CurrentSettings } from "./reload.ts";
 import { ServiceManager } from "./service_manager.ts";
 import type { StopSignals } from "./signals.ts";
-
-/** What runs playbooks, with its version and its health. */
-export interface Playbooks extends Runner, AsyncDisposable {
-  /** The version of ansible-core. */
-  readonly version: string;
-  /** Why no playbook could be run now; null if one could. */
-  health(): string | null;
-}
 
 /** Parts that are given from outside, instead of this host's own. */
 export interface GivenParts {
@@ -48,6 +42,8 @@ export interface Ready {
   settings: CurrentSettings;
   observers: Observers;
   ansible: Playbooks;
+  /** Where its playbooks come from; null where that is a directory. */
+  content: Content | null;
   /** Where the journal is; null for nowhere. */
   journal: LineFile | null;
   manager: ServiceManager;
@@ -87,21 +83,20 @@ export async function preflight(
   signals.hangup = () =>
     manager.reload(() => settings.reload({ read: reload, log }));
   const observers = stack.use(await Observers.begin(config, log));
-  log.info("starting Ansible");
-  const ansible = stack.use(
-    given.ansible ?? await Ansible.start({
-      playbookDirectory: worker.playbook_directory,
-      inventoryDirectory: worker.inventory_directory,
+  const started = given.ansible
+    ? { ansible: given.ansible, content: null }
+    : await startPlaybooks(config, {
       secretFiles,
-      slots: worker.max_concurrent_tasks,
-      killGraceSeconds: worker.kill_grace,
       environment,
       policy: () => settings.now.policy,
-      secrets: config.ansible,
       log,
       observer: observers,
-    }),
-  );
+      manager,
+      signals,
+    });
+  if (started === null) return null;
+  const { content } = started;
+  const ansible = stack.use(started.ansible);
   log.info("Ansible is ready", { ansible_version: ansible.version });
   const journal = given.journal ??
     await openJournal(config, { environment, log, stack });
@@ -120,6 +115,7 @@ export async function preflight(
     settings,
     observers,
     ansible,
+    content,
     journal,
     manager,
   };

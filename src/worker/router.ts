@@ -33,6 +33,8 @@ export interface Handlers {
   ): void;
   /** A record of a task that a worker has. */
   record(workerId: string, taskId: string, message: Incoming): void;
+  /** Somebody asks for a look at the repository. */
+  look(): void;
   /** A newcomer asks whether this worker's id is in use. */
   probe(): void;
 }
@@ -124,6 +126,8 @@ export class Router {
         );
       case "record":
         return this.#handlers.record(topic.workerId, topic.taskId, message);
+      case "content":
+        return this.#handlers.look();
       case "probe":
         return this.#handlers.probe();
     }

@@ -42,14 +42,19 @@ Deno.test({
     });
     assert.deepEqual(await templateFaults({ templates }), []);
 
-    const config = configSchema.parse(REQUIRED);
+    const config = configSchema.parse({
+      ...REQUIRED,
+      content: { repository: "r", directory: "d" },
+    });
     for (const [name, section] of Object.entries(config)) {
-      if (typeof section !== "object") {
+      if (typeof section !== "object" || section === null) {
         assert.equal(all[name], section, name);
         continue;
       }
       for (const [key, value] of Object.entries(section)) {
-        if (key === "host" || key === "group_name") continue;
+        if (["host", "group_name", "repository", "directory"].includes(key)) {
+          continue;
+        }
         assert.deepEqual(all[name][key], value, `${name}.${key}`);
       }
     }

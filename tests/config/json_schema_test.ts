@@ -15,6 +15,7 @@ type Schema = { properties: Record<string, Schema> } & Record<string, unknown>;
 const LEAST = {
   mqtt: { host: "broker" },
   worker: { group_name: "g", playbook_directory: "." },
+  content: { repository: "r", directory: "d" },
 };
 
 /** The least configuration, with one key changed. */
@@ -170,6 +171,7 @@ Deno.test("schema config takes a variable wherever a value can be one", () => {
 
 Deno.test("schema config refuses unknown keys, and half of a pair", () => {
   assert.equal(objection("config", LEAST), null);
+  assert.equal(objection("config", { ...LEAST, content: null }), null);
   for (
     const wrong of [
       {},
@@ -179,6 +181,7 @@ Deno.test("schema config refuses unknown keys, and half of a pair", () => {
       { ...LEAST, mqtt: { ...LEAST.mqtt, username: "u" } },
       { ...LEAST, mqtt: { ...LEAST.mqtt, tls_client_key: "k" } },
       { ...LEAST, worker: { group_name: "g" } },
+      { ...LEAST, content: { repository: "r" } },
       { ...LEAST, policy: [] },
       { ...LEAST, log_level: "LOUD" },
     ]

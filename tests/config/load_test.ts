@@ -110,6 +110,7 @@ test("a configuration with only what is required has the documented defaults", a
       publish_output: false,
       output_limit: 10_485_760,
     },
+    content: null,
     policy: {
       inline_inventory: true,
       extra_vars_allow: [],
@@ -133,6 +134,80 @@ test("a configuration with only what is required has the documented defaults", a
     log_level: "INFO",
     log_format: "text",
   });
+});
+
+const CONTENT = `content:
+  repository: https://git.example/x.git
+  directory: var/content
+`;
+
+test("with content the directories are paths in the repository", async (place) => {
+  await Deno.writeTextFile(`${place.directory}/token`, "s3cret\n");
+  const { content, worker } = await place.load(
+    WORKER.replace("playbooks", "./no/such") + MQTT + CONTENT +
+      "  username: x\n  password_file: token\n  requirements: yes\n"
+        .replace("yes", "true") +
+      "templates:\n  t: { playbook: none.yml, inventory: none }\n",
+  );
+  assert.equal(worker.playbook_directory, "no/such");
+  assert.equal(worker.inventory_directory, "no/such");
+  assert.deepEqual({ ...content }, {
+    repository: "https://git.example/x.git",
+    ref: "HEAD",
+    directory: `${place.directory}/var/content`,
+    refresh: 60,
+    requirements: true,
+    keep: 3,
+    username: "x",
+    password: "s3cret",
+    password_file: `${place.directory}/token`,
+    ssh_key_file: undefined,
+    ssh_known_hosts_file: undefined,
+    trusted_signers: undefined,
+  });
+  const local = await place.load(
+    WORKER + MQTT + "content: { repository: r.git, directory: d }\n",
+  );
+  assert.equal(local.content!.repository, `${place.directory}/r.git`);
+});
+
+test("what is wrong with content is said where it is", async (place) => {
+  const problems = (text: string, worker = WORKER) =>
+    place.problems(worker + MQTT + text);
+  assert.deepEqual(
+    await problems(
+      "content:\n  repository: https://me:secret@git.example/x\n  ref: a..b\n",
+    ),
+    [
+      "7:1: content.directory: is required",
+      "8:15: content.repository: must have no password in it, since everybody could read it; set content.username and content.password",
+      "9:8: content.ref: must be the name of a branch or a tag, or a commit",
+    ],
+  );
+  assert.deepEqual(
+    await problems(CONTENT, WORKER.replace("playbooks", "/etc/../etc")),
+    [
+      "4:23: worker.playbook_directory: must be a path in the repository, relative to its top, with content",
+    ],
+  );
+  assert.deepEqual(
+    await problems(
+      CONTENT + "  password: x\n  password_file: y\n  keep: 0\n",
+    ),
+    [
+      "10:13: content.password: cannot be set together with content.password_file",
+      "11:18: content.password_file: needs content.username too (for a token that has none: x-access-token)",
+      "12:9: content.keep: must be a whole number of at least 1",
+    ],
+  );
+  assert.deepEqual(
+    await problems(
+      "content: { repository: 'git@h:x', directory: d, username: u, password: p }",
+    ),
+    [
+      "7:72: content.password: has an effect with a repository at https:// only; for SSH set content.ssh_key_file",
+    ],
+  );
 });
 
 test("a configuration cannot be changed once it is loaded", async (place) => {
@@ -274,7 +349,7 @@ const TABLE: { name: string; text: string; says: string[] }[] = [
       "10:5: templates.one.inventroy: is not a key; did you mean templates.one.inventory?",
       "11:12: templates.one.forks: must be a whole number of at least 1",
       "15:20: templates.one.variables.properties.version.pattern: is not a regular expression: Unterminated group",
-      "16:15: templates.one.may_set.0: must be one of inventory, limit, tags, skip_tags, verbosity, check_mode, diff_mode, forks, timeout",
+      "16:15: templates.one.may_set.0: must be one of inventory, limit, tags, skip_tags, verbosity, check_mode, diff_mode, forks, timeout, revision",
       "17:5: templates.one.schedule.cron: is required",
       "17:17: templates.one.schedule.corn: is not a key; did you mean templates.one.schedule.cron?",
       "18:3: templates.?: must be of A-Z a-z 0-9 . _ : @ ~ - only, since it is one topic level",

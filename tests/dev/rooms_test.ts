@@ -7,7 +7,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["main"],
   ["worker", "cli"],
   ["client", "doctor", "web"],
-  ["group"],
+  ["group", "content"],
   ["tasks", "ansible", "metrics", "mqtt"],
   ["messages", "config", "templates"],
 ];

@@ -21,6 +21,7 @@ Deno.test("what a worker has said under a name that it had before is no rival's"
         host: "w1",
       },
       templates: () => [],
+      content: () => null,
     });
     await membership.announce();
     const before = said!;

@@ -82,6 +82,7 @@ Deno.test("schema asyncapi has every topic, its parameters, and both roles", () 
   assert.deepEqual(channels.map(([, { address }]) => address).sort(), [
     // The topic that the requester names.
     null,
+    "{prefix}/{group}/content",
     "{prefix}/{group}/rejected",
     "{prefix}/{group}/tasks",
     "{prefix}/{group}/tasks/{task_id}/cancel",

@@ -63,6 +63,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     diff_mode: false,
     forks: 500,
     timeout: 0.5,
+    revision: "release/2.1",
   },
   cancel: { reason: "wrong release" },
   status: {
@@ -87,6 +88,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     worker_id: "w1",
     current_task: "deploy",
     template: "deploy-web",
+    revision: "1f0c3e9a7b5d2468ace013579bdf02468ace1357",
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,
@@ -131,6 +133,12 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     host: "h",
     started_at: TIME,
     updated_at: TIME,
+    content: {
+      revision: "1f0c3e9a7b5d2468ace013579bdf02468ace1357",
+      ref: "main",
+      since: TIME,
+      problem: null,
+    },
     templates: [{
       name: "deploy-web",
       description: "",

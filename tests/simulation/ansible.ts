@@ -8,7 +8,7 @@ import type { Run, RunOptions, RunOutcome } from "../../src/ansible/ansible.ts";
 import type { Config } from "../../src/config/mod.ts";
 import type { TaskRequest } from "../../src/messages/task_request.ts";
 import { NO_PROGRESS, type Progress } from "../../src/messages/task_status.ts";
-import type { Playbooks } from "../../src/worker/preflight.ts";
+import type { Playbooks } from "../../src/worker/playbooks.ts";
 import type { Owner } from "./clock.ts";
 import type { Ledger, Ran } from "./ledger.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -49,6 +49,16 @@ export class SimulatedAnsible implements Playbooks {
     return this.#tasks.get(task_id)?.outcome === "refused"
       ? 'the playbook "site.yml" does not exist'
       : null;
+  }
+
+  pin() {
+    return Promise.resolve({
+      revision: null,
+      refusal: null,
+      run: (request: TaskRequest, options: RunOptions) =>
+        this.run(request, options),
+      [Symbol.dispose]() {},
+    });
   }
 
   run({ task_id }: TaskRequest, options: RunOptions): Run {

@@ -19,6 +19,7 @@ Deno.test("a status of another version is read as far as it goes", () => {
   assert.deepEqual(read(now), now);
   const {
     template: _,
+    revision: _r,
     failed_hosts: _f,
     unreachable_hosts: _u,
     stats: _s,
@@ -27,6 +28,7 @@ Deno.test("a status of another version is read as far as it goes", () => {
   assert.deepEqual(read(old), {
     ...old,
     template: null,
+    revision: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,

@@ -256,7 +256,7 @@ Deno.test("status board: of two whose runs are announced at once the one whose m
   const offered = { redelivered: false, from };
   assert.equal((await peer.board.look("t", () => offered)).judgement, "take");
   const mine = holder.task(FIRST);
-  mine.start();
+  mine.start(null);
   const begun = holder.board.begin(mine);
   const taken = peer.board.take(peer.task(FIRST), from);
   await settle(broker);
@@ -275,7 +275,7 @@ Deno.test("status board: who has accepted a copy of what another one had first, 
     const taking = second.board.take(mine, null);
     await settle(broker);
     assert.equal(await taking, true);
-    if (begins) mine.start();
+    if (begins) mine.start(null);
     const begun = begins ? second.board.begin(mine) : null;
     const taken = first.board.take(first.task(FIRST), null);
     await settle(broker);

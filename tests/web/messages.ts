@@ -30,6 +30,7 @@ export function status(
     inventory: "hosts.ini",
     worker_id: "w1",
     template: null,
+    revision: null,
     ...NO_PROGRESS,
     ...more,
   };

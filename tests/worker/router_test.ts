@@ -28,6 +28,7 @@ function routerOf() {
       presence: (id, presence) => got.push(`presence ${id} ${presence?.state}`),
       load: (id, load) => got.push(`load ${id} ${load?.queued}`),
       record: (id, taskId) => got.push(`record ${id} ${taskId}`),
+      look: () => got.push("look"),
       probe: () => got.push("probe"),
     },
   });
@@ -69,6 +70,7 @@ Deno.test("each message reaches the part that it is for", () => {
   router.message(message("ansible/g/workers/w1/load"));
   router.message(message("ansible/g/workers/w1/queue/t1"));
   router.message(message("ansible/g/workers/w1/probe"));
+  router.message(message("ansible/g/content", { any: "thing" }));
   assert.deepEqual(got, [
     "status t1",
     "cancel t1",
@@ -77,6 +79,7 @@ Deno.test("each message reaches the part that it is for", () => {
     "load w1 undefined",
     "record w1 t1",
     "probe",
+    "look",
   ]);
 });
 
