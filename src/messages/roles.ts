@@ -30,6 +30,18 @@ export const SENDS: Roles = {
       reply: "responses",
       summary: "Has a playbook run.",
     },
+    AsksEveryone: {
+      channel: "everyone",
+      qos: 2,
+      reply: "responses",
+      summary: "Has a playbook run by each worker of the group.",
+    },
+    AsksOne: {
+      channel: "inbox",
+      qos: 2,
+      reply: "responses",
+      summary: "Has a playbook run by this worker, and by no other.",
+    },
     CancelsTask: {
       channel: "cancel",
       qos: 1,
@@ -81,6 +93,12 @@ export const SENDS: Roles = {
       qos: 1,
       retain: true,
       summary: "Keeps the request of a task until its end.",
+    },
+    TakesLock: {
+      channel: "lock",
+      qos: 1,
+      retain: true,
+      summary: "Takes the lock of a task before its run, and gives it back.",
     },
     ProbesId: {
       channel: "probe",
@@ -136,6 +154,11 @@ export const RECEIVES: Roles = {
       summary:
         "Follows the tasks that it has asked for, on a topic of its own.",
     },
+    WatchesLocks: {
+      channel: "lock",
+      qos: 1,
+      summary: "Knows which task another one waits for.",
+    },
     WatchesPresence: {
       channel: "presence",
       qos: 1,
@@ -144,16 +167,27 @@ export const RECEIVES: Roles = {
   },
   worker: {
     TakesTask: { channel: "tasks", qos: 2, summary: "Takes a task." },
+    TakesTaskForEveryone: {
+      channel: "everyone",
+      qos: 2,
+      summary: "Takes a task that each worker of the group is asked for.",
+    },
     TakesHandedOver: {
       channel: "inbox",
       qos: 2,
-      summary: "Takes a task that another worker hands over.",
+      summary:
+        "Takes a task that another worker hands over, or that it alone is asked for.",
     },
     EndsTask: { channel: "cancel", qos: 1, summary: "Ends a task of its own." },
     WatchesTopic: {
       channel: "status",
       qos: 1,
       summary: "Agrees with the others on who has a task.",
+    },
+    WatchesLock: {
+      channel: "lock",
+      qos: 1,
+      summary: "Agrees with the others on which task has a lock.",
     },
     WatchesPeers: {
       channel: "presence",

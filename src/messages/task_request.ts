@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { MAX_NESTING, nestingOf, parseExactly } from "./exact_json.ts";
+import { lockNameSchema } from "./lock.ts";
 import type { FieldError } from "./rejected.ts";
 import { templateNameSchema } from "./template.ts";
 
@@ -127,6 +128,10 @@ export const taskRequestSchema = z.strictObject({
   timeout: optional(
     z.number().positive().max(MAX_TIMEOUT_SECONDS),
     "Time limit of the run, in seconds, at most seven days. The worker's task_timeout if left out.",
+  ),
+  lock: optional(
+    lockNameSchema,
+    "Tasks of the group with the same lock never run at the same time. 1 to 128 characters, one topic level.",
   ),
 }).refine(says("playbook"), isRequired("playbook"))
   .refine(says("inventory"), isRequired("inventory"))

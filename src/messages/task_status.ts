@@ -92,10 +92,13 @@ export const taskStatusSchema = z.strictObject({
   ),
   worker_id: z.string().describe("The worker that has the task."),
   current_task: z.string().nullable().describe(
-    "The play task that runs; null while none does.",
+    "The play task that runs; while the task waits for its lock, that it does; null otherwise.",
   ),
   template: z.string().nullable().describe(
     "The template that was asked for; null for none.",
+  ),
+  lock: z.string().nullable().describe(
+    "The lock that it runs under; null for none.",
   ),
   failed_hosts: hostNames(
     "The hosts for which PLAY RECAP counts failed results.",
@@ -154,7 +157,7 @@ const NO_RESULTS = {
 };
 
 /** Fields that earlier versions do not publish. */
-const ADDED = { template: null, ...NO_RESULTS };
+const ADDED = { template: null, lock: null, ...NO_RESULTS };
 
 /** Before anything has happened. */
 export const NO_PROGRESS: Progress = {

@@ -17,6 +17,7 @@ export const SETTABLE_FIELDS = [
   "diff_mode",
   "forks",
   "timeout",
+  "lock",
 ] as const;
 
 /** Such a field. */

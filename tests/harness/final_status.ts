@@ -33,6 +33,7 @@ export function finalStatus(
     worker_id: "w9",
     current_task: null,
     template: null,
+    lock: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,

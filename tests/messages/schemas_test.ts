@@ -63,6 +63,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     diff_mode: false,
     forks: 500,
     timeout: 0.5,
+    lock: "web",
   },
   cancel: { reason: "wrong release" },
   status: {
@@ -87,6 +88,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     worker_id: "w1",
     current_task: "deploy",
     template: "deploy-web",
+    lock: "web",
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,
@@ -120,6 +122,16 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     reason: "duplicate",
     errors: [{ path: "task_id", message: "is there" }],
     payload_excerpt: "{}",
+  },
+  lock: {
+    lock: "web",
+    state: "held",
+    task_id: "t-1",
+    worker_id: "w1",
+    instance: "i",
+    created_at: TIME,
+    updated_at: TIME,
+    generation: 1,
   },
   presence: {
     worker_id: "w1",

@@ -27,6 +27,7 @@ function seen(
       playbook: "p.yml",
       inventory: "hosts",
       template: null,
+      lock: null,
       worker_id: "me",
       ...NO_PROGRESS,
     },

@@ -27,6 +27,7 @@ Deno.test("a status of another version is read as far as it goes", () => {
   assert.deepEqual(read(old), {
     ...old,
     template: null,
+    lock: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,
