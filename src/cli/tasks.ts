@@ -17,7 +17,7 @@ export function tasks(options: ClientOptions): Promise<number> {
     work: async ({ topics, terminal, out, err, connect }) => {
       const view = new GroupView(topics);
       await using _ = await connect({
-        topics: [topics.allStatuses],
+        topics: [topics.allStatuses, topics.allLocks],
         onMessage: (message) => view.receive(message),
       });
       const tasks = view.inOrder();
@@ -26,7 +26,11 @@ export function tasks(options: ClientOptions): Promise<number> {
       else {
         const { columns: width } = terminal.size();
         const at = performance.now();
-        const rows = tasks.map((status) => ({ status, at }));
+        const rows = tasks.map((status) => ({
+          status,
+          at,
+          holder: view.waitsFor(status),
+        }));
         textsOf(
           table(TASK_COLUMNS, rows, { width, paint: painter(terminal) }),
           width,

@@ -9,6 +9,7 @@ import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { counts, elapsed, share, situation } from "../client/progress.ts";
 import { harmless } from "../harmless.ts";
+import type { Lock } from "../messages/lock.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import { complain, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
@@ -40,7 +41,9 @@ export function watch(
         : null;
       const print = (status: TaskStatus) => {
         if (options.json) out(jsonLine(status));
-        else if (!board) out(line(status));
+        else if (!board) {
+          out(line(status, { holder: view.waitsFor(status) }));
+        }
       };
       // What had ended before is not news, unless it was asked for.
       let isInitial = true;
@@ -50,6 +53,7 @@ export function watch(
             ? taskIds.map((id) => topics.status(id))
             : [topics.allStatuses]),
           topics.allPresences,
+          topics.allLocks,
         ],
         onMessage: (message) => {
           const previous = view.tasks.get(
@@ -70,6 +74,7 @@ export function watch(
             view.inOrder().map((status) => ({
               status,
               at: receivedAt.get(status.task_id) ?? 0,
+              holder: view.waitsFor(status),
             })),
             { workers: view.online().length },
           );
@@ -113,7 +118,7 @@ export function watch(
 }
 
 /** A status on one line. */
-function line(status: TaskStatus): string {
+function line(status: TaskStatus, by: { holder: Lock | null }): string {
   const isActive = status.completed_at === null;
   return harmless(
     [
@@ -123,7 +128,7 @@ function line(status: TaskStatus): string {
       elapsed({ status, at: performance.now() }),
       status.worker_id,
       ...(isActive ? [] : [counts(status)]),
-      situation(status),
+      situation(status, by),
     ].filter(Boolean).join("  "),
   );
 }

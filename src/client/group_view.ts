@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { type Lock, lockSchema } from "../messages/lock.ts";
 import type { Incoming } from "../messages/packets.ts";
 import {
   type Load,
@@ -24,10 +25,12 @@ import type { Topics } from "../messages/topics.ts";
 /** What a message has changed. */
 export type Change =
   | { kind: "status"; status: TaskStatus }
-  | { kind: "worker"; workerId: string };
+  | { kind: "worker"; workerId: string }
+  | { kind: "lock"; lock: string };
 
 const loosePresence = presenceSchema.loose();
 const looseLoad = loadSchema.loose();
+const looseLock = lockSchema.loose();
 
 /** A group, as its topics show it. */
 export class GroupView {
@@ -37,6 +40,8 @@ export class GroupView {
   readonly presences = new Map<string, Presence>();
   /** The load of each worker. */
   readonly loads = new Map<string, Load>();
+  /** What is said of each lock. */
+  readonly locks = new Map<string, Lock>();
   readonly #topics: Topics;
 
   /** Nothing is known at first. */
@@ -68,9 +73,24 @@ export class GroupView {
         keep(this.loads, workerId, readAs(looseLoad, payload));
         return { kind: "worker", workerId };
       }
+      case "lock": {
+        const lock = readAs(looseLock, payload);
+        if (lock) this.locks.set(about.lock, lock);
+        else this.locks.delete(about.lock);
+        return { kind: "lock", lock: about.lock };
+      }
       default:
         return null;
     }
+  }
+
+  /** Which task has the lock that a task waits for; null for none. */
+  waitsFor({ lock, state, task_id }: TaskStatus): Lock | null {
+    const holder = this.locks.get(lock ?? "");
+    return state === "queued" && holder?.state === "held" &&
+        holder.task_id !== task_id
+      ? holder
+      : null;
   }
 
   /** The tasks, the oldest first. */

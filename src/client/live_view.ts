@@ -13,6 +13,7 @@ import {
   counts,
   elapsed,
   failure,
+  queued,
   type ReceivedStatus,
   share,
   situation,
@@ -103,7 +104,7 @@ export class LiveView implements TaskView {
   #task(received: ReceivedStatus): Line[] {
     const { status } = received;
     if (status.state === "queued") {
-      return [[{ text: harmless(`queued on ${status.worker_id}`) }]];
+      return [[{ text: queued(status) }]];
     }
     const head = `${status.state}  ${share(status)}  ${elapsed(received)}`;
     const { columns } = this.#screen.size;

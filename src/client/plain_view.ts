@@ -5,7 +5,14 @@
  */
 import type { TaskEvent } from "../messages/event.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
-import { counts, elapsed, failure, share, situation } from "./progress.ts";
+import {
+  counts,
+  elapsed,
+  failure,
+  queued,
+  share,
+  situation,
+} from "./progress.ts";
 import type { TaskView } from "./views.ts";
 
 /** Shows one task as lines. */
@@ -32,7 +39,7 @@ export class PlainView implements TaskView {
     const time = elapsed({ status, at: performance.now() });
     this.#out(
       status.state === "queued"
-        ? `queued on ${status.worker_id}`
+        ? queued(status)
         : `${status.state}  ${share(status)}  ${time}  ${what}`,
     );
   }

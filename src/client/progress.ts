@@ -5,6 +5,7 @@
  */
 import { harmless } from "../harmless.ts";
 import type { TaskEvent } from "../messages/event.ts";
+import type { Lock } from "../messages/lock.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import { duration } from "./durations.ts";
 
@@ -13,6 +14,8 @@ export interface ReceivedStatus {
   status: TaskStatus;
   /** When it came, in milliseconds of `performance.now()`. */
   at: number;
+  /** Who has the lock that it waits for; left out for nobody. */
+  holder?: Lock | null;
 }
 
 /** The host results that are there. */
@@ -75,9 +78,22 @@ export function counts(
 }
 
 /** What a task is at, or why it ended as it did, on one line. */
-export function situation(status: TaskStatus): string {
+export function situation(
+  status: TaskStatus,
+  { holder = null }: { holder?: Lock | null } = {},
+): string {
   const text = status.current_task ?? status.error_message ?? "";
-  return harmless(text.trim().split("\n")[0]!);
+  const by = holder && status.current_task !== null
+    ? `, held by ${holder.task_id} at ${holder.worker_id}`
+    : "";
+  return harmless(text.trim().split("\n")[0]! + by);
+}
+
+/** Where a task waits, and for what if not for a slot, on one line. */
+export function queued(status: TaskStatus): string {
+  const what = situation(status);
+  return harmless(`queued on ${status.worker_id}`) +
+    (what === "" ? "" : `; ${what}`);
 }
 
 /** How a task ended, on one line. */

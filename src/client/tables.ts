@@ -44,7 +44,7 @@ export const TASK_COLUMNS: readonly Column<ReceivedStatus>[] = [
   },
   {
     title: "NOW",
-    text: ({ status }) => situation(status),
+    text: ({ status, holder }) => situation(status, { holder: holder ?? null }),
     minWidth: 20,
     drop: 3,
   },

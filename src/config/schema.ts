@@ -11,6 +11,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { isDecoderKey } from "../messages/variable_names.ts";
 import { MAX_TIMEOUT_SECONDS } from "../messages/task_request.ts";
+import { lockNameSchema } from "../messages/lock.ts";
 import { SETTABLE_FIELDS } from "../messages/template.ts";
 import {
   flag,
@@ -138,6 +139,9 @@ const worker = z.strictObject({
   ),
   max_concurrent_tasks: whole(1, 256).default(1).describe(
     "How many tasks run at once.",
+  ),
+  lock_by: oneOf(["inventory"]).optional().describe(
+    "What a task that names no lock is locked by. inventory: no two tasks of the group run on one inventory at the same time; the same for all workers of a group. Default: nothing.",
   ),
   duplicate_window: seconds(0, MAX_SECONDS).default(3600).describe(
     "How long after it was accepted the id of a task that has started, or was cancelled, counts as the same request, in seconds. 0: only while it is queued or running.",
@@ -424,6 +428,9 @@ const template = z.strictObject({
   ),
   revision: gitName().optional().describe(
     "The commit of the playbooks, or a tag, where they come from git. Default: what is current.",
+  ),
+  lock: lockNameSchema.optional().describe(
+    "Tasks of the group with the same lock never run at the same time.",
   ),
   variables: z.record(z.string(), z.unknown(), "must be a JSON Schema")
     .optional().describe(

@@ -98,6 +98,16 @@ export function accessPlan(
       }],
     },
     {
+      id: "everyone",
+      title: topics.everyone,
+      trials: [{
+        filter: topics.everyone,
+        topic: topics.everyone,
+        qos: 2,
+        read: failed("Without it the broker refuses this worker's start."),
+      }],
+    },
+    {
       id: "task-status",
       title: topics.status("+"),
       trials: [{
@@ -135,6 +145,18 @@ export function accessPlan(
         }],
       }]
       : []),
+    {
+      id: "locks",
+      title: topics.allLocks,
+      trials: [{
+        filter: topics.lock(nobody),
+        topic: topics.lock(nobody),
+        qos: 1,
+        retain: true,
+        read: failed("Without it a task that has a lock never starts here."),
+        write: failed("Without it a task that has a lock never starts here."),
+      }],
+    },
     ...(["events", "output"] as const).filter((leaf) =>
       worker[`publish_${leaf}`]
     ).map((leaf) => ({

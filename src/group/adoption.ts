@@ -9,7 +9,8 @@
  * 2. take over its records, some side by side: what waits, waits here; what was
  *    running is published as `failed`;
  * 3. connect with the dead worker's client id, if that is allowed, and publish to
- *    the group what the broker still has for it, and it has not answered;
+ *    the group what the broker still has for it, and it has not answered; what
+ *    was for it alone is published as `failed`;
  * 4. close: end both of its sessions;
  * 5. tombstone: the presence says `adopted`.
  *
@@ -21,7 +22,8 @@
 import type { Delivery } from "../messages/packets.ts";
 import type { Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
-import { movedProperties, originOf } from "../tasks/origin.ts";
+import type { Addressee } from "../tasks/addressee.ts";
+import { movedProperties, originOfDelivery } from "../tasks/origin.ts";
 import type { Channel, Log } from "../tasks/ports.ts";
 import type { FoundRecord } from "../tasks/records.ts";
 import type { GroupObserver } from "./observer.ts";
@@ -57,6 +59,11 @@ export interface AdoptionOptions {
   records(workerId: string): Promise<FoundRecord[]>;
   /** Takes a record of a worker over. */
   takeOver(record: FoundRecord, holder: string): Promise<void>;
+  /** Ends what was for a worker alone, and was not accepted. */
+  undelivered(
+    delivery: Delivery,
+    to: { holder: string; to: Addressee },
+  ): Promise<void>;
   /** Connects as a worker's intake. */
   openIntake(workerId: string): Promise<DeadSession>;
   /** Ends a worker's control session. */
@@ -172,6 +179,7 @@ export class Adoption {
         if (session.present) {
           await session.unsubscribe(topics.sharedTasks);
           await session.unsubscribe(topics.inbox(dead));
+          await session.unsubscribe(topics.everyone);
         }
         for (;;) {
           const deliveries = await session.deliveries();
@@ -202,10 +210,19 @@ export class Adoption {
 
   async #move(dead: string, delivery: Delivery): Promise<void> {
     const { channel, log, topics, onStep } = this.#options;
+    const about = topics.parse(delivery.topic)?.kind;
+    if (about !== "tasks" && about !== "inbox" && about !== "everyone") {
+      return delivery.answer();
+    }
+    const origin = originOfDelivery(delivery, about);
     // What a peer has offered and the dead worker has not taken is still the
     // peer's.
-    if (delivery.topic === topics.tasks) {
-      const origin = originOf(delivery);
+    if (origin.to !== "group") {
+      await this.#options.undelivered(delivery, {
+        holder: dead,
+        to: origin.to,
+      });
+    } else if (about === "tasks") {
       await channel.publish({
         topic: topics.tasks,
         payload: delivery.payload,

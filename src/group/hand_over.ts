@@ -12,6 +12,7 @@ import type { Dispatcher } from "../tasks/dispatcher.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { Task } from "../tasks/task.ts";
+import type { TaskLocks } from "../tasks/task_locks.ts";
 import type { LoadWatch } from "./load_watch.ts";
 import type { Offering } from "./offering.ts";
 import type { Peers } from "./peers.ts";
@@ -38,6 +39,8 @@ export interface HandOverOptions {
   offering: Pick<Offering, "offer">;
   queue: TaskQueue;
   dispatcher: Dispatcher;
+  /** Knows which tasks would have to wait elsewhere, too. */
+  locks: Pick<TaskLocks, "blocks">;
   /** Has cancels that came while their tasks were on their way. */
   cancelling: Pick<Cancelling, "applyRemembered">;
   log: Log;
@@ -99,6 +102,7 @@ export class HandOver implements Disposable {
     reserve: () => boolean,
   ): Promise<string | null> {
     const { loads, peers, workerId } = this.#options;
+    if (task.isBound) return reserve() ? workerId : null;
     await loads.begin();
     const until = performance.now() + DECISION_MS;
     for (;;) {
@@ -124,7 +128,9 @@ export class HandOver implements Disposable {
    */
   async workerWithTemplate(task: Task): Promise<string | null> {
     const { loads, peers } = this.#options;
-    if (task.hops >= MAX_HOPS || peers.ableTo(task).length === 0) return null;
+    if (
+      task.isBound || task.hops >= MAX_HOPS || peers.ableTo(task).length === 0
+    ) return null;
     await loads.begin();
     return peers.withRoom(task) ?? peers.ableTo(task)[0] ?? null;
   }
@@ -136,12 +142,12 @@ export class HandOver implements Disposable {
    * @param signal ends the attempt
    */
   async drain(signal: AbortSignal): Promise<void> {
-    const { peers, queue } = this.#options;
+    const { peers } = this.#options;
     this.#draining = true;
     const wake = () => this.wake();
     signal.addEventListener("abort", wake, { once: true });
     while (
-      !signal.aborted && queue.size > 0 &&
+      !signal.aborted && this.#isLeft() &&
       (peers.online().length > 0 || this.#underWay > 0)
     ) {
       const changed = this.#change();
@@ -150,6 +156,13 @@ export class HandOver implements Disposable {
     }
     signal.removeEventListener("abort", wake);
     this.#draining = false;
+  }
+
+  /** Whether something waits here that may go, or is on its way. */
+  #isLeft(): boolean {
+    const { queue } = this.#options;
+    return queue.size > queue.waiting ||
+      [...queue.tasks()].some((task) => !task.isBound);
   }
 
   /** Something has changed that somebody here may be waiting for. */
@@ -171,11 +184,12 @@ export class HandOver implements Disposable {
 
   /** The oldest task that may be handed over now, and to whom. */
   #next(): { task: Task; peer: string } | undefined {
-    const { peers, queue } = this.#options;
+    const { locks, peers, queue } = this.#options;
     let wait = Infinity;
     /** Templates that nobody who has room has. */
     const without = new Set<string | undefined>();
     for (const task of queue.tasks()) {
+      if (task.isBound || (!this.#draining && locks.blocks(task))) continue;
       const left = this.#draining || task.hops === 0
         ? 0
         : task.arrivedAt + SETTLE_MS - performance.now();

@@ -72,6 +72,7 @@ export class Offering {
         from: token,
         createdAt: task.createdAt,
         hops: task.hops + 1,
+        to: task.to,
         expiresAt: task.messageExpiresAt,
       }),
     }).then(() => this.#options.onStep?.("offered"), (error) => {

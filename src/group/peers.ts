@@ -65,6 +65,21 @@ export class Peers {
     return this.#presences.get(workerId);
   }
 
+  /** Whether the process of a worker that has said something is no more. */
+  isGone(
+    { worker_id, instance, updated_at }: Pick<
+      Presence,
+      "worker_id" | "instance" | "updated_at"
+    >,
+  ): boolean {
+    const presence = this.#presences.get(worker_id);
+    if (!presence || presence.instance === instance) {
+      return presence === undefined || presence.state === "adopted";
+    }
+    // Its next process may have said something before it is known of.
+    return presence.updated_at > updated_at;
+  }
+
   /** Ids of all workers that are online, without this one, in order. */
   online(): string[] {
     return [...this.#presences.values()]

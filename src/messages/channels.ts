@@ -21,6 +21,7 @@ export const PARAMETERS = {
   },
   task_id: { description: "The task_id of the request." },
   worker_id: { description: "The worker's worker.worker_id." },
+  lock: { description: "The lock, as in a request or a template." },
 };
 
 /** What travels and is no JSON. */
@@ -75,6 +76,13 @@ export const CHANNELS = {
       "Requests. Of a group, one worker gets each: they share the subscription $share/ansible-worker-{group}/{prefix}/{group}/tasks.",
     messages: ["request", "signedRequest"],
   },
+  everyone: {
+    address: topics.everyone,
+    title: "Tasks for everyone",
+    description:
+      "Requests for each worker of the group, those that are away included. Each run is a task of its own, {task_id}@{worker_id}.",
+    messages: ["request", "signedRequest"],
+  },
   status: {
     address: topics.status("{task_id}"),
     title: "Status of a task",
@@ -106,6 +114,12 @@ export const CHANNELS = {
     description:
       "Whatever is published here has all workers of the group whose playbooks come from git look at their repositories at once.",
     messages: ["look"],
+  },
+  lock: {
+    address: topics.lock("{lock}"),
+    title: "Holder of a lock",
+    description: "Which task has a lock.",
+    messages: ["lock"],
   },
   rejected: {
     address: topics.rejected,
@@ -151,7 +165,7 @@ export const CHANNELS = {
     address: topics.inbox("{worker_id}"),
     title: "Inbox of a worker",
     description:
-      "Requests that another worker hands over, with what belongs to them in user properties that begin with ansible-worker-.",
+      "Requests for this worker and no other; and those that another worker hands over, with what belongs to them in user properties that begin with ansible-worker-.",
     messages: ["request", "signedRequest"],
   },
 } satisfies Record<string, AsyncapiChannel>;

@@ -35,6 +35,18 @@ export const SENDS: Roles = {
       qos: 1,
       summary: "Has all workers look at their repositories at once.",
     },
+    AsksEveryone: {
+      channel: "everyone",
+      qos: 2,
+      reply: "responses",
+      summary: "Has a playbook run by each worker of the group.",
+    },
+    AsksOne: {
+      channel: "inbox",
+      qos: 2,
+      reply: "responses",
+      summary: "Has a playbook run by this worker, and by no other.",
+    },
     CancelsTask: {
       channel: "cancel",
       qos: 1,
@@ -86,6 +98,12 @@ export const SENDS: Roles = {
       qos: 1,
       retain: true,
       summary: "Keeps the request of a task until its end.",
+    },
+    TakesLock: {
+      channel: "lock",
+      qos: 1,
+      retain: true,
+      summary: "Takes the lock of a task before its run, and gives it back.",
     },
     ProbesId: {
       channel: "probe",
@@ -141,6 +159,11 @@ export const RECEIVES: Roles = {
       summary:
         "Follows the tasks that it has asked for, on a topic of its own.",
     },
+    WatchesLocks: {
+      channel: "lock",
+      qos: 1,
+      summary: "Knows which task another one waits for.",
+    },
     WatchesPresence: {
       channel: "presence",
       qos: 1,
@@ -149,10 +172,16 @@ export const RECEIVES: Roles = {
   },
   worker: {
     TakesTask: { channel: "tasks", qos: 2, summary: "Takes a task." },
+    TakesTaskForEveryone: {
+      channel: "everyone",
+      qos: 2,
+      summary: "Takes a task that each worker of the group is asked for.",
+    },
     TakesHandedOver: {
       channel: "inbox",
       qos: 2,
-      summary: "Takes a task that another worker hands over.",
+      summary:
+        "Takes a task that another worker hands over, or that it alone is asked for.",
     },
     LooksAtOnce: {
       channel: "content",
@@ -164,6 +193,11 @@ export const RECEIVES: Roles = {
       channel: "status",
       qos: 1,
       summary: "Agrees with the others on who has a task.",
+    },
+    WatchesLock: {
+      channel: "lock",
+      qos: 1,
+      summary: "Agrees with the others on which task has a lock.",
     },
     WatchesPeers: {
       channel: "presence",

@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import { cancelSchema } from "./cancel.ts";
 import { eventSchema } from "./event.ts";
+import { lockSchema } from "./lock.ts";
 import { outputSchema } from "./output.ts";
 import { loadSchema, presenceSchema } from "./presence.ts";
 import { rejectedSchema } from "./rejected.ts";
@@ -22,6 +23,7 @@ export const messageSchemas = {
   rejected: rejectedSchema,
   presence: presenceSchema,
   load: loadSchema,
+  lock: lockSchema,
 } satisfies Record<string, z.ZodType>;
 
 /** The name of a kind of message. */

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { MAX_NESTING, nestingOf, parseExactly } from "./exact_json.ts";
+import { lockNameSchema } from "./lock.ts";
 import type { FieldError } from "./rejected.ts";
 import { revisionSchema } from "./revision.ts";
 import { templateNameSchema } from "./template.ts";
@@ -132,6 +133,10 @@ export const taskRequestSchema = z.strictObject({
   revision: optional(
     revisionSchema,
     "The commit of the playbooks, where they come from git: a tag, or a commit's id, at least 4 characters of it, that can be reached from the worker's content.ref. What is current when the run starts if left out.",
+  ),
+  lock: optional(
+    lockNameSchema,
+    "Tasks of the group with the same lock never run at the same time. 1 to 128 characters, one topic level.",
   ),
 }).refine(says("playbook"), isRequired("playbook"))
   .refine(says("inventory"), isRequired("inventory"))

@@ -92,13 +92,16 @@ export const taskStatusSchema = z.strictObject({
   ),
   worker_id: z.string().describe("The worker that has the task."),
   current_task: z.string().nullable().describe(
-    "The play task that runs; null while none does.",
+    "The play task that runs; while the task waits for its lock, that it does; null otherwise.",
   ),
   template: z.string().nullable().describe(
     "The template that was asked for; null for none.",
   ),
   revision: z.string().nullable().describe(
     "The commit of the playbooks that it runs on, as its full id; null before its start, and where they do not come from git.",
+  ),
+  lock: z.string().nullable().describe(
+    "The lock that it runs under; null for none.",
   ),
   failed_hosts: hostNames(
     "The hosts for which PLAY RECAP counts failed results.",
@@ -157,7 +160,12 @@ const NO_RESULTS = {
 };
 
 /** Fields that earlier versions do not publish. */
-const ADDED = { template: null, revision: null, ...NO_RESULTS };
+const ADDED = {
+  template: null,
+  revision: null,
+  lock: null,
+  ...NO_RESULTS,
+};
 
 /** Before anything has happened. */
 export const NO_PROGRESS: Progress = {

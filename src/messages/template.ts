@@ -18,6 +18,7 @@ export const SETTABLE_FIELDS = [
   "forks",
   "timeout",
   "revision",
+  "lock",
 ] as const;
 
 /** Such a field. */

@@ -15,8 +15,10 @@ export type TopicKind =
   | { kind: "probe"; workerId: string }
   | { kind: "record"; workerId: string; taskId: string }
   | { kind: "inbox"; workerId: string }
+  | { kind: "lock"; lock: string }
   | { kind: "tasks" }
   | { kind: "content" }
+  | { kind: "everyone" }
   | { kind: "rejected" };
 
 /** The topics of one group: `<prefix>/<group>/…`. */
@@ -25,6 +27,8 @@ export class Topics {
   readonly group: string;
   /** Where controllers publish requests. */
   readonly tasks: string;
+  /** Where controllers publish requests for each worker of the group. */
+  readonly everyone: string;
   /** What the workers of the group subscribe to, sharing it between them. */
   readonly sharedTasks: string;
   /** Where anybody has all workers look at their repositories. */
@@ -39,11 +43,14 @@ export class Topics {
   readonly allPresences: string;
   /** The load of all workers. */
   readonly allLoads: string;
+  /** All locks. */
+  readonly allLocks: string;
 
   /** The topics below `<prefix>/<group>`. */
   constructor(prefix: string, group: string) {
     this.group = `${prefix}/${group}`;
     this.tasks = `${this.group}/tasks`;
+    this.everyone = `${this.group}/everyone/tasks`;
     this.sharedTasks = `$share/ansible-worker-${group}/${this.tasks}`;
     this.content = `${this.group}/content`;
     this.rejected = `${this.group}/rejected`;
@@ -51,6 +58,7 @@ export class Topics {
     this.allCancels = `${this.group}/tasks/+/cancel`;
     this.allPresences = `${this.group}/workers/+/status`;
     this.allLoads = `${this.group}/workers/+/load`;
+    this.allLocks = this.lock("+");
   }
 
   /** Where controllers ask for the end of one task. */
@@ -106,7 +114,12 @@ export class Topics {
     return this.record(workerId, "!sentinel");
   }
 
-  /** Where peers hand tasks over to a worker. */
+  /** The retained holder of a lock. */
+  lock(name: string): string {
+    return `${this.group}/locks/${name}`;
+  }
+
+  /** Where peers hand tasks over to a worker, and controllers ask it alone. */
   inbox(workerId: string): string {
     return `${this.group}/workers/${workerId}/tasks`;
   }
@@ -123,6 +136,10 @@ export class Topics {
         case "rejected":
           return { kind: area };
       }
+    }
+    if (levels.length === 2 && id) {
+      if (area === "locks") return { kind: "lock", lock: id };
+      if (area === "everyone" && id === "tasks") return { kind: "everyone" };
     }
     if (levels.length === 4 && area === "workers" && leaf === "queue") {
       return { kind: "record", workerId: id!, taskId: levels[3]! };

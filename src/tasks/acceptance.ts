@@ -17,6 +17,7 @@
  */
 import { pause } from "../deadline.ts";
 import type { Delivery } from "../messages/packets.ts";
+import { idFault, requestFor } from "./addressee.ts";
 import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -146,12 +147,23 @@ export class Acceptance {
       } else delivery.answer();
       return;
     }
+    const { workerId } = this.#options;
+    const request = requestFor(message.request, { to: origin.to, workerId });
+    const fault = idFault(request, { workerId });
+    if (fault !== null) {
+      await this.#reject(delivery, {
+        task_id: message.request.request.task_id,
+        reason: "invalid_request",
+        errors: [{ path: "task_id", message: fault }],
+      }, responses.to(delivery.properties));
+      return;
+    }
     if (this.#options.waitForRoom) await this.#room();
-    const task = new Task(message.request, delivery, {
+    const task = new Task(request, delivery, {
       ...origin,
       signature: message.signature,
       response: responses.to(delivery.properties, {
-        task_id: message.request.request.task_id,
+        task_id: request.request.task_id,
       }),
     });
     if (origin.from === null) this.#firstHand.set(task, delivery);

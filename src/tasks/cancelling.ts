@@ -7,6 +7,7 @@
 import { cancelReason } from "../messages/cancel.ts";
 import type { Incoming } from "../messages/packets.ts";
 import { taskIdSchema } from "../messages/task_request.ts";
+import { partId } from "./addressee.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
 import type { Rejections } from "./rejections.ts";
@@ -15,6 +16,7 @@ import type { RequestOpener } from "./request_opener.ts";
 
 /** What cancelling needs. */
 export interface CancellingOptions {
+  workerId: string;
   opener: Pick<RequestOpener, "openCancel">;
   dispatcher: Pick<Dispatcher, "cancel" | "find">;
   rejections: Pick<Rejections, "report">;
@@ -42,10 +44,12 @@ export class Cancelling {
       return;
     }
     if (!taskIdSchema.safeParse(taskId).success) return;
+    // By the id of a request for everyone, each worker ends its own part.
+    const part = partId(taskId, this.#options.workerId);
     const opened = await opener.openCancel(message.payload, taskId);
     if (!opened.ok) {
       // Every worker gets it; the one that has the task reports it.
-      if (dispatcher.find(taskId)) {
+      if (dispatcher.find(taskId) ?? dispatcher.find(part)) {
         await rejections.report(message.payload, {
           task_id: taskId,
           reason: opened.reason,
@@ -56,19 +60,27 @@ export class Cancelling {
     }
     const reason = cancelReason(opened.payload);
     rationed.info("cancel received", { task_id: taskId, reason });
-    if (!dispatcher.cancel(taskId, reason)) {
-      this.#remembered.add(taskId, reason);
-    }
+    if (
+      !dispatcher.cancel(taskId, reason) && !dispatcher.cancel(part, reason)
+    ) this.#remembered.add(taskId, reason);
   }
 
   /** A task is here: applies a cancel that came before it did. */
   applyRemembered(taskId: string): void {
-    const reason = this.#remembered.take(taskId);
+    const reason = this.#remembered.take(taskId) ??
+      this.#remembered.take(this.#wholeOf(taskId));
     if (reason !== null) this.#options.dispatcher.cancel(taskId, reason);
+  }
+
+  /** Of this worker's part of a request for everyone: the id of that. */
+  #wholeOf(taskId: string): string {
+    const suffix = partId("", this.#options.workerId);
+    return taskId.endsWith(suffix) ? taskId.slice(0, -suffix.length) : taskId;
   }
 
   /** A cancel of this id has had its effect elsewhere. */
   forget(taskId: string): void {
     this.#remembered.take(taskId);
+    this.#remembered.take(this.#wholeOf(taskId));
   }
 }

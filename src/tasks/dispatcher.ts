@@ -13,6 +13,7 @@ import type { Records } from "./records.ts";
 import { ActiveTask, type StartOptions } from "./start.ts";
 import type { StatusBoard } from "./status_board.ts";
 import type { Ending, Task } from "./task.ts";
+import type { TaskLocks } from "./task_locks.ts";
 
 /** How long a task waits that could not be started, in milliseconds. */
 const RETRY_MS = 5000;
@@ -24,6 +25,8 @@ export interface DispatcherOptions {
   board: StatusBoard;
   records: Records;
   start: StartOptions;
+  /** Has the locks of tasks that have one. */
+  locks: Pick<TaskLocks, "admits" | "blocked">;
   log: Log;
   /** Whether tasks may be started now. */
   mayStart(): boolean;
@@ -53,7 +56,13 @@ export class Dispatcher {
 
   /** Slots that no task is in and none waits for. */
   get freeSlots(): number {
-    return Math.max(0, this.emptySlots - this.#options.queue.size);
+    const { locks, queue } = this.#options;
+    return Math.max(0, this.emptySlots - (queue.size - locks.blocked));
+  }
+
+  /** Whether a task is in a slot. */
+  isActive(task: Task): boolean {
+    return this.#active.get(task.id)?.task === task;
   }
 
   get active(): IterableIterator<ActiveTask> {
@@ -84,9 +93,9 @@ export class Dispatcher {
 
   /** Starts what can be started. */
   startNext(): void {
-    const { queue, mayStart, start, log } = this.#options;
+    const { locks, queue, mayStart, start, log } = this.#options;
     while (this.emptySlots > 0 && mayStart()) {
-      const task = queue.oldest();
+      const task = queue.oldest((one) => locks.admits(one));
       if (!task) break;
       // Its timer may be late, or the task too.
       if (this.#expire(task)) continue;
@@ -177,6 +186,14 @@ export class Dispatcher {
     this.#options.onChange();
     this.#options.board.forget(task.id);
     this.#options.records.remove(task.id);
+  }
+
+  /** Ends a run at once: what it needs may be somebody else's. */
+  endRun(task: Task, why: string): void {
+    if (!this.isActive(task)) return;
+    this.#active.get(task.id)!.end({ state: "failed", error: why }, {
+      immediately: true,
+    });
   }
 
   /** The peer to which a task was offered did not take it: it waits again. */

@@ -5,13 +5,15 @@
  *
  * @module
  */
-import type { MessageProperties } from "../messages/packets.ts";
+import type { Delivery, MessageProperties } from "../messages/packets.ts";
+import { type Addressee, addresseeOf } from "./addressee.ts";
 import type { Arrival } from "./duplicates.ts";
 import { responsePropertiesOf } from "./responses.ts";
 
 const FROM = "ansible-worker-from";
 const CREATED_AT = "ansible-worker-created-at";
 const EXPIRES_AT = "ansible-worker-expires-at";
+const TO = "ansible-worker-to";
 const HOPS = "ansible-worker-hops";
 
 /** How a request came here, and what it brings along. */
@@ -22,6 +24,8 @@ export interface Origin extends Arrival {
   expiresAt: Date | null;
   /** How often it has been handed over. */
   hops: number;
+  /** Whom it is for. */
+  to: Addressee;
 }
 
 /** What a message that is published again takes along. */
@@ -31,6 +35,8 @@ export interface Baggage {
   createdAt: Date | null;
   hops: number;
   expiresAt: Date | null;
+  /** Whom it is for. */
+  to: Addressee;
 }
 
 /**
@@ -40,14 +46,15 @@ export interface Baggage {
  */
 export function movedProperties(
   properties: MessageProperties,
-  { from, createdAt, hops, expiresAt }: Baggage,
+  { from, createdAt, hops, expiresAt, to }: Baggage,
 ): MessageProperties {
   const own: Record<string, string> = {
     ...properties.user,
     [HOPS]: String(hops),
   };
-  for (const name of [FROM, CREATED_AT, EXPIRES_AT]) delete own[name];
+  for (const name of [FROM, CREATED_AT, EXPIRES_AT, TO]) delete own[name];
   if (from !== null) own[FROM] = from;
+  if (to !== "group") own[TO] = to;
   if (createdAt) own[CREATED_AT] = createdAt.toISOString();
   if (expiresAt) own[EXPIRES_AT] = expiresAt.toISOString();
   return { user: own, ...responsePropertiesOf(properties) };
@@ -72,7 +79,20 @@ export function originOf(
     createdAt: dateOf(user[CREATED_AT]),
     expiresAt: dateOf(user[EXPIRES_AT]) ?? byMessage,
     hops: Number.isInteger(hops) && hops > 0 ? hops : 0,
+    to: addresseeOf(user[TO]),
   };
+}
+
+/** How a request came here that was delivered, by its topic too. */
+export function originOfDelivery(
+  delivery: Pick<Delivery, "redelivered" | "properties">,
+  topic: "tasks" | "inbox" | "everyone",
+): Origin {
+  const origin = originOf(delivery);
+  // What a peer hands over says from whom.
+  const isOne = topic === "inbox" && origin.from === null;
+  const to = topic === "everyone" ? "everyone" : isOne ? "worker" : "group";
+  return { ...origin, to };
 }
 
 function dateOf(text: string | undefined): Date | null {

@@ -87,9 +87,9 @@ export class TaskQueue {
     }
   }
 
-  /** The oldest that waits for a slot here. */
-  oldest(): Task | undefined {
-    return this.tasks().next().value;
+  /** The oldest that waits for a slot here, of those that may start. */
+  oldest(mayStart: (task: Task) => boolean): Task | undefined {
+    for (const task of this.tasks()) if (mayStart(task)) return task;
   }
 
   /** A peer is to have this one; it is not started here meanwhile. */

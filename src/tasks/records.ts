@@ -72,6 +72,7 @@ export class Records {
         from: null,
         createdAt: task.createdAt,
         hops: task.hops,
+        to: task.to,
         expiresAt: task.messageExpiresAt,
       }),
     };

@@ -11,7 +11,8 @@ import type {
   SignedType,
   TrustedKeys,
 } from "../messages/signed.ts";
-import { parseTaskRequest } from "../messages/task_request.ts";
+import { inventoryLock } from "../messages/lock.ts";
+import { inventoriesOf, parseTaskRequest } from "../messages/task_request.ts";
 import {
   MAX_LATE_SECONDS,
   type ResolvedRequest,
@@ -46,6 +47,7 @@ export class RequestOpener {
   readonly #keys: () => TrustedKeys | null;
   readonly #audience: string;
   readonly #templates: () => Templates;
+  readonly #lockBy: "inventory" | undefined;
   /** Signatures that have had their effect here, until they expire. */
   readonly #used = new Map<string, number>();
   #sweepAt = SWEEP_AT;
@@ -57,14 +59,17 @@ export class RequestOpener {
    * they need none
    * @param options.audience `<prefix>/<group>`
    * @param options.templates what may be asked for by name at this moment
+   * @param options.lockBy what locks a task that names no lock
    */
   constructor(
     options: {
       keys(): TrustedKeys | null;
       audience: string;
       templates(): Templates;
+      lockBy?: "inventory" | undefined;
     },
   ) {
+    this.#lockBy = options.lockBy;
     this.#templates = options.templates;
     this.#keys = options.keys;
     this.#audience = options.audience;
@@ -97,7 +102,11 @@ export class RequestOpener {
     const isFirst = !arrival.redelivered && arrival.from === null;
     const scheduled = this.#scheduled(message);
     if (scheduled && this.#isDue(scheduled, { isFirst })) {
-      return { ok: true, request: scheduled, signature: null };
+      return {
+        ok: true,
+        request: await this.#locked(scheduled),
+        signature: null,
+      };
     }
     let payload = message;
     let signature: Signature | null = null;
@@ -137,7 +146,9 @@ export class RequestOpener {
     const { request: asked, extraVars } = request;
     return {
       ok: true,
-      request: this.#templates().resolve({ request: asked, extraVars }),
+      request: await this.#locked(
+        this.#templates().resolve({ request: asked, extraVars }),
+      ),
       signature,
     };
   }
@@ -184,6 +195,20 @@ export class RequestOpener {
       if (until < now) this.#used.delete(id);
     }
     this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#used.size);
+  }
+
+  /** With a lock, where every task has to have one. */
+  async #locked(resolved: ResolvedRequest): Promise<ResolvedRequest> {
+    const { request } = resolved;
+    const { inventory, lock } = request;
+    if (this.#lockBy === undefined || lock || !inventory) return resolved;
+    return {
+      ...resolved,
+      request: {
+        ...request,
+        lock: await inventoryLock(inventoriesOf(inventory)),
+      },
+    };
   }
 
   /** Whether what a schedule asks for is due, or was when it first came. */

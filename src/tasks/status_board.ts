@@ -15,11 +15,10 @@
  *
  * @module
  */
-import {
-  ConnectionLostError,
-  type Incoming,
-  type MessageProperties,
-  type Outgoing,
+import type {
+  Incoming,
+  MessageProperties,
+  Outgoing,
 } from "../messages/packets.ts";
 import {
   encodeTaskStatus,
@@ -29,6 +28,7 @@ import {
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { Journal } from "./journal.ts";
+import { lookUp } from "./look_up.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import {
@@ -475,20 +475,10 @@ export class StatusBoard {
     taskId: string,
     rules: Pick<TopicLockOptions<PublishedStatus>, "isOver" | "isReplaceable">,
   ): TopicLock<PublishedStatus> {
-    const { channel, connected, log, onContested, onGone, topics } =
-      this.#options;
+    const { channel, log, onContested, onGone, topics } = this.#options;
     const topic = topics.status(taskId);
     const lock = new TopicLock<PublishedStatus>({
-      async lookUp() {
-        for (;;) {
-          await connected();
-          try {
-            return await channel.lookUp(topic);
-          } catch (error) {
-            if (!(error instanceof ConnectionLostError)) throw error;
-          }
-        }
-      },
+      lookUp: () => lookUp(topic, this.#options),
       unsubscribe: () => {
         const locks = this.#watching.get(taskId)!;
         locks.delete(lock);

@@ -5,7 +5,7 @@
  * | what stands | what becomes of it |
  * | --- | --- |
  * | a record alone | it is judged as a request that has just come |
- * | `queued`, by its holder | it waits here, as it has waited there; without its template, at a peer that has it |
+ * | `queued`, by its holder | it waits here, as it has waited there; without its template, at a peer that has it; if it was for its holder alone, and that is gone, it is `failed` |
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
  *
@@ -16,10 +16,12 @@
  *
  * @module
  */
+import type { Delivery } from "../messages/packets.ts";
+import { type Addressee, requestFor, WORKER_GONE } from "./addressee.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LeftBehind } from "./left_behind.ts";
 import type { Journal } from "./journal.ts";
-import { originOf } from "./origin.ts";
+import { movedProperties, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import type { PublishedStatus } from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
@@ -75,6 +77,32 @@ export class TakeOver {
       ({ taskId }) => taskId,
       (record) => this.#record(record, holder),
     );
+  }
+
+  /**
+   * A request for a worker that is gone, and for no other, which it has not
+   * accepted: it becomes a task that has failed.
+   */
+  async undelivered(
+    { payload, properties, topic }: Delivery,
+    { holder, to }: { holder: string; to: Addressee },
+  ): Promise<void> {
+    const origin = { ...originOf({ redelivered: true, properties }), to };
+    const opened = await this.#options.opener.open(payload, {
+      ...origin,
+      from: null,
+    });
+    if (!opened.ok) return;
+    const request = requestFor(opened.request, { to, workerId: holder });
+    await this.records([{
+      taskId: request.request.task_id,
+      message: {
+        topic,
+        payload,
+        retained: false,
+        properties: movedProperties(properties, { ...origin, from: null }),
+      },
+    }], holder);
   }
 
   /**
@@ -145,7 +173,9 @@ export class TakeOver {
     const { board, leftBehind, log, opener, responses } = this.#options;
     const origin = originOf({ redelivered: true, properties });
     const opened = await opener.open(payload, { ...origin, from: null });
-    if (!opened.ok || opened.request.request.task_id !== taskId) {
+    const request = opened.ok &&
+      requestFor(opened.request, { to: origin.to, workerId: holder });
+    if (!request || request.request.task_id !== taskId) {
       const reason = opened.ok || !opened.report
         ? "it asks for another task"
         : opened.report.reason;
@@ -162,7 +192,7 @@ export class TakeOver {
       } else board.forget(taskId);
       return false;
     }
-    const task = new Task(opened.request, { payload, properties }, {
+    const task = new Task(request, { payload, properties }, {
       ...origin,
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
@@ -181,7 +211,9 @@ export class TakeOver {
     if (isOwn) records.keep(task.id, task.message);
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
-    const refusal = task.refusal ?? await runner.refusal(task.request);
+    const refusal = task.isBound && !isOwn
+      ? WORKER_GONE
+      : task.refusal ?? await runner.refusal(task.request);
     if (refusal !== null) {
       if (await this.#handOn(task)) return false;
       task.end({ state: "failed", error: refusal });

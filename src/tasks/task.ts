@@ -15,6 +15,7 @@ import {
   type TaskStatus,
 } from "../messages/task_status.ts";
 import type { Signature } from "../messages/signed.ts";
+import type { Addressee } from "./addressee.ts";
 import type { Response } from "./responses.ts";
 import { isFinal, mayMove } from "./states.ts";
 
@@ -51,6 +52,8 @@ export class Task {
   readonly arrivedAt = performance.now();
   /** How often it has been handed over. */
   readonly hops: number;
+  /** Whom it is for. */
+  readonly to: Addressee;
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
   #revision: string | null = null;
@@ -77,6 +80,7 @@ export class Task {
       createdAt?: Date | null;
       expiresAt?: Date | null;
       hops?: number;
+      to?: Addressee;
       signature?: Signature | null;
       response?: Response | null;
     } = {},
@@ -98,6 +102,7 @@ export class Task {
       ),
     );
     this.hops = options.hops ?? 0;
+    this.to = options.to ?? "group";
     this.#ageAtArrival = Math.max(0, now - this.createdAt.getTime());
     const byMessage = options.expiresAt
       ? options.expiresAt.getTime() - now
@@ -146,10 +151,20 @@ export class Task {
     return this.request.task_id;
   }
 
+  /** Whether it is for this worker, and no other. */
+  get isBound(): boolean {
+    return this.to !== "group";
+  }
+
   /** Whether this worker does not have the template that it asks for. */
   get lacksTemplate(): boolean {
     const { playbook, template } = this.request;
     return template !== undefined && playbook === undefined;
+  }
+
+  /** Its lock; null for none. */
+  get lock(): string | null {
+    return this.request.lock ?? null;
   }
 
   get state(): TaskState | "new" {
@@ -180,10 +195,23 @@ export class Task {
     this.#move("queued");
   }
 
+  /**
+   * It waits for something beside a slot.
+   *
+   * @returns false if that is known already
+   */
+  waitFor(what: string): boolean {
+    const current = `waits for ${what}`;
+    if (this.progress.current_task === current) return false;
+    this.progress = { ...this.progress, current_task: current };
+    return true;
+  }
+
   /** Started, on a commit where the playbooks come from git. */
   start(revision: string | null): void {
     this.#move("running");
     this.#revision = revision;
+    this.progress = { ...this.progress, current_task: null };
     this.#startedAt = new Date();
     this.#started = performance.now();
   }
@@ -215,6 +243,7 @@ export class Task {
       inventory: this.request.inventory ?? null,
       template: this.request.template ?? null,
       revision: this.#revision,
+      lock: this.lock,
       worker_id: workerId,
       ...this.progress,
     };

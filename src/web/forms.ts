@@ -110,6 +110,14 @@ const REQUEST_FIELDS: Record<
     description:
       "The commit or tag to run; without it, what is current when it starts.",
   },
+  lock: {
+    ...EMPTY,
+    name: "lock",
+    label: "Lock",
+    kind: "text",
+    description:
+      "Tasks of the group with the same lock never run at the same time.",
+  },
 };
 
 const PLAYBOOK: FormField = {

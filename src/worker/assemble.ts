@@ -22,7 +22,7 @@ import { LeftBehind } from "../tasks/left_behind.ts";
 import { Journal } from "../tasks/journal.ts";
 import { LogRation } from "../tasks/log_ration.ts";
 import { FeedQueue } from "../tasks/feed_queue.ts";
-import { originOf } from "../tasks/origin.ts";
+import { originOfDelivery } from "../tasks/origin.ts";
 import { TaskQueue } from "../tasks/queue.ts";
 import { Records } from "../tasks/records.ts";
 import { RequestOpener } from "../tasks/request_opener.ts";
@@ -33,6 +33,7 @@ import { RunFeed } from "../tasks/run_feed.ts";
 import { StatusBoard } from "../tasks/status_board.ts";
 import { TakeOver } from "../tasks/take_over.ts";
 import type { Task } from "../tasks/task.ts";
+import { TaskLocks } from "../tasks/task_locks.ts";
 import { Turns } from "../tasks/turns.ts";
 import { MAX_LATE_SECONDS } from "../templates/template.ts";
 import { Timetable } from "../templates/timetable.ts";
@@ -80,6 +81,7 @@ export function assemble(
       // Only now: whoever reads "online" may count on the subscriptions.
       const announced = presence.announce();
       dispatcher.startNext();
+      locks.update();
       load.update({ again: true });
       handOver.update();
       router.release();
@@ -91,9 +93,12 @@ export function assemble(
     },
     controlConnected: async (session: { present: boolean }) => {
       await loads.reconnected(session);
+      // Before anybody is told that this worker is there: others wait for that.
+      await locks.reconnected(session);
       await recovery.reconnected(session);
     },
     tasksChanged: () => {
+      locks.update();
       acceptance.update();
       load.update();
       handOver.update();
@@ -134,6 +139,7 @@ export function assemble(
     onControl: back.controlConnected,
     onControlLost: () => {
       board.disconnected();
+      locks.disconnected();
       peers.disconnected();
       rollCall.disconnected();
       recovery.disconnected();
@@ -182,13 +188,32 @@ export function assemble(
     keys: () => settings.now.keys,
     audience: topics.group,
     templates: () => settings.now.templates,
+    lockBy: worker.lock_by,
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const dispatcher = new Dispatcher({
+  const peers = new Peers(workerId);
+  const locks: TaskLocks = stack.use(
+    new TaskLocks({
+      ...common,
+      connected: linked,
+      instance: () => membership.instance,
+      isGone: (claim) => peers.isGone(claim),
+      // The group adopts this worker later, but not much.
+      leaseMs: timing.willDelaySeconds * 1000 + timing.returnMs / 2,
+      waiting: () => queue.tasks(),
+      isActive: (task) => dispatcher.isActive(task),
+      startable: () => lifecycle.mayStart ? dispatcher.emptySlots : 0,
+      startNext: () => dispatcher.startNext(),
+      publish: (task) => board.update(task),
+      onLost: (task, why) => dispatcher.endRun(task, why),
+    }),
+  );
+  const dispatcher: Dispatcher = new Dispatcher({
     slots,
     queue,
     board,
     records,
+    locks,
     start: {
       board,
       records,
@@ -210,12 +235,12 @@ export function assemble(
     rationed,
   });
   const cancelling = new Cancelling({
+    workerId,
     opener,
     dispatcher,
     rejections,
     rationed,
   });
-  const peers = new Peers(workerId);
   const rollCall = new RollCall({ ...common, peers });
   const loads = stack.use(new LoadWatch({ ...common, peers }));
   const offering = new Offering({ ...common, peers, board, ...steps });
@@ -227,6 +252,7 @@ export function assemble(
       offering,
       queue,
       dispatcher,
+      locks,
       cancelling,
       connected: () => lifecycle.isConnected,
     }),
@@ -274,7 +300,7 @@ export function assemble(
       const works = lifecycle.phase === "working";
       return {
         free_slots: works ? dispatcher.freeSlots : 0,
-        queued: queue.size,
+        queued: queue.size - locks.blocked,
         room: works ? queue.room(dispatcher.emptySlots) : 0,
       };
     },
@@ -284,6 +310,7 @@ export function assemble(
     peers,
     records: (id) => records.read(id),
     takeOver: (record, holder) => takeOver.records([record], holder),
+    undelivered: (delivery, to) => takeOver.undelivered(delivery, to),
     openIntake: (id) => link.openIntakeOf(id),
     endControlSession: (id) => link.endControlSessionOf(id),
     ...steps,
@@ -307,6 +334,7 @@ export function assemble(
       records,
       takeOver,
       rollCall,
+      onReclaim: () => locks.forfeit(),
       announce: () => presence.announce(),
       untilReady: () => link.untilReady(),
       whileInDoubt: (work) => link.whileInDoubt(work),
@@ -351,10 +379,11 @@ export function assemble(
     ...common,
     lifecycle,
     handlers: {
-      request: (delivery, { inbox }) =>
-        void acceptance.accept(delivery, originOf(delivery)).then(() => {
-          if (inbox) load.update({ again: true });
-        }),
+      request: (delivery, { topic }) =>
+        void acceptance.accept(delivery, originOfDelivery(delivery, topic))
+          .then(() => {
+            if (topic === "inbox") load.update({ again: true });
+          }),
       status: (taskId, message) => board.receive(taskId, message),
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
       presence: (id, theirs, message) => {
@@ -362,9 +391,12 @@ export function assemble(
         if (!peers.presence(id, theirs, message)) return;
         rollCall.update();
         ring.presence(id, theirs);
+        locks.update();
+        dispatcher.startNext();
         handOver.update();
         handOver.wake();
       },
+      lock: (lock, message) => locks.receive(lock, message),
       load: (id, load, message) => {
         peers.load(id, load, message);
         handOver.update();

@@ -318,6 +318,11 @@ export class Link implements RecordChannel, AsyncDisposable {
       retained: false,
       asPublished: true,
     });
+    await this.#intake.subscribe(topics.everyone, {
+      qos: 2,
+      retained: false,
+      asPublished: true,
+    });
     const { phase } = lifecycle;
     if (phase === "starting" || phase === "working") {
       await this.#subscribeTasks();

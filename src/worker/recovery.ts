@@ -25,6 +25,8 @@ export interface RecoveryOptions {
   takeOver: TakeOver;
   rollCall: Pick<RollCall, "hold">;
   log: Log;
+  /** The group has taken this worker for dead. */
+  onReclaim(): void;
   /** Says that this worker is there, with all that it has. */
   announce(): Promise<void>;
   /** Settles when both connections are ready. */
@@ -134,6 +136,7 @@ export class Recovery implements Disposable {
     const { board, log, membership } = this.#options;
     while (membership.isAdopted) {
       log.warn("the group has taken over this worker's tasks meanwhile");
+      this.#options.onReclaim();
       membership.renew();
       try {
         await board.reconnected({ present: false });

@@ -14,7 +14,10 @@ import type { Lifecycle } from "./lifecycle.ts";
 /** Who gets what, by the kind of its topic. */
 export interface Handlers {
   /** A task request, on whichever topic. */
-  request(delivery: Delivery, from: { inbox: boolean }): void;
+  request(
+    delivery: Delivery,
+    from: { topic: "tasks" | "inbox" | "everyone" },
+  ): void;
   /** A status of a task. */
   status(taskId: string, message: Incoming): void;
   /** A cancel. */
@@ -31,6 +34,8 @@ export interface Handlers {
     load: Load | null,
     message: { retained: boolean },
   ): void;
+  /** Who has a lock. */
+  lock(lock: string, message: Incoming): void;
   /** A record of a task that a worker has. */
   record(workerId: string, taskId: string, message: Incoming): void;
   /** Somebody asks for a look at the repository. */
@@ -89,12 +94,10 @@ export class Router {
   #request(delivery: Delivery): void {
     const { log, workerId } = this.#options;
     const topic = this.#topics.parse(delivery.topic);
-    if (topic?.kind === "tasks") {
-      return this.#handlers.request(delivery, { inbox: false });
-    }
-    if (topic?.kind === "inbox" && topic.workerId === workerId) {
-      return this.#handlers.request(delivery, { inbox: true });
-    }
+    if (
+      topic?.kind === "tasks" || topic?.kind === "everyone" ||
+      topic?.kind === "inbox" && topic.workerId === workerId
+    ) return this.#handlers.request(delivery, { topic: topic.kind });
     // Somebody else has subscribed for this session. It has to be answered, or
     // nothing that comes behind it could be [MQTT-4.6.0-3].
     delivery.answer();
@@ -124,6 +127,8 @@ export class Router {
           readAs(loadSchema, message.payload),
           message,
         );
+      case "lock":
+        return this.#handlers.lock(topic.lock, message);
       case "record":
         return this.#handlers.record(topic.workerId, topic.taskId, message);
       case "content":

@@ -102,6 +102,7 @@ const CANDIDATES: unknown[] = [
   "a".repeat(201),
   "reject",
   "wait",
+  "inventory",
   "true",
   "false",
   " true ",

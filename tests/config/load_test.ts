@@ -349,7 +349,7 @@ const TABLE: { name: string; text: string; says: string[] }[] = [
       "10:5: templates.one.inventroy: is not a key; did you mean templates.one.inventory?",
       "11:12: templates.one.forks: must be a whole number of at least 1",
       "15:20: templates.one.variables.properties.version.pattern: is not a regular expression: Unterminated group",
-      "16:15: templates.one.may_set.0: must be one of inventory, limit, tags, skip_tags, verbosity, check_mode, diff_mode, forks, timeout, revision",
+      "16:15: templates.one.may_set.0: must be one of inventory, limit, tags, skip_tags, verbosity, check_mode, diff_mode, forks, timeout, revision, lock",
       "17:5: templates.one.schedule.cron: is required",
       "17:17: templates.one.schedule.corn: is not a key; did you mean templates.one.schedule.cron?",
       "18:3: templates.?: must be of A-Z a-z 0-9 . _ : @ ~ - only, since it is one topic level",

@@ -95,6 +95,10 @@ function setUp(
       did.push(`takes ${taskId} over from ${holder}`);
       return Promise.resolve();
     },
+    undelivered: ({ topic }, { to }) => {
+      did.push(`undelivered ${topic} ${to}`);
+      return Promise.resolve();
+    },
     openIntake: () => {
       if (!session) return Promise.reject(new Error("not authorized"));
       did.push("connects");
@@ -137,6 +141,7 @@ Deno.test("adoption: it is marked first, its records are next, then its session,
     "connects",
     `unsubscribes ${TOPICS.sharedTasks}`,
     `unsubscribes ${TOPICS.inbox("dead")}`,
+    `unsubscribes ${TOPICS.everyone}`,
     `publishes ${TOPICS.tasks}`,
     `answers ${TOPICS.tasks}`,
     "closes",
@@ -211,6 +216,24 @@ Deno.test("adoption: of two that begin at once the one whose mark came last goes
   await assert.rejects(adopt(), AdoptedElsewhereError);
   assert.deepEqual(did, ["publishes ansible/test/workers/dead/status offline"]);
 });
+
+for (
+  const [topic, to] of [
+    [TOPICS.inbox("dead"), "worker"],
+    [TOPICS.everyone, "everyone"],
+  ] as const
+) {
+  Deno.test(`adoption: what was asked of the dead worker alone (${topic}) is ended, and not given to the group`, async () => {
+    const { adopt, did } = setUp({
+      session: [{ topic, properties: {}, redelivered: false }],
+    });
+    await adopt();
+    const i = did.indexOf(`undelivered ${topic} ${to}`);
+    assert.ok(i > 0);
+    assert.equal(did[i + 1], `answers ${topic}`);
+    assert.ok(!did.includes(`publishes ${TOPICS.tasks}`));
+  });
+}
 
 const FROM = "ansible-worker-from";
 

@@ -34,6 +34,7 @@ export function finalStatus(
     current_task: null,
     template: null,
     revision: null,
+    lock: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,

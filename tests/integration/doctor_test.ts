@@ -523,6 +523,18 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
       helping: true,
     },
     {
+      name: "reading what everyone is asked for",
+      id: "everyone",
+      rules: ["write everyone/tasks"],
+      says: /^no right to read "ansible\/test\/everyone\/tasks"/,
+    },
+    {
+      name: "taking locks",
+      id: "locks",
+      rules: ["read locks/+"],
+      says: /^no right to write "ansible\/test\/locks\/!doctor-\w+"/,
+    },
+    {
       name: "hearing the probe",
       id: "probe",
       rules: ["write workers/+/probe"],
@@ -571,6 +583,8 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
     ["task-status", "tasks/+/status"],
     ["cancel", "tasks/+/cancel"],
     ["rejected", "rejected"],
+    ["everyone", "everyone/tasks"],
+    ["locks", "locks/+"],
     ["presence", "workers/+/status"],
     ["load", "workers/+/load"],
     ["probe", "workers/+/probe"],

@@ -141,6 +141,7 @@ Deno.test({
         worker_id: "w1",
         current_task: null,
         template: null,
+        lock: null,
         failed_hosts: { names: [], more: 0 },
         unreachable_hosts: { names: [], more: 0 },
         stats: null,

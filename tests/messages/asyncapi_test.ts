@@ -83,6 +83,8 @@ Deno.test("schema asyncapi has every topic, its parameters, and both roles", () 
     // The topic that the requester names.
     null,
     "{prefix}/{group}/content",
+    "{prefix}/{group}/everyone/tasks",
+    "{prefix}/{group}/locks/{lock}",
     "{prefix}/{group}/rejected",
     "{prefix}/{group}/tasks",
     "{prefix}/{group}/tasks/{task_id}/cancel",
@@ -111,7 +113,13 @@ Deno.test("schema asyncapi has every topic, its parameters, and both roles", () 
   }
   const retained = operations.filter(([, { bindings }]) => bindings.mqtt.retain)
     .map(([, { channel }]) => channel.$ref.split("/").at(-1));
-  assert.deepEqual(retained.sort(), ["load", "presence", "record", "status"]);
+  assert.deepEqual(retained.sort(), [
+    "load",
+    "lock",
+    "presence",
+    "record",
+    "status",
+  ]);
 });
 
 Deno.test("schema asyncapi has every kind of message", () => {

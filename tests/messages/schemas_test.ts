@@ -64,6 +64,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     forks: 500,
     timeout: 0.5,
     revision: "release/2.1",
+    lock: "web",
   },
   cancel: { reason: "wrong release" },
   status: {
@@ -89,6 +90,7 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     current_task: "deploy",
     template: "deploy-web",
     revision: "1f0c3e9a7b5d2468ace013579bdf02468ace1357",
+    lock: "web",
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,
@@ -122,6 +124,16 @@ const GOOD: Record<MessageName, Record<string, unknown>> = {
     reason: "duplicate",
     errors: [{ path: "task_id", message: "is there" }],
     payload_excerpt: "{}",
+  },
+  lock: {
+    lock: "web",
+    state: "held",
+    task_id: "t-1",
+    worker_id: "w1",
+    instance: "i",
+    created_at: TIME,
+    updated_at: TIME,
+    generation: 1,
   },
   presence: {
     worker_id: "w1",

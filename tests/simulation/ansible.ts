@@ -61,7 +61,7 @@ export class SimulatedAnsible implements Playbooks {
     });
   }
 
-  run({ task_id }: TaskRequest, options: RunOptions): Run {
+  run({ task_id, lock }: TaskRequest, options: RunOptions): Run {
     // A process that was killed goes on until it waits for something.
     if (this.#owner.dead) {
       return { finished: new Promise(() => {}), end() {} };
@@ -69,7 +69,7 @@ export class SimulatedAnsible implements Playbooks {
     const task = this.#tasks.get(task_id)!;
     return new SimulatedRun(
       task,
-      this.#ledger.started(task_id, this.#owner),
+      this.#ledger.started(task_id, this.#owner, { lock }),
       options,
     );
   }

@@ -25,6 +25,8 @@ export interface Ran {
   endedItself: boolean;
   /** Nothing of it runs any more. */
   isOver: boolean;
+  /** Its lock. */
+  readonly lock: string | undefined;
 }
 
 /** One task. */
@@ -97,9 +99,18 @@ export class Ledger {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
+  /** Runs that began while another one with the same lock ran. */
+  readonly overlaps: { task: string; text: string }[] = [];
+
   /** A run begins. */
-  started(taskId: string, owner: Owner): Ran {
+  started(
+    taskId: string,
+    owner: Owner,
+    { lock }: { lock?: string | undefined } = {},
+  ): Ran {
+    if (lock !== undefined) this.#compareLocks({ taskId, owner, lock });
     const ran: Ran = {
+      lock,
       owner,
       progress: { ...NO_PROGRESS },
       endedItself: false,
@@ -107,6 +118,23 @@ export class Ledger {
     };
     this.task(taskId).runs.push(ran);
     return ran;
+  }
+
+  #compareLocks(
+    { taskId, owner, lock }: { taskId: string; owner: Owner; lock: string },
+  ): void {
+    this.count("locked run");
+    for (const [id, { runs }] of this.tasks) {
+      for (const run of runs) {
+        if (run.lock !== lock || run.isOver || run.owner.dead) continue;
+        this.overlaps.push({
+          task: taskId,
+          text: `at ${
+            virtualNow().toFixed(0)
+          } ms ${owner.name} runs it under ${lock}, which ${id} has at ${run.owner.name}`,
+        });
+      }
+    }
   }
 
   /** The broker has lost some of what it had. */

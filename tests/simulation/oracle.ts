@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { loadSchema, readAs } from "../../src/messages/presence.ts";
+import { lockSchema } from "../../src/messages/lock.ts";
+import {
+  loadSchema,
+  presenceSchema,
+  readAs,
+} from "../../src/messages/presence.ts";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { taskStatusSchema } from "../../src/messages/task_status.ts";
 import type { Topics } from "../../src/messages/topics.ts";
@@ -22,6 +27,8 @@ export type PromiseName =
   | "stands"
   /** Nothing of a task runs after its end. */
   | "runs no longer"
+  /** No two tasks with one lock run at the same time. */
+  | "excludes"
   /** Workers that have nothing to do hold nothing. */
   | "drains"
   /** Messages do not go on for ever. */
@@ -92,6 +99,9 @@ export function judge(
   if (isTooMuch) {
     breaks("falls silent", `${broker.packets} packets, and no end of it`);
   }
+  for (const { task, text } of ledger.overlaps) {
+    breaks("excludes", text, { task });
+  }
   for (const exit of ledger.exits) breaks("stays", exit);
   for (const [id, record] of ledger.tasks) {
     for (const { promise, text } of judgeRecord(record)) {
@@ -129,11 +139,17 @@ export function judge(
     }
   }
   for (const worker of workers) {
-    const load = readAs(
-      loadSchema,
-      broker.retained(topics.load(worker))?.payload ?? new Uint8Array(),
-    );
+    const read = (topic: string) =>
+      broker.retained(topic)?.payload ?? new Uint8Array();
+    const load = readAs(loadSchema, read(topics.load(worker)));
+    const presence = readAs(presenceSchema, read(topics.presence(worker)));
     const held = [
+      ...broker.retainedTopics(topics.lock("")).map((topic) =>
+        readAs(lockSchema, read(topic))
+      ).filter((lock) =>
+        lock !== null && lock.state !== "free" &&
+        lock.instance === presence?.instance
+      ).map((lock) => `has ${lock!.lock} (${lock!.state})`),
       ...broker.retainedTopics(topics.record(worker, ""))
         .filter((topic) => !topic.endsWith("!sentinel"))
         .map((topic) => `has the record ${topic}`),

@@ -20,6 +20,8 @@ export interface PlannedTask {
   seconds: number;
   /** What comes of it, if nobody ends it before. */
   outcome: "success" | "failed" | "refused";
+  /** Its lock; left out for none. */
+  lock?: string;
 }
 
 /** A step after which a worker can be killed. */
@@ -187,6 +189,7 @@ export function drawPlan(
         : "refused",
     }),
   );
+  lockSome(planned, new Random(seed, "locks"));
   const settings: PlannedSettings = {
     slots: random.whole(1, 3),
     queueSize: random.chance(0.5) && !leanings.crossing
@@ -239,6 +242,15 @@ export function drawPlan(
       distances: drawDistances(new Random(seed, "distances"), ids),
     }),
   };
+}
+
+/** In half of all plans there are locks; few of them, so that tasks wait. */
+function lockSome(tasks: PlannedTask[], random: Random): void {
+  if (random.chance(0.5)) return;
+  const locks = random.whole(1, 4);
+  for (const task of tasks) {
+    if (random.chance(0.5)) task.lock = `lock${random.whole(1, locks)}`;
+  }
 }
 
 function drawDistances(

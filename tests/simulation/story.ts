@@ -32,7 +32,7 @@ function nameOf(clientId: string, { workers }: Plan): string {
 
 /** What of a status, a presence or a claim list says something. */
 function condensed(what: string): string {
-  return what.replace(/\{"(?:task_id|worker_id)".*\}/, (text) => {
+  return what.replace(/\{"(?:task_id|worker_id|lock)".*\}/, (text) => {
     let user = "";
     let payload;
     for (let end = text.length; end > 0; end = text.lastIndexOf("}", end - 1)) {
@@ -46,11 +46,13 @@ function condensed(what: string): string {
     }
     if (!payload) return text;
     const { state, worker_id, error_message, adopted_by, tasks } = payload;
+    const isLock = payload.generation !== undefined;
     if (state === undefined && tasks === undefined) {
       return `request${user && ` ${user}`}`;
     }
     return [
       state,
+      isLock && `by ${payload.task_id}, generation ${payload.generation},`,
       worker_id && `by ${worker_id}`,
       adopted_by && `adopted by ${adopted_by}`,
       tasks && `tasks ${JSON.stringify(tasks)}`,
@@ -70,7 +72,10 @@ export function tell(
 ): string {
   const tasks = new Set(breaches.map(({ task }) => task));
   tasks.delete(null);
-  const about = [...tasks].map((id) => new RegExp(`\\b${id}\\b`));
+  const locks = plan.tasks.flatMap(({ id, lock }) =>
+    tasks.has(id) && lock !== undefined ? [lock] : []
+  );
+  const about = [...tasks, ...locks].map((id) => new RegExp(`\\b${id}\\b`));
   const isWanted = ({ from, to, what }: StoryLine) => {
     if (about.some((task) => task.test(what))) return true;
     if (to !== undefined) {

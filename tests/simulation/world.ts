@@ -68,12 +68,13 @@ async function payloadsOf(
 ): Promise<Map<string, { request: string; cancel: string }>> {
   const payloads = new Map<string, { request: string; cancel: string }>();
   const audience = `${PREFIX}/${GROUP}`;
-  for (const { id } of tasks) {
+  for (const { id, lock } of tasks) {
     const both = {
       request: JSON.stringify({
         task_id: id,
         playbook: "site.yml",
         inventory: "hosts.ini",
+        lock,
       }),
       cancel: JSON.stringify({ reason: "by chance" }),
     };

@@ -28,6 +28,7 @@ function seen(
       inventory: "hosts",
       template: null,
       revision: null,
+      lock: null,
       worker_id: "me",
       ...NO_PROGRESS,
     },

@@ -29,6 +29,7 @@ Deno.test("a status of another version is read as far as it goes", () => {
     ...old,
     template: null,
     revision: null,
+    lock: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },
     stats: null,

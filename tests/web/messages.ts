@@ -31,6 +31,7 @@ export function status(
     worker_id: "w1",
     template: null,
     revision: null,
+    lock: null,
     ...NO_PROGRESS,
     ...more,
   };

@@ -22,11 +22,13 @@ function routerOf() {
       warn: (text: string) => got.push(`warn ${text}`),
     },
     handlers: {
-      request: ({ topic }, { inbox }) => got.push(`request ${topic} ${inbox}`),
+      request: (delivery, { topic }) =>
+        got.push(`request ${delivery.topic} ${topic}`),
       status: (taskId) => got.push(`status ${taskId}`),
       cancel: (taskId) => got.push(`cancel ${taskId}`),
       presence: (id, presence) => got.push(`presence ${id} ${presence?.state}`),
       load: (id, load) => got.push(`load ${id} ${load?.queued}`),
+      lock: (lock) => got.push(`lock ${lock}`),
       record: (id, taskId) => got.push(`record ${id} ${taskId}`),
       look: () => got.push("look"),
       probe: () => got.push("probe"),
@@ -104,8 +106,8 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
   lifecycle.move("both");
   router.release();
   assert.deepEqual(got, [
-    "request ansible/g/tasks false",
-    "request ansible/g/workers/w1/tasks true",
+    "request ansible/g/tasks tasks",
+    "request ansible/g/workers/w1/tasks inbox",
   ]);
   assert.equal(router.kept.length, 0);
   lifecycle.move("draining");
