@@ -1,12 +1,13 @@
 // deno-lint-ignore-file no-console
 /**
- * `deno task soak [MINUTES [SEED]]`: a broker that crashes ten times, then random
- * runs, one seed after another, until the time is over (default: 10 minutes) or a
- * promise is broken.
+ * `deno task soak [MINUTES [SEED]]`: a broker that crashes ten times, ten power
+ * cuts, then random runs, one seed after another, until the time is over (default:
+ * 10 minutes) or a promise is broken.
  *
  * @module
  */
 import { crashRun } from "../tests/faults/crash_run.ts";
+import { powerCuts } from "../tests/faults/power_cuts.ts";
 import { randomRun } from "../tests/faults/random_run.ts";
 import { setUp } from "./set_up.ts";
 
@@ -16,8 +17,6 @@ const MAX_SECONDS = 10;
 if (!await setUp()) Deno.exit(1);
 const minutes = Number(Deno.args[0] ?? 10);
 let seed = Number(Deno.args[1] ?? Math.floor(Math.random() * 1e6));
-const end = Date.now() + minutes * 60_000;
-let runs = 0;
 console.log("a broker that crashes ten times …");
 const seconds = await crashRun(10);
 console.log(
@@ -27,6 +26,10 @@ if (seconds > MAX_SECONDS) {
   console.error(`more than ${MAX_SECONDS} s`);
   Deno.exit(1);
 }
+console.log("ten power cuts …");
+await powerCuts(10);
+const end = Date.now() + minutes * 60_000;
+let runs = 0;
 do {
   console.log(`seed ${seed} …`);
   try {
