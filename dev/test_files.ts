@@ -25,6 +25,7 @@ export const LONG: readonly string[] = [
   "tests/integration/deb_test.ts",
   "tests/mqtt/connection_test.ts",
   "tests/integration/data_test.ts",
+  "tests/web/browser/page_test.ts",
   "tests/faults/",
   "tests/integration/",
   "tests/ansible/",
