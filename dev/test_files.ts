@@ -28,6 +28,7 @@ export const LONG: readonly string[] = [
   "tests/ansible/own_plugins_test.ts",
   "tests/integration/attacks_test.ts",
   "tests/mqtt/connection_test.ts",
+  "tests/web/browser/page_test.ts",
   "tests/integration/ending_test.ts",
   "tests/integration/signed_test.ts",
   "tests/faults/",

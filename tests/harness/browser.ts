@@ -29,6 +29,8 @@ export class Browser implements AsyncDisposable {
   readonly complaints: string[] = [];
   /** Addresses elsewhere that pages have asked for. */
   readonly elsewhere: string[] = [];
+  /** What was answered with a status of 400 and more, as `404 /path`. */
+  readonly refused: string[] = [];
 
   private constructor(chromium: Chromium, address: string) {
     this.#chromium = chromium;
@@ -78,6 +80,11 @@ export class Browser implements AsyncDisposable {
       if (!request.url().startsWith(`${this.#address}/`)) {
         this.elsewhere.push(request.url());
       }
+    });
+    page.on("response", (response) => {
+      if (response.status() < 400) return;
+      const { pathname, search } = new URL(response.url());
+      this.refused.push(`${response.status()} ${pathname}${search}`);
     });
     await page.goto(path);
     return page;

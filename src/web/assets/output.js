@@ -14,9 +14,11 @@ const number = document.getElementById("output-n");
 
 /** Lines of a window. */
 const LINES = 200;
-/** Between two fetches of what still grows, in milliseconds. */
-const PACE = 300;
+/** Between two rounds of fetches, in milliseconds. */
+const PACE = 120;
 
+/** Windows that are shown at once, beside those that are near. */
+const MAX_SHOWN = 30;
 /** After one that has failed. */
 const RETRY = 3000;
 
@@ -71,11 +73,23 @@ function show(element, rows) {
 
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    const index = Number(target.dataset.window);
-    windows[index].isNear = isIntersecting;
-    if (isIntersecting) fill(index);
+    windows[Number(target.dataset.window)].isNear = isIntersecting;
   }
+  // What only flies by is not fetched.
+  soon();
 }, { root: box, rootMargin: "600px 0px" });
+
+/** Empties windows that are far away, if there are many; they keep their height. */
+function forget() {
+  const shown = windows.filter(({ element }) => element.childElementCount > 0);
+  if (shown.length <= MAX_SHOWN) return;
+  for (const entry of shown) {
+    if (entry.isNear || entry.busy) continue;
+    entry.element.style.minHeight = `${entry.element.offsetHeight}px`;
+    entry.element.replaceChildren();
+    entry.lacks = true;
+  }
+}
 
 /** Makes room for as many lines as there are by now. */
 function grow(newLines, newBytes) {
@@ -111,6 +125,7 @@ function soon() {
     windows.forEach(({ isNear }, i) => {
       if (isNear || (follow.checked && i === windows.length - 1)) fill(i);
     });
+    forget();
   }, PACE);
 }
 

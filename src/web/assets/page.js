@@ -185,6 +185,7 @@ function connect() {
     clearTimeout(timer);
     timer = setTimeout(connect, wait * (0.7 + Math.random() * 0.6));
     wait = Math.min(wait * 2, MAX_WAIT);
+    leaveIfLoggedOut();
   };
   const on = (name, listener) =>
     source.addEventListener(name, (event) => {
@@ -214,6 +215,16 @@ function connect() {
         new CustomEvent(`stream:${name}`, { detail: JSON.parse(data) }),
       );
     });
+  }
+}
+
+/** A stream does not say why it was refused; the page itself leads elsewhere. */
+async function leaveIfLoggedOut() {
+  try {
+    const { type } = await fetch(location.href, { redirect: "manual" });
+    if (type === "opaqueredirect") location.reload();
+  } catch {
+    // The server is not there.
   }
 }
 

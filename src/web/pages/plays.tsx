@@ -14,6 +14,8 @@ const BAR = 14;
 
 /** The play tasks that took longest, as many as are named. */
 const SLOWEST = 5;
+/** So many times as long as the average took what is called slow. */
+const SLOW = 2;
 
 /** The plays, one bar each, of one piece for each play task. */
 export function Plays({ plays }: { plays: PlaySpan[] }) {
@@ -26,8 +28,9 @@ export function Plays({ plays }: { plays: PlaySpan[] }) {
       took: task.end - task.start,
     }))
   );
+  const average = all.reduce((sum, { took }) => sum + took, 0) / all.length;
   const slowest = all.toSorted((a, b) => b.took - a.took).slice(0, SLOWEST)
-    .filter(({ took }) => took > end / 50);
+    .filter(({ took }) => took > average * SLOW);
   const limit = slowest.at(-1)?.took ?? Infinity;
   return (
     <section id="plays" aria-labelledby="plays-h" hidden={plays.length === 0}>

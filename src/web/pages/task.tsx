@@ -10,7 +10,13 @@ import { page } from "./layout.tsx";
 import { Cell, State } from "./marks.tsx";
 import { OutputBox } from "./output.tsx";
 import { Plays } from "./plays.tsx";
-import { CountsLine, nameOf, Progress, taskPath } from "./task_lines.tsx";
+import {
+  CountsLine,
+  nameOf,
+  Progress,
+  taskPath,
+  waitText,
+} from "./task_lines.tsx";
 import { Counting, Duration, Time } from "./times.tsx";
 
 /** States from which a task still moves. */
@@ -148,12 +154,8 @@ function Head({ base, task }: { base: string; task: TaskDetail }) {
 function Situation({ task }: { task: TaskDetail }) {
   return (
     <div id="situation" class={task.state}>
-      {task.state === "queued" && (
-        <p class="now">
-          Waits{task.currentTask !== null &&
-            ` for ${harmless(task.currentTask)}`}.
-        </p>
-      )}
+      {task.state === "queued" && <p class="now">{waitText(task, undefined)}
+      </p>}
       {task.state === "running" && (
         <p class="now">{harmless(task.currentTask ?? "Starts …")}</p>
       )}

@@ -89,6 +89,20 @@ export function RunningLine({ base, task }: { base: string; task: TaskRow }) {
   );
 }
 
+/** What a task waits for, which it says itself, or its worker tells. */
+export function waitText(
+  { currentTask }: TaskRow,
+  reason: string | undefined,
+): string {
+  return harmless(
+    currentTask !== null
+      ? `waits: ${currentTask}`
+      : reason !== undefined
+      ? `waits: ${reason}`
+      : "waits for its turn",
+  );
+}
+
 /** A task that waits, and what for. */
 export function QueuedLine(
   { base, task, waitsFor }: {
@@ -102,7 +116,7 @@ export function QueuedLine(
       <Mark state="queued" />
       <What base={base} task={task} />
       <span class="why">
-        waits for {harmless(waitsFor ?? task.currentTask ?? "a free slot")}
+        {waitText(task, waitsFor)}
       </span>
       <span class="time">
         <Counting seconds={0} at={task.createdAt} />
