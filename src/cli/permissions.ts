@@ -110,6 +110,10 @@ export async function permissions(
           origin:
             `Made by "ansible-worker permissions --format systemd" for\n# ${absolute}`,
           group: config.worker.group_name,
+          writes: [
+            ...(config.content ? [config.content.directory] : []),
+            ...(config.worker.journal ? [dirname(config.worker.journal)] : []),
+          ],
           limits: config.worker,
           variables,
           file: absolute,
