@@ -14,6 +14,8 @@ import { ROOT } from "./programs.ts";
 export const LONG: readonly string[] = [
   "tests/simulation/simulation_test.ts",
   "tests/integration/doctor_test.ts",
+  "tests/faults/content_test.ts",
+  "tests/integration/content_test.ts",
   "tests/integration/counters_test.ts",
   "tests/faults/connections_test.ts",
   "tests/integration/client_test.ts",

@@ -121,7 +121,7 @@ export class Content implements AsyncDisposable {
     self.#head = head;
     self.#problem = problem;
     log.info(`playbooks from git: ${commit} of ${content.ref} is in use`);
-    self.#tidy();
+    void self.#tidyNow();
     if (problem === null) self.#looking.next();
     else self.#looking.atOnce();
     return self;
@@ -197,6 +197,8 @@ export class Content implements AsyncDisposable {
     this.#isClosed = true;
     this.#looking[Symbol.dispose]();
     clearTimeout(this.#tidying);
+    // What is in use now is what the next start goes on with.
+    if (this.#tidying !== undefined) void this.#tidyNow();
     await Promise.all([
       this.#options.repository[Symbol.asyncDispose](),
       ...[...this.#open].map(({ ansible }) => ansible[Symbol.asyncDispose]()),
