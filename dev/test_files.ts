@@ -14,6 +14,8 @@ import { ROOT } from "./programs.ts";
 export const LONG: readonly string[] = [
   "tests/simulation/simulation_test.ts",
   "tests/integration/doctor_test.ts",
+  "tests/faults/content_test.ts",
+  "tests/integration/content_test.ts",
   "tests/integration/submit_test.ts",
   "tests/ansible/printed_test.ts",
   "tests/faults/steps_test.ts",

@@ -36,6 +36,8 @@ export function unit(
     origin:
       "Where worker.shutdown_grace or worker.kill_grace is longer, so must be\n# TimeoutStopSec: systemctl edit ansible-worker",
     group,
+    // Where the package's configuration has it, and the documents.
+    writes: [],
     limits: worker,
     variables: null,
   });

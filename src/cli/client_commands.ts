@@ -24,7 +24,7 @@ Has a worker of the group run a playbook, and follows it.
   -e, --extra-vars VARS  NAME=VALUE, a JSON object, or @FILE (YAML, JSON)
   -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
   -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
-  --id TASK_ID           your own; again, it runs once   --revision COMMIT or tag
+  --id TASK_ID           your own; again, it runs once      --revision COMMIT
   --template NAME | --retry TASK_ID   instead of PLAYBOOK and -i
   --follow | --detach    to the end (default), or until a worker has it
   --cancel-on-signal     what would leave the task (Ctrl-C, SIGTERM) cancels it
@@ -97,7 +97,7 @@ ${CLIENT_HELP}
 Exit code: 0 they are asked; 1 no connection; 2 wrong usage
 
 Example:
-  git push && ansible-worker refresh
+  ansible-worker refresh
 `;
 
 const TEMPLATES_HELP = `Usage: ansible-worker templates [options]

@@ -157,6 +157,10 @@ async function ofWorker(file: string): Promise<Asked> {
       systemdUnit({
         ...options,
         group: config.worker.group_name,
+        writes: [
+          ...(config.content ? [config.content.directory] : []),
+          ...(config.worker.journal ? [dirname(config.worker.journal)] : []),
+        ],
         limits: config.worker,
         variables,
       }),

@@ -67,6 +67,8 @@ export interface UnitOptions {
   origin: string;
   /** The group, if the unit is for one. */
   group: string | null;
+  /** Where it writes: what is not below its home has to be let through. */
+  writes: readonly string[];
   /** How long a stop may take, in seconds. */
   limits: Pick<Config["worker"], "shutdown_grace" | "kill_grace">;
   /** The variables that the configuration names; null: it may name any. */
@@ -75,10 +77,13 @@ export interface UnitOptions {
 
 /** The unit. */
 export function systemdUnit(options: UnitOptions): string {
-  const { command, file, denoDirectory, group, variables } = options;
+  const { command, file, denoDirectory, group, variables, writes } = options;
   const { shutdown_grace, kill_grace } = options.limits;
   const stop = Math.ceil(shutdown_grace + kill_grace + LEAVING_SECONDS);
   const line = command.map(unitWord).join(" ");
+  const elsewhere = writes.filter((path) =>
+    !`${path}/`.startsWith(`${SERVICE_HOME}/`)
+  );
   const named = variables?.join(", ") ?? "the variables of the configuration";
   return `# ${options.origin}
 [Unit]
@@ -124,7 +129,13 @@ RestartForceExitStatus=SIGHUP
 KillMode=mixed
 TimeoutStopSec=${stop}
 
-${HARDENING}
+${
+    elsewhere.length === 0
+      ? ""
+      : `# These have to be there, and be the service's own.
+ReadWritePaths=${elsewhere.map(unitWord).join(" ")}
+`
+  }${HARDENING}
 [Install]
 WantedBy=multi-user.target
 `;

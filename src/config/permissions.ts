@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, isAbsolute, join, resolve } from "node:path/posix";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path/posix";
 import type { Loaded } from "./load.ts";
 import { RUN_VARIABLES, SERVICE_VARIABLES } from "./run_environment.ts";
 import { addressOf } from "./values.ts";
@@ -52,8 +52,7 @@ export async function needsOf(
   const read = async (path: string, why: string) => {
     add("read", path, why);
     // Both names of a link are asked for.
-    const real = await Deno.realPath(path).catch(() => path);
-    add("read", real, why);
+    add("read", await realPathOf(path), why);
   };
   await read(resolve(options.file), "to read the configuration");
   if (content) {
@@ -85,6 +84,18 @@ export async function needsOf(
     add("env", name, "to know what the service manager wants, if there is one");
   }
   return needs;
+}
+
+/** Where a path leads, also one that is not there yet. */
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    const above = dirname(path);
+    return above === path
+      ? path
+      : join(await realPathOf(above), basename(path));
+  }
 }
 
 /** What the sandbox allows, against what a configuration needs. */

@@ -22,6 +22,9 @@ import type { ContentConfig, Repository } from "./repository.ts";
 /** How long the first look may take where there is something to go on with. */
 const FIRST_LOOK_MS = 30_000;
 
+/** How long after a change what is not needed is removed, in milliseconds. */
+const TIDY_MS = 2000;
+
 /** How long a problem may be, in bytes: it is told with the presence. */
 const MAX_PROBLEM_BYTES = 1000;
 
@@ -54,7 +57,7 @@ export class Content implements AsyncDisposable {
   #head: string | null = null;
   #problem: string | null = null;
   #isClosed = false;
-  #isTidyDue = false;
+  #tidying: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(options: ContentOptions) {
     this.#options = options;
@@ -118,8 +121,9 @@ export class Content implements AsyncDisposable {
     self.#head = head;
     self.#problem = problem;
     log.info(`playbooks from git: ${commit} of ${content.ref} is in use`);
-    void self.#tidy();
-    self.#looking.next();
+    void self.#tidyNow();
+    if (problem === null) self.#looking.next();
+    else self.#looking.atOnce();
     return self;
   }
 
@@ -192,6 +196,9 @@ export class Content implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#looking[Symbol.dispose]();
+    clearTimeout(this.#tidying);
+    // What is in use now is what the next start goes on with.
+    if (this.#tidying !== undefined) void this.#tidyNow();
     await Promise.all([
       this.#options.repository[Symbol.asyncDispose](),
       ...[...this.#open].map(({ ansible }) => ansible[Symbol.asyncDispose]()),
@@ -243,7 +250,7 @@ export class Content implements AsyncDisposable {
     } finally {
       this.#release(commit);
     }
-    void this.#tidy();
+    this.#tidy();
   }
 
   /** A checkout with its launchers, of which the first is ready. */
@@ -268,7 +275,7 @@ export class Content implements AsyncDisposable {
   #forget(checkout: Checkout): void {
     if (!this.#open.delete(checkout)) return;
     this.#release(checkout.commit);
-    void this.#tidy();
+    this.#tidy();
   }
 
   #use(commit: string): void {
@@ -281,14 +288,18 @@ export class Content implements AsyncDisposable {
     else this.#used.delete(commit);
   }
 
-  /** Remembers what is in use, and removes what nobody needs. */
-  async #tidy(): Promise<void> {
-    if (this.#isTidyDue) return;
-    this.#isTidyDue = true;
+  /** Remembers what is in use, and removes what nobody needs, in a moment. */
+  #tidy(): void {
+    if (this.#isClosed) return;
+    // The first tasks on a commit are not to share the processor with that.
+    this.#tidying ??= setTimeout(() => void this.#tidyNow(), TIDY_MS);
+  }
+
+  async #tidyNow(): Promise<void> {
     const { content, log, repository } = this.#options;
     try {
       await repository.settle(async () => {
-        this.#isTidyDue = false;
+        this.#tidying = undefined;
         const all = await repository.commits();
         // Whoever has found a commit meanwhile has said so.
         const remove = all.filter((commit) => !this.#used.has(commit))

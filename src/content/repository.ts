@@ -16,6 +16,9 @@ import { pause } from "../deadline.ts";
 /** How long git may take for one look, in milliseconds. */
 const LOOK_MS = 15 * 60_000;
 
+/** How long it may take to remember a commit, and to remove others. */
+const SETTLE_MS = 30_000;
+
 /** How long git may take to answer the doctor, in milliseconds. */
 const REACH_MS = 60_000;
 
@@ -141,7 +144,7 @@ export class Repository implements AsyncDisposable {
       const todo = await decide();
       if (todo === null) return;
       const { commit, remove } = todo;
-      await this.#run("settle", LOOK_MS, { revision: commit, remove });
+      await this.#run("settle", SETTLE_MS, { revision: commit, remove });
     });
   }
 
@@ -156,8 +159,9 @@ export class Repository implements AsyncDisposable {
     return { git: String(found.git), head: String(found.head) };
   }
 
-  /** Ends what runs. */
+  /** Ends what git does; settles when nothing runs. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // What is only a moment's work goes on.
     this.#closing.abort("the worker is stopping");
     await this.#last;
   }
@@ -210,7 +214,9 @@ export class Repository implements AsyncDisposable {
           git_environment: gitEnvironment(content, socket),
           ...variables,
         },
-        signal: AbortSignal.any([this.#closing.signal, limit.signal]),
+        signal: playbook === "settle"
+          ? limit.signal
+          : AbortSignal.any([this.#closing.signal, limit.signal]),
       });
     } finally {
       clearTimeout(timer);

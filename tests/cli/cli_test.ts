@@ -43,6 +43,7 @@ const CLIENT_COMMANDS = [
   "tasks",
   "workers",
   "templates",
+  "refresh",
   "cancel",
   "output",
 ];

@@ -24,7 +24,10 @@ const LINES = [
 ];
 
 /** Makes the unit of a configuration in a directory of this name. */
-async function unit(name: string): Promise<{
+async function unit(name: string, more: {
+  worker?: object;
+  config?: object;
+} = {}): Promise<{
   text: string;
   file: string;
   [Symbol.asyncDispose](): Promise<void>;
@@ -36,7 +39,13 @@ async function unit(name: string): Promise<{
     `${directory}/config.yaml`,
     JSON.stringify({
       mqtt: { host: "broker", username: "w", password: "${MQTT_PASSWORD}" },
-      worker: { group_name: "g", worker_id: "w", playbook_directory: "." },
+      worker: {
+        group_name: "g",
+        worker_id: "w",
+        playbook_directory: ".",
+        ...more.worker,
+      },
+      ...more.config,
     }),
   );
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -150,4 +159,24 @@ Deno.test("the unit file exposes little", async () => {
   ) ?? [];
   assert.ok(exposure, verdict.said);
   assert.ok(Number(exposure) <= MAX_EXPOSURE, verdict.said);
+});
+
+Deno.test("the unit lets through where the worker writes beyond its home", async () => {
+  const content = { repository: "https://git.example/x", directory: "x" };
+  const home = "/var/lib/ansible-worker";
+  {
+    await using inside = await unit("within", {
+      worker: { journal: `${home}/journal` },
+      config: { content: { ...content, directory: `${home}/content` } },
+    });
+    assert.ok(!inside.text.includes("ReadWritePaths"), inside.text);
+  }
+  await using elsewhere = await unit("elsewhere", {
+    worker: { journal: "/srv/a b/journal" },
+    config: { content: { ...content, directory: "/srv/content" } },
+  });
+  assert.match(
+    elsewhere.text,
+    /^ReadWritePaths=\/srv\/content "\/srv\/a b"$/m,
+  );
 });

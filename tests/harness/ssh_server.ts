@@ -96,6 +96,25 @@ export class SshServer implements AsyncDisposable {
     return new SshServer(child, { port, directory, reading });
   }
 
+  /** Where a directory is for git, with the key that opens it. */
+  async repository(
+    path: string,
+  ): Promise<{ url: string; key: string; knownHosts: string }> {
+    const knownHosts = `${this.#directory}/known_hosts`;
+    const [type, key] = (await Deno.readTextFile(
+      `${this.#directory}/host_key.pub`,
+    )).split(" ");
+    await Deno.writeTextFile(
+      knownHosts,
+      `[127.0.0.1]:${this.#port} ${type} ${key}\n`,
+    );
+    return {
+      url: `ssh://127.0.0.1:${this.#port}${path}`,
+      key: `${this.#directory}/key`,
+      knownHosts,
+    };
+  }
+
   /**
    * An inventory with hosts that are this machine, over SSH. Each has a
    * connection of its own.

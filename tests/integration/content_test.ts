@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { changed, contentOf, contentSaid } from "../harness/content.ts";
+import { pushWhileTasksRun } from "../faults/pushes_run.ts";
+import { git } from "../harness/git_repository.ts";
+import { GitHttpServer } from "../harness/git_http_server.ts";
+import { ProcReader } from "../harness/proc_reader.ts";
 import { Project } from "../harness/project.ts";
+import { SshServer } from "../harness/ssh_server.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
@@ -150,5 +155,124 @@ Deno.test({
       `commits/${last}`,
     );
     assert.equal(await worker.stop(), 0);
+  },
+});
+
+for (const by of ["http", "ssh"] as const) {
+  Deno.test({
+    ...options,
+    name:
+      `by ${by}: while somebody pushes, each task runs on one commit, and says which`,
+    ignore: by === "ssh" && !SshServer.isInstalled(),
+    async fn() {
+      const commits = await pushWhileTasksRun({ pushes: 16, tasks: 48, by });
+      assert.ok(commits > 1, `all on ${commits}`);
+    },
+  });
+}
+
+const PASSWORD = "repository-pass/word-4711";
+
+Deno.test({
+  ...options,
+  name:
+    "no secret of the repository is in /proc, in logs, statuses or checkouts",
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    const { repository, ...keys } = await contentOf(project);
+    // A submodule of the same server wants it too.
+    const { GitRepository } = await import("../harness/git_repository.ts");
+    await GitRepository.create(project.path("repositories/more.git"), {
+      "said.txt": "by the submodule\n",
+    });
+    await using server = new GitHttpServer(project.path("repositories"), {
+      user: { name: "reader", password: PASSWORD },
+    });
+    await repository.git(
+      "-c",
+      "protocol.file.allow=always",
+      "submodule",
+      "--quiet",
+      "add",
+      project.path("repositories/more.git"),
+      "more",
+    );
+    await repository.git(
+      "config",
+      "-f",
+      ".gitmodules",
+      "submodule.more.url",
+      "../more.git",
+    );
+    const one = await repository.commit({
+      "site.yml": `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - set_stats: { data: { said: "{{ lookup('file', 'more/said.txt') }}" } }
+`,
+    });
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.spawn({
+      project,
+      port: broker.port,
+      narrow: true,
+      ...keys,
+      config: {
+        content: {
+          ...keys.config.content as object,
+          repository: server.url("playbooks.git"),
+          username: "reader",
+          password: "${GIT_PASSWORD}",
+        },
+      },
+      env: { GIT_PASSWORD: PASSWORD },
+    });
+    await using reader = new ProcReader(worker.pid, [
+      PASSWORD,
+      encodeURIComponent(PASSWORD),
+      btoa(`reader:${PASSWORD}`),
+      "git-remote-http",
+    ]);
+    await worker.logged("ready for tasks");
+    const first = await client.run(site("t1"));
+    assert.equal(first.state, "success", first.error_message ?? "");
+    assert.equal(first.revision, one);
+    assert.deepEqual(first.stats!.run, { said: "by the submodule" });
+    const two = await repository.commit(changed("2"));
+    await client.publish("ansible/test/content", "");
+    await contentSaid(client, ({ revision }) => revision === two);
+    assert.equal(await worker.stop(), 0);
+    await worker.ended();
+
+    const findings = [...reader.findings.values()];
+    assert.ok(findings.some(({ text }) => text === "git-remote-http"));
+    for (const { text, where, command } of findings) {
+      if (text === "git-remote-http") continue;
+      // The variable by which the worker itself is told.
+      assert.equal(where, "environment");
+      assert.match(command, /src\/main\.ts/);
+    }
+    assert.ok(!worker.log.includes(PASSWORD));
+    for (const { topic, text } of client.messages) {
+      assert.ok(!text.includes(PASSWORD), topic);
+    }
+    const { code, stdout } = await new Deno.Command("grep", {
+      args: ["-rlF", "-e", PASSWORD, project.path("")],
+    }).output();
+    assert.equal(code, 1, new TextDecoder().decode(stdout));
+    assert.equal(
+      (await git([
+        "-C",
+        `${project.path("content")}/commits/${two}`,
+        "remote",
+        "get-url",
+        "origin",
+      ])).trim(),
+      server.url("playbooks.git"),
+    );
+    // Nothing of git's is left running.
+    await project.quiet();
   },
 });

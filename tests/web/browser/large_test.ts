@@ -37,6 +37,7 @@ function status(state: TaskState): string {
     inventory: "hosts.ini",
     worker_id: "w1",
     template: null,
+    revision: null,
     ...NO_PROGRESS,
     tasks_total: HOSTS * TASKS,
   });

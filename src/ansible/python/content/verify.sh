@@ -7,7 +7,10 @@ trap 'rm -rf "$GNUPGHOME"' EXIT
 allowed=$SIGNERS
 if grep -q 'BEGIN PGP PUBLIC KEY BLOCK' "$SIGNERS"; then
   allowed=/dev/null
-  gpg --batch --quiet --no-autostart --import "$SIGNERS" || exit
+  imported=$(gpg --batch --quiet --no-autostart --import "$SIGNERS" 2>&1) || {
+    echo "$imported" >&2
+    exit 1
+  }
 fi
 if ! said=$(git -c gpg.ssh.allowedSignersFile="$allowed" \
     -c gpg.minTrustLevel=undefined verify-commit "$COMMIT" 2>&1); then
