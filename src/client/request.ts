@@ -27,6 +27,7 @@ export interface RequestFlags {
   forks?: string;
   /** `--timeout`, in seconds. */
   timeout?: string;
+  lock?: string;
   id?: string;
 }
 
@@ -48,6 +49,7 @@ const OPTIONS: Record<string, string> = {
   verbosity: "-v",
   forks: "--forks",
   timeout: "--timeout",
+  lock: "--lock",
 };
 
 /**
@@ -85,6 +87,7 @@ export async function requestOf(
     diff_mode: flags.diff,
     forks: number(flags.forks, "--forks"),
     timeout: number(flags.timeout, "--timeout"),
+    lock: flags.lock,
   };
   const payload = JSON.stringify(request);
   const parsed = parseTaskRequest(new TextEncoder().encode(payload));
