@@ -56,6 +56,13 @@ export function cancel(
         onMessage: (message) => cancellation.receive(message),
         onLost: (reason) => err(lostConnection(reason)),
       });
+      const { partTopics } = cancellation;
+      await using _parts = partTopics.length > 0
+        ? await connect({
+          topics: partTopics,
+          onMessage: (message) => cancellation.receive(message),
+        })
+        : null;
       const allCancelled = await Promise.race([
         cancellation.run(connection),
         interrupts.next(),

@@ -14,6 +14,7 @@ import {
 import { EXIT } from "./exit_codes.ts";
 import type { SubmitOptions } from "./submit.ts";
 import type { TemplatesOptions } from "./templates.ts";
+import type { WorkersOptions } from "./workers.ts";
 
 const SUBMIT_HELP =
   `Usage: ansible-worker submit PLAYBOOK -i INVENTORY [options]
@@ -23,12 +24,12 @@ Has a worker of the group run a playbook, and follows it.
   -i, --inventory FILE   an inventory of the worker's, or hosts with a comma
   -e, --extra-vars VARS  NAME=VALUE, a JSON object, or @FILE (YAML, JSON)
   -l, --limit HOSTS      -t, --tags TAGS   --skip-tags TAGS   -f, --forks N
-  -C, --check            -D, --diff        -v to -vvvvvv      --timeout SECONDS
+  -C, --check   -D, --diff   -v to -vvvvvv   --timeout SECONDS   --lock NAME
   --id TASK_ID           your own; again, it runs once      --revision COMMIT
   --template NAME | --retry TASK_ID   instead of PLAYBOOK and -i
+  --worker ID | --everyone   that worker alone, or each of the group
   --follow | --detach    to the end (default), or until a worker has it
-  --cancel-on-signal     what would leave the task (Ctrl-C, SIGTERM) cancels it
-  --json                 messages, one a line    --key FILE  sign with this key
+  --json  messages, one a line   --key FILE  sign with it   --cancel-on-signal
 
 ${CLIENT_HELP}
 
@@ -75,7 +76,8 @@ const WORKERS_HELP = `Usage: ansible-worker workers [options]
 
 Lists the workers of the group: their slots, what waits there, their versions.
 
-  --json   the messages as they are, one object a line
+  --names   the ids alone, of those that are there or only away
+  --json    the messages as they are, one object a line
 
 ${CLIENT_HELP}
 
@@ -180,9 +182,12 @@ export function addClientCommands(
     .on("option:verbose", () => verbosity++)
     .option("--timeout <seconds>")
     .option("--revision <commit>")
+    .option("--lock <lock>")
     .option("--id <task_id>")
     .option("--template <template>")
     .option("--retry <task_id>")
+    .option("--worker <worker>")
+    .addOption(new Option("--everyone").conflicts("worker"))
     .option("--key <file>")
     .option("--follow")
     .addOption(new Option("--detach").conflicts("follow"))
@@ -212,10 +217,12 @@ export function addClientCommands(
     run(import("./tasks.ts").then(({ tasks }) => tasks(options)));
   });
 
-  add("workers", WORKERS_HELP).action((_, command: Command) => {
-    const options = clientOptions(command);
-    run(import("./workers.ts").then(({ workers }) => workers(options)));
-  });
+  add("workers", WORKERS_HELP)
+    .option("--names")
+    .action((_, command: Command) => {
+      const options = clientOptions<WorkersOptions>(command);
+      run(import("./workers.ts").then(({ workers }) => workers(options)));
+    });
 
   add("refresh", REFRESH_HELP).action((_, command: Command) => {
     const options = clientOptions(command);

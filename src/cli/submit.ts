@@ -17,11 +17,13 @@
  * @module
  */
 import { type Colour, colourOf, painter } from "../client/colours.ts";
+import { addressed, EveryonesSubmission } from "../client/everyone.ts";
 import { GroupView } from "../client/group_view.ts";
 import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine, JsonView } from "../client/json_view.ts";
 import { Keyboard } from "../client/keyboard.ts";
 import { LiveView } from "../client/live_view.ts";
+import { PartsBoard, PartsLines } from "../client/parts_view.ts";
 import { PlainView } from "../client/plain_view.ts";
 import { counts, ending, failure } from "../client/progress.ts";
 import {
@@ -31,11 +33,17 @@ import {
 } from "../client/request.ts";
 import { retryOf } from "../client/retry.ts";
 import { MessageSigner } from "../client/signer.ts";
-import { Submission, type SubmissionResult } from "../client/submission.ts";
+import {
+  type EveryonesResult,
+  type OnItsWay,
+  Submission,
+  type SubmissionResult,
+} from "../client/submission.ts";
 import { wrap } from "../client/text_width.ts";
 import type { TaskView } from "../client/views.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
-import { taskIdSchema } from "../messages/task_request.ts";
+import type { TaskEvent } from "../messages/event.ts";
+import { MAX_TASK_ID, partId, taskIdSchema } from "../messages/task_request.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import { type Client, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
@@ -47,6 +55,10 @@ export interface SubmitOptions extends ClientOptions, RequestFlags {
   key?: string;
   /** The task whose failed and unreachable hosts it is for. */
   retry?: string;
+  /** The only worker that may run it. */
+  worker?: string;
+  /** Each worker runs it. */
+  everyone?: boolean;
   /** Do not wait for the end. */
   detach?: boolean;
   /** A signal that would leave the task cancels it. */
@@ -83,14 +95,19 @@ async function submitTo(
     taskId,
   });
   let view: TaskView | null = null;
-  const submission = new Submission({ topics, taskId, payload: message }, {
-    onStatus: (status) => view?.status(status),
-    onEvent: (event) => {
+  const request = { topics, taskId, payload: message };
+  const events = {
+    onStatus: (status: TaskStatus) => view?.status(status),
+    onEvent: (event: TaskEvent) => {
       if (failure(event) !== null) hasToldWhy = true;
       view?.event(event);
     },
-    onWaiting: (why) => view?.note(why),
-  });
+    onWaiting: (why: string) => view?.note(why),
+  };
+  const workers = options.everyone ? await everyone(client, taskId) : [];
+  const submission: OnItsWay = options.everyone
+    ? new EveryonesSubmission({ ...request, workers }, events)
+    : new Submission({ ...request, worker: options.worker }, events);
   // Before the connection, which may take a moment to say goodbye.
   using interrupts = new Interrupts(["SIGINT", "SIGTERM", "SIGHUP"]);
   await using connection = await client.connect({
@@ -100,13 +117,25 @@ async function submitTo(
     onReconnected: () => view?.note(null),
   });
   if (!options.json && !options.detach) {
-    out(harmless(`${taskId}: ${subjectOf(flags)}`));
+    const where = options.everyone
+      ? `, by ${workers.join(", ")}`
+      : options.worker === undefined
+      ? ""
+      : `, by ${options.worker}`;
+    out(harmless(`${taskId}: ${subjectOf(flags)}${where}`));
   }
   const result = await (async () => {
     using shown: TaskView = options.json
       ? new JsonView(out, err)
       : options.detach
       ? new PlainView(() => {}, err)
+      : options.everyone
+      ? terminal.isLive
+        ? new PartsBoard(terminal, {
+          group: topics.group,
+          workers: workers.length,
+        })
+        : new PartsLines(out, err)
       : terminal.isLive
       ? new LiveView(terminal)
       : new PlainView(out, err);
@@ -162,7 +191,66 @@ async function submitTo(
     );
     return EXIT.left;
   }
-  return report(result, { client, options, hasToldWhy });
+  return result.kind === "everyone"
+    ? reportAll(result, { client, options })
+    : report(result, { client, options, hasToldWhy });
+}
+
+/**
+ * The workers that a request for everyone is for.
+ *
+ * @throws {RequestError} there are none, or the id has no room for theirs
+ */
+async function everyone(
+  { topics, connect }: Client,
+  taskId: string,
+): Promise<string[]> {
+  const view = new GroupView(topics);
+  await using _ = await connect({
+    topics: [topics.allPresences],
+    onMessage: (message) => view.receive(message),
+  });
+  const workers = addressed(view.workers());
+  if (workers.length === 0) {
+    throw new RequestError(
+      `--everyone: no worker is known in ${topics.group}`,
+    );
+  }
+  for (const id of workers) {
+    if (taskIdSchema.safeParse(partId(taskId, id)).success) continue;
+    throw new RequestError(
+      `--id: must be at most ${
+        MAX_TASK_ID - id.length - 1
+      } characters with --everyone, since each worker adds its own id`,
+    );
+  }
+  return workers;
+}
+
+/** Says how each part ended; returns the highest of the exit codes. */
+function reportAll(
+  { parts }: EveryonesResult,
+  { client: { out, err }, options }: { client: Client; options: SubmitOptions },
+): number {
+  const codes = [...parts].map(([worker, result]) => {
+    switch (result.kind) {
+      case "not_taken":
+        err(result.reason);
+        return EXIT.notTaken;
+      case "rejected": {
+        const { rejected } = result;
+        if (options.json) out(jsonLine(rejected));
+        const [problem] = rejected.errors;
+        err(`rejected by ${worker}: ${problem?.message ?? rejected.reason}`);
+        return EXIT.rejected;
+      }
+      case "ended":
+        return exitCodeOf(result.status);
+    }
+  });
+  const good = codes.filter((code) => code === EXIT.success).length;
+  if (!options.json) out(`success on ${good} of ${codes.length} workers`);
+  return Math.max(...codes);
 }
 
 /** What is asked for, for a person to read. */

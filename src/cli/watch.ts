@@ -7,9 +7,8 @@ import { Board } from "../client/board.ts";
 import { GroupView } from "../client/group_view.ts";
 import { Interrupts } from "../client/interrupts.ts";
 import { jsonLine } from "../client/json_view.ts";
-import { counts, elapsed, share, situation } from "../client/progress.ts";
+import { taskLine } from "../client/progress.ts";
 import { harmless } from "../harmless.ts";
-import type { Lock } from "../messages/lock.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import { complain, lostConnection, withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
@@ -42,7 +41,7 @@ export function watch(
       const print = (status: TaskStatus) => {
         if (options.json) out(jsonLine(status));
         else if (!board) {
-          out(line(status, { holder: view.waitsFor(status) }));
+          out(taskLine(status, { holder: view.waitsFor(status) }));
         }
       };
       // What had ended before is not news, unless it was asked for.
@@ -115,20 +114,4 @@ export function watch(
       ]);
     },
   });
-}
-
-/** A status on one line. */
-function line(status: TaskStatus, by: { holder: Lock | null }): string {
-  const isActive = status.completed_at === null;
-  return harmless(
-    [
-      status.task_id,
-      status.state,
-      share(status),
-      elapsed({ status, at: performance.now() }),
-      status.worker_id,
-      ...(isActive ? [] : [counts(status)]),
-      situation(status, by),
-    ].filter(Boolean).join("  "),
-  );
 }

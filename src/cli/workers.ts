@@ -4,6 +4,7 @@
  * @module
  */
 import { painter } from "../client/colours.ts";
+import { addressed } from "../client/everyone.ts";
 import { GroupView } from "../client/group_view.ts";
 import { jsonLine } from "../client/json_view.ts";
 import { table, textsOf } from "../client/table.ts";
@@ -11,11 +12,18 @@ import {
   WORKER_COLUMNS,
   WORKER_COLUMNS_WITH_CONTENT,
 } from "../client/tables.ts";
+import { harmless } from "../harmless.ts";
 import { withClient } from "./client.ts";
 import type { ClientOptions } from "./client_options.ts";
 
+/** What `workers` takes. */
+export interface WorkersOptions extends ClientOptions {
+  /** Print the ids alone, of those that are there or only away. */
+  names?: boolean;
+}
+
 /** Prints them; returns the exit code. */
-export function workers(options: ClientOptions): Promise<number> {
+export function workers(options: WorkersOptions): Promise<number> {
   return withClient(options, {
     work: async ({ topics, terminal, out, err, connect }) => {
       const view = new GroupView(topics);
@@ -24,8 +32,11 @@ export function workers(options: ClientOptions): Promise<number> {
         onMessage: (message) => view.receive(message),
       });
       const workers = view.workers();
-      if (options.json) workers.forEach((presence) => out(jsonLine(presence)));
-      else if (workers.length === 0) {
+      if (options.names) {
+        addressed(workers).forEach((id) => out(harmless(id)));
+      } else if (options.json) {
+        workers.forEach((presence) => out(jsonLine(presence)));
+      } else if (workers.length === 0) {
         err(
           `no worker has ever been seen in ${topics.group}; compare group_name and topic_prefix with those of your workers`,
         );

@@ -11,6 +11,7 @@ import {
   type Rejected,
   rejectedSchema,
 } from "../messages/rejected.ts";
+import { partId, taskIdSchema } from "../messages/task_request.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { GroupView } from "./group_view.ts";
@@ -75,6 +76,22 @@ export class Cancellation {
     ];
   }
 
+  /**
+   * What else to subscribe to before it runs, when what stands on `topics` has
+   * come: of a request for everyone, each worker has a part.
+   */
+  get partTopics(): string[] {
+    return [...this.#payloads.keys()].flatMap((id) => this.#partsOf(id))
+      .map((part) => this.#topics.status(part));
+  }
+
+  /** The ids that a task's parts would have, if it is not known itself. */
+  #partsOf(id: string): string[] {
+    if (this.#view.tasks.has(id)) return [];
+    return [...this.#view.presences.keys()].map((worker) => partId(id, worker))
+      .filter((part) => taskIdSchema.safeParse(part).success);
+  }
+
   /** Takes note of a message. */
   receive(message: Incoming): void {
     if (this.#topics.parse(message.topic)?.kind === "rejected") {
@@ -97,6 +114,15 @@ export class Cancellation {
   async run(
     channel: { publish(message: Outgoing): Promise<void> },
   ): Promise<boolean> {
+    const wholes = new Map<string, string>();
+    for (const id of this.#payloads.keys()) {
+      const parts = this.#partsOf(id).filter((part) =>
+        this.#view.tasks.has(part)
+      );
+      if (parts.length > 0) this.#pending.delete(id);
+      parts.forEach((part) => this.#pending.add(part));
+      [id, ...parts].forEach((one) => wholes.set(one, id));
+    }
     for (const id of this.#pending) {
       const status = this.#view.tasks.get(id);
       if (!status || status.completed_at === null) continue;
@@ -107,7 +133,8 @@ export class Cancellation {
       });
     }
     this.#isUnderWay = true;
-    await Promise.all([...this.#pending].map((id) =>
+    const asked = new Set([...this.#pending].map((id) => wholes.get(id)!));
+    await Promise.all([...asked].map((id) =>
       channel.publish({
         topic: this.#topics.cancel(id),
         payload: this.#payloads.get(id)!,
@@ -141,7 +168,8 @@ export class Cancellation {
       rejected.payload_excerpt !== excerpt(new TextEncoder().encode(ours))
     ) return;
     const [problem] = rejected.errors;
-    this.#end(rejected.task_id, {
+    const part = partId(rejected.task_id, rejected.worker_id);
+    this.#end(this.#pending.has(part) ? part : rejected.task_id, {
       text: harmless(
         `the cancel was rejected by ${rejected.worker_id}: ${
           problem?.message ?? rejected.reason

@@ -96,6 +96,25 @@ export function queued(status: TaskStatus): string {
     (what === "" ? "" : `; ${what}`);
 }
 
+/** A task among others, on one line. */
+export function taskLine(
+  status: TaskStatus,
+  by: { holder: Lock | null } = { holder: null },
+): string {
+  const isActive = status.completed_at === null;
+  return harmless(
+    [
+      status.task_id,
+      status.state,
+      share(status),
+      elapsed({ status, at: performance.now() }),
+      status.worker_id,
+      ...(isActive ? [] : [counts(status)]),
+      situation(status, by),
+    ].filter(Boolean).join("  "),
+  );
+}
+
 /** How a task ended, on one line. */
 export function ending(status: TaskStatus): string {
   const { state, duration_seconds: seconds, return_code: code } = status;

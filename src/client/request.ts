@@ -29,6 +29,7 @@ export interface RequestFlags {
   timeout?: string;
   /** `--revision`, a tag or a commit. */
   revision?: string;
+  lock?: string;
   id?: string;
 }
 
@@ -51,6 +52,7 @@ const OPTIONS: Record<string, string> = {
   forks: "--forks",
   timeout: "--timeout",
   revision: "--revision",
+  lock: "--lock",
 };
 
 /**
@@ -89,6 +91,7 @@ export async function requestOf(
     forks: number(flags.forks, "--forks"),
     timeout: number(flags.timeout, "--timeout"),
     revision: flags.revision,
+    lock: flags.lock,
   };
   const payload = JSON.stringify(request);
   const parsed = parseTaskRequest(new TextEncoder().encode(payload));

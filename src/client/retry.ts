@@ -62,5 +62,11 @@ export function retryOf(
   if (playbook === null || inventory === null) {
     throw refuse("names no playbook");
   }
-  return { playbook, inventory: inventoriesOf(inventory), limit };
+  const lock = given.lock ?? status.lock;
+  return {
+    playbook,
+    inventory: inventoriesOf(inventory),
+    limit,
+    ...(lock !== null && { lock }),
+  };
 }

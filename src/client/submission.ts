@@ -18,6 +18,7 @@ import {
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { GroupView } from "./group_view.ts";
+import { RequestError } from "./request.ts";
 
 /** How long a worker may take to answer before its group is looked at, in ms. */
 const ANSWER_MS = 5000;
@@ -41,13 +42,38 @@ export interface SubmissionEvents {
 const looseEvent = eventSchema.loose();
 const looseRejected = rejectedSchema.loose();
 
-/** A request on its way. */
-export class Submission {
+/** Something on its way, whomever it was asked of. */
+export interface OnItsWay {
+  /** What to subscribe to, before it is published. */
+  readonly topics: readonly string[];
+  /** Settles when a worker has it. */
+  readonly taken: Promise<void>;
+  /** Settles with what became of it, and of each worker's part. */
+  readonly result: Promise<SubmissionResult | EveryonesResult>;
+  /** Takes note of a message. */
+  receive(message: Incoming): void;
+  /** Publishes the request, and settles when the broker has it. */
+  publish(
+    channel: { publish(message: Outgoing): Promise<void> },
+  ): Promise<void>;
+}
+
+/** What became of a request for everyone. */
+export interface EveryonesResult {
+  kind: "everyone";
+  /** By worker. */
+  parts: ReadonlyMap<string, SubmissionResult>;
+}
+
+/** A request on its way to one worker. */
+export class Submission implements OnItsWay {
   /** What to subscribe to, before it is published. */
   readonly topics: readonly string[];
   readonly #topics: Topics;
   readonly #taskId: string;
   readonly #payload: string;
+  /** The only one that may run it; null for any. */
+  readonly #worker: string | null;
   readonly #events: SubmissionEvents;
   readonly #view: GroupView;
   readonly #excerpt: string;
@@ -61,13 +87,19 @@ export class Submission {
 
   /** It is not published yet. */
   constructor(
-    request: { topics: Topics; taskId: string; payload: string },
+    request: {
+      topics: Topics;
+      taskId: string;
+      payload: string;
+      worker?: string | undefined;
+    },
     events: SubmissionEvents,
   ) {
     const { topics, taskId, payload } = request;
     this.#topics = topics;
     this.#taskId = taskId;
     this.#payload = payload;
+    this.#worker = request.worker ?? null;
     this.#events = events;
     this.#view = new GroupView(topics);
     this.#excerpt = excerpt(new TextEncoder().encode(payload));
@@ -107,18 +139,23 @@ export class Submission {
    * Publishes the request, and settles when the broker has it.
    *
    * @throws {PublishError} the broker refuses it
+   * @throws {RequestError} it is for a worker that there is not
    */
   async publish(
     channel: { publish(message: Outgoing): Promise<void> },
   ): Promise<void> {
+    const topic = this.#worker === null
+      ? this.#topics.tasks
+      : this.#topics.inbox(this.#worker);
+    if (this.#worker !== null) this.#expectWorker(this.#worker);
     this.#isPublished = true;
     await channel.publish({
-      topic: this.#topics.tasks,
+      topic,
       payload: this.#payload,
       qos: 2,
       onNobody: () =>
         this.#giveUp(
-          `the broker says that nobody is subscribed to ${this.#topics.tasks}: the request is lost. ${COMPARE_ADVICE}`,
+          `the broker says that nobody is subscribed to ${topic}: the request is lost. ${COMPARE_ADVICE}`,
         ),
     });
     if (this.#isTaken) return;
@@ -152,11 +189,32 @@ export class Submission {
     if (isOurs) this.#result.resolve({ kind: "rejected", rejected });
   }
 
+  #expectWorker(id: string): void {
+    const presence = this.#view.presences.get(id);
+    if (presence && presence.state !== "adopted") return;
+    const online = this.#view.online().map(({ worker_id }) => worker_id);
+    throw new RequestError(
+      `--worker: ${
+        presence ? `worker "${id}" is gone` : `no worker "${id}" is known`
+      } in ${this.#topics.group}; online: ${online.join(", ") || "none"}`,
+    );
+  }
+
   /** Nobody has answered so far: says which workers could. */
   #checkWorkers(): void {
-    const workers = this.#view.workers();
-    const online = this.#view.online().map(({ worker_id }) => worker_id);
+    const mayRun = ({ worker_id }: { worker_id: string }) =>
+      this.#worker === null || worker_id === this.#worker;
+    const workers = this.#view.workers().filter(mayRun);
+    const online = this.#view.online().filter(mayRun)
+      .map(({ worker_id }) => worker_id);
     const { group } = this.#topics;
+    const [one] = workers;
+    if (this.#worker !== null && one?.state === "offline") {
+      this.#events.onWaiting(
+        `${one.worker_id} is offline; the request waits with the broker for its return, as long as its session lasts`,
+      );
+      return;
+    }
     if (workers.length === 0) {
       this.#giveUp(
         `no worker has ever been seen in ${group}. ${COMPARE_ADVICE}`,

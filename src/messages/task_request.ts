@@ -16,6 +16,9 @@ export const MAX_REQUEST_BYTES = 1024 * 1024;
 /** The longest time limit that a request may ask for, in seconds: seven days. */
 export const MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
 
+/** The longest id of a task, in characters. */
+export const MAX_TASK_ID = 128;
+
 /** One level of a topic, so neither `/` nor `+` nor `#`: 1 to 128 characters. */
 export const taskIdSchema = z.string().regex(
   /^[A-Za-z0-9._:@~-]{1,128}$/,
@@ -23,6 +26,11 @@ export const taskIdSchema = z.string().regex(
 ).describe(
   "Names the task, for ever: the same id again is the same request. 1 to 128 characters, one topic level.",
 );
+
+/** The id of a worker's own run of a request for everyone. */
+export function partId(taskId: string, workerId: string): string {
+  return `${taskId}@${workerId}`;
+}
 
 /** A text that is passed on as one argument: not empty, no control characters. */
 function argumentUpTo(characters: number) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { taskIdSchema } from "../messages/task_request.ts";
+import { MAX_TASK_ID, partId, taskIdSchema } from "../messages/task_request.ts";
 import type { ResolvedRequest } from "../templates/template.ts";
 
 /** Whom a request is for. */
@@ -17,11 +17,6 @@ export function addresseeOf(text: string | undefined): Addressee {
 
 /** What becomes of a request for a worker that is adopted. */
 export const WORKER_GONE = "its worker is gone";
-
-/** The id of a worker's own run of a request for everyone. */
-export function partId(taskId: string, workerId: string): string {
-  return `${taskId}@${workerId}`;
-}
 
 /** A request as its worker runs it. */
 export function requestFor(
@@ -40,6 +35,6 @@ export function idFault(
 ): string | null {
   if (taskIdSchema.safeParse(task_id).success) return null;
   return `must be at most ${
-    128 - workerId.length - 1
+    MAX_TASK_ID - partId("", workerId).length
   } characters in a request for everyone, since "@${workerId}" is added here`;
 }

@@ -6,8 +6,7 @@
  */
 import { cancelReason } from "../messages/cancel.ts";
 import type { Incoming } from "../messages/packets.ts";
-import { taskIdSchema } from "../messages/task_request.ts";
-import { partId } from "./addressee.ts";
+import { partId, taskIdSchema } from "../messages/task_request.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LogRation } from "./log_ration.ts";
 import type { Rejections } from "./rejections.ts";

@@ -61,6 +61,7 @@ test("bash completes commands, options, their values, and files", async () => {
         stdin: `${completions}
 ansible-worker() {
   [[ "$*" == "templates --names" ]] && printf '%s\\n' deploy-web deploy-db other
+  [[ "$*" == "workers --names" ]] && printf '%s\\n' w1 w2
 }
 COMP_WORDS=(${quoted.join(" ")})
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
@@ -98,6 +99,7 @@ _ansible_worker
       "deploy-db",
       "deploy-web",
     ]);
+    assert.deepEqual(await offers("submit", "--worker", ""), ["w1", "w2"]);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -11,7 +11,7 @@ import { NO_PROGRESS, type Progress } from "../../src/messages/task_status.ts";
 import type { Playbooks } from "../../src/worker/playbooks.ts";
 import type { Owner } from "./clock.ts";
 import type { Ledger, Ran } from "./ledger.ts";
-import type { PlannedTask } from "./plan.ts";
+import { plannedOf, type PlannedTask } from "./plan.ts";
 
 /** Play tasks of a run. */
 const PLAY_TASKS = 3;
@@ -46,7 +46,7 @@ export class SimulatedAnsible implements Playbooks {
   async refusal({ task_id }: TaskRequest): Promise<string | null> {
     const { random } = this.#owner;
     await pause(random.between(0, random.chance(0.05) ? 400 : 3));
-    return this.#tasks.get(task_id)?.outcome === "refused"
+    return plannedOf(this.#tasks, task_id).outcome === "refused"
       ? 'the playbook "site.yml" does not exist'
       : null;
   }
@@ -66,7 +66,7 @@ export class SimulatedAnsible implements Playbooks {
     if (this.#owner.dead) {
       return { finished: new Promise(() => {}), end() {} };
     }
-    const task = this.#tasks.get(task_id)!;
+    const task = plannedOf(this.#tasks, task_id);
     return new SimulatedRun(
       task,
       this.#ledger.started(task_id, this.#owner, { lock }),

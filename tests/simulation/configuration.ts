@@ -5,7 +5,7 @@
  */
 import type { Config } from "../../src/config/mod.ts";
 import { configSchema } from "../../src/config/schema.ts";
-import type { PlannedSettings } from "./plan.ts";
+import { CRON, type PlannedSettings, SCHEDULED } from "./plan.ts";
 import { KEY_FILE, KEY_ID } from "./signatures.ts";
 
 /** `worker.topic_prefix` of all workers. */
@@ -30,6 +30,15 @@ export function configOf(workerId: string, settings: PlannedSettings): Config {
       publish_events: settings.events,
       shutdown_grace: 5,
     },
+    ...(settings.schedule && {
+      templates: {
+        [SCHEDULED]: {
+          playbook: "site.yml",
+          inventory: "hosts.ini",
+          schedule: { cron: CRON },
+        },
+      },
+    }),
     ...(settings.signed && {
       security: { trusted_keys: [{ id: KEY_ID, file: KEY_FILE }] },
     }),

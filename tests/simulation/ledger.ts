@@ -48,6 +48,8 @@ export interface TaskRecord {
   mayBeLost: boolean;
   /** Whether any worker has said anything of it, or stored its record. */
   isKnown: boolean;
+  /** The only worker that may run it; null for any. */
+  boundTo: string | null;
   /** Its runs. */
   readonly runs: Ran[];
   /** Its final statuses, each once, by their text. */
@@ -85,6 +87,7 @@ export class Ledger {
         mayBeForgotten: false,
         mayBeLost: true,
         isKnown: false,
+        boundTo: null,
         runs: [],
         finals: new Map(),
         untrue: [],

@@ -27,6 +27,8 @@ export type PromiseName =
   | "stands"
   /** Nothing of a task runs after its end. */
   | "runs no longer"
+  /** What one worker is asked for, no other one runs. */
+  | "is bound"
   /** No two tasks with one lock run at the same time. */
   | "excludes"
   /** Workers that have nothing to do hold nothing. */
@@ -116,6 +118,11 @@ export function judge(
       breaks("is heard", "its request reached nobody, and a worker was there", {
         task: id,
       });
+    }
+    for (const { owner } of record.runs) {
+      if (record.boundTo === null) break;
+      if (owner.name.startsWith(`${record.boundTo}.`)) continue;
+      breaks("is bound", `${owner.name} has run it`, { task: id });
     }
     for (const text of record.untrue) {
       breaks("is told truly", text, { task: id });

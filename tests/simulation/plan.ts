@@ -22,6 +22,26 @@ export interface PlannedTask {
   outcome: "success" | "failed" | "refused";
   /** Its lock; left out for none. */
   lock?: string;
+  /** The one worker that it is for, or `everyone`; left out for the group. */
+  to?: string;
+}
+
+/** The name of what is run by itself. */
+export const SCHEDULED = "regular";
+
+/** When it is run: each 10 s of the first minute. */
+export const CRON = "*/10 0 0 1 1 *";
+
+/** Those times, in milliseconds, but the first: nobody is there yet. */
+export const SCHEDULED_MS = [10_000, 20_000, 30_000, 40_000, 50_000];
+
+/** What is planned of a task, a worker's part of one, or a scheduled one. */
+export function plannedOf(
+  tasks: ReadonlyMap<string, PlannedTask>,
+  id: string,
+): PlannedTask {
+  return tasks.get(id) ?? tasks.get(id.replace(/@[^@]*$/, "")) ??
+    { id, seconds: 0.5, outcome: "success" };
 }
 
 /** A step after which a worker can be killed. */
@@ -90,6 +110,8 @@ export interface PlannedSettings {
   signed: boolean;
   /** Of what arrives, so much arrives in pieces. */
   pieces: number;
+  /** Whether something is run by a schedule; not, if left out. */
+  schedule?: boolean;
 }
 
 /** A plan. */
@@ -190,6 +212,7 @@ export function drawPlan(
     }),
   );
   lockSome(planned, new Random(seed, "locks"));
+  addressSome(planned, { random: new Random(seed, "addressees"), ids });
   const settings: PlannedSettings = {
     slots: random.whole(1, 3),
     queueSize: random.chance(0.5) && !leanings.crossing
@@ -199,6 +222,7 @@ export function drawPlan(
     events: random.chance(0.1),
     signed: random.chance(0.05),
     pieces: random.chance(0.3) ? 0.3 : 0,
+    schedule: new Random(seed, "schedule").chance(0.3),
   };
   // Bursts fill queues; what trickles in does not.
   const span = tasks * random.pick([20, 150, 500]);
@@ -250,6 +274,18 @@ function lockSome(tasks: PlannedTask[], random: Random): void {
   const locks = random.whole(1, 4);
   for (const task of tasks) {
     if (random.chance(0.5)) task.lock = `lock${random.whole(1, locks)}`;
+  }
+}
+
+/** In a third of all plans some tasks are for one worker, or for everyone. */
+function addressSome(
+  tasks: PlannedTask[],
+  { random, ids }: { random: Random; ids: readonly string[] },
+): void {
+  if (!random.chance(0.35)) return;
+  for (const task of tasks) {
+    if (!random.chance(0.2)) continue;
+    task.to = random.chance(0.5) ? "everyone" : random.pick([...ids]);
   }
 }
 

@@ -7,6 +7,8 @@ import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Config } from "../../src/config/mod.ts";
 import { Topics } from "../../src/messages/topics.ts";
+import { partId } from "../../src/messages/task_request.ts";
+import { scheduledId } from "../../src/templates/scheduled_id.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Behaviour } from "./broker/behaviour.ts";
 import { after, exact, pass, reset, settle, virtualNow } from "./clock.ts";
@@ -14,7 +16,13 @@ import { configOf, GROUP, PREFIX } from "./configuration.ts";
 import { Ledger } from "./ledger.ts";
 import { Road } from "./network.ts";
 import { type Breach, judge } from "./oracle.ts";
-import type { Happening, Plan, PlannedStep } from "./plan.ts";
+import {
+  type Happening,
+  type Plan,
+  type PlannedStep,
+  SCHEDULED,
+  SCHEDULED_MS,
+} from "./plan.ts";
 import { WorkerProcess } from "./process.ts";
 import { type Profile, PROFILES } from "./profiles.ts";
 import { Random } from "./random.ts";
@@ -148,6 +156,9 @@ class World {
       onMessage: (message) => this.#ledger.said(message),
       onRepeated: ({ payload }) => {
         const text = new TextDecoder().decode(payload);
+        // What workers ask for by a schedule, nobody else has written.
+        const due = new RegExp(`"(${SCHEDULED}:[^"]*)"`).exec(text)?.[1];
+        if (due !== undefined) this.#ledger.task(due).given++;
         for (const [id, { request }] of payloads) {
           if (request === text) this.#ledger.repeated(id);
         }
@@ -187,7 +198,13 @@ class World {
     for (const happening of happenings) {
       after(happening.at, null, () => this.#happen(happening));
     }
-    const last = Math.max(0, ...happenings.map(({ at }) => at));
+    const times = this.#plan.settings.schedule ? SCHEDULED_MS : [];
+    for (const at of times) after(at, null, () => this.#expectScheduled(at));
+    const last = Math.max(
+      0,
+      ...happenings.map(({ at }) => at),
+      ...times.map((at) => at + 3000),
+    );
     let calmSince = Infinity;
     let nextLook = last;
     let isTooMuch = false;
@@ -316,6 +333,15 @@ class World {
     const { task } = happening;
     const payload = this.#payloads.get(task)![happening.what];
     const isRequest = happening.what === "request";
+    const { to } = this.#tasks.get(task)!;
+    const topic = !isRequest
+      ? this.#topics.cancel(task)
+      : to === "everyone"
+      ? this.#topics.everyone
+      : to === undefined
+      ? this.#topics.tasks
+      : this.#topics.inbox(to);
+    const subscribers = this.#broker.subscribers(topic);
     const expiry = isRequest ? happening.expirySeconds : undefined;
     const qos = isRequest ? happening.qos : 1;
     this.#tell({
@@ -326,31 +352,65 @@ class World {
       }`,
     });
     const reached = this.#broker.publish({
-      topic: isRequest ? this.#topics.tasks : this.#topics.cancel(task),
+      topic,
       payload: Buffer.from(payload),
       qos,
       retain: false,
       properties: expiry ? { messageExpiryInterval: expiry } : {},
     });
     if (!isRequest) return;
-    const record = this.#ledger.task(task);
-    if (reached === 0) {
-      record.isUnheard ||= this.#isAnybodyThere();
-      return;
+    /** Keeps the books of a task, or a worker's part of one. */
+    const asked = (id: string, by: { worker?: string; isTaken: boolean }) => {
+      const record = this.#ledger.task(id);
+      record.boundTo = by.worker ?? null;
+      if (!by.isTaken) {
+        record.isUnheard ||= this.#settled(by.worker).length > 0;
+        return;
+      }
+      record.taken++;
+      if (expiry) record.mayExpire = true;
+      if (qos > 0 || !this.#hasFaults) record.mayBeLost = false;
+    };
+    if (to === undefined) return asked(task, { isTaken: reached > 0 });
+    for (const worker of this.#seats.keys()) {
+      if (to !== "everyone" && to !== worker) continue;
+      const id = to === "everyone" ? partId(task, worker) : task;
+      const isTaken = subscribers.some((client) => isOf(client, worker));
+      this.#ledger.count(
+        isTaken ? `for ${to === worker ? "one" : to}` : "away",
+      );
+      asked(id, { worker, isTaken });
     }
-    record.taken++;
-    if (expiry) record.mayExpire = true;
-    if (qos > 0 || !this.#hasFaults) record.mayBeLost = false;
   }
 
-  /** Whether a worker has had both its connections for a while. */
-  #isAnybodyThere(): boolean {
+  /**
+   * At a time of a schedule: whoever is there then, and a little later, has asked
+   * for it.
+   */
+  #expectScheduled(at: number): void {
+    const there = this.#settled();
+    after(2000, null, () => {
+      const still = this.#settled();
+      if (!there.some((process) => still.includes(process))) return;
+      this.#ledger.count("scheduled");
+      const time = new Date(Date.UTC(2030, 0, 1) + at);
+      const record = this.#ledger.task(scheduledId(SCHEDULED, time));
+      record.taken++;
+      record.mayBeLost = false;
+    });
+  }
+
+  /** The processes that have had both their connections for a while. */
+  #settled(worker?: string): WorkerProcess[] {
     const settled = this.#broker.connected().filter(({ since }) =>
       virtualNow() - since > SETTLE_MS
     );
-    return [...this.#seats.values()].some(({ id, process }) =>
+    return [...this.#seats.values()].flatMap(({ id, process }) =>
       process?.isAlive && !process.isStopping &&
-      settled.filter((client) => isOf(client.id, id)).length === 2
+        (worker === undefined || worker === id) &&
+        settled.filter((client) => isOf(client.id, id)).length === 2
+        ? [process]
+        : []
     );
   }
 

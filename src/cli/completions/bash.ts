@@ -6,8 +6,8 @@
 import {
   type Branch,
   functionName,
+  namesOf,
   quoted,
-  templateNames,
   type Value,
 } from "./branches.ts";
 
@@ -21,8 +21,8 @@ export function bash(name: string, branches: Branch[]): string {
   const candidates = (value: Value) =>
     value.kind === "choices"
       ? fill(`-W ${words(value.choices)}`)
-      : value.kind === "template"
-      ? fill(`-W "$(${templateNames(name)})"`)
+      : value.kind === "names"
+      ? fill(`-W "$(${namesOf(name, value.of)})"`)
       : value.kind === "file"
       ? `compopt -o filenames 2>/dev/null\n      ${fill("-f")}`
       : "COMPREPLY=()";

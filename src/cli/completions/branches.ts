@@ -29,7 +29,7 @@ export interface Word {
 export type Value =
   | { kind: "choices"; choices: string[] }
   | { kind: "file" }
-  | { kind: "template" }
+  | { kind: "names"; of: "templates" | "workers" }
   | { kind: "anything" };
 
 /** The program and all its commands, each with what may follow it. */
@@ -69,15 +69,19 @@ function valueOfArgument(argument: Argument): Value {
 
 function valueOf(choices: readonly string[] | undefined, name: string): Value {
   if (choices) return { kind: "choices", choices: [...choices] };
-  if (/<template>/.test(name)) return { kind: "template" };
+  const named = /<(template|worker)>/.exec(name)?.[1];
+  if (named) return { kind: "names", of: `${named as "template" | "worker"}s` };
   return {
     kind: /file|path|playbook|inventory/i.test(name) ? "file" : "anything",
   };
 }
 
-/** The command that prints the names of templates, a line each. */
-export function templateNames(program: string): string {
-  return `${program} templates --names 2>/dev/null`;
+/** The command that prints names, a line each. */
+export function namesOf(
+  program: string,
+  command: "templates" | "workers",
+): string {
+  return `${program} ${command} --names 2>/dev/null`;
 }
 
 /** A text in single quotes, for any of the shells. */

@@ -6,8 +6,8 @@
 import {
   type Branch,
   functionName,
+  namesOf,
   quoted,
-  templateNames,
   type Value,
 } from "./branches.ts";
 
@@ -21,8 +21,8 @@ export function fish(name: string, branches: Branch[]): string {
     const values = (value: Value) =>
       value.kind === "choices"
         ? ` -x -a ${quoted(value.choices.join(" "))}`
-        : value.kind === "template"
-        ? ` -x -a ${quoted(`(${templateNames(name)})`)}`
+        : value.kind === "names"
+        ? ` -x -a ${quoted(`(${namesOf(name, value.of)})`)}`
         : value.kind === "file"
         ? " -r -F"
         : " -x";

@@ -6,8 +6,8 @@
 import {
   type Branch,
   functionName,
+  namesOf,
   quoted,
-  templateNames,
   type Value,
 } from "./branches.ts";
 
@@ -20,8 +20,8 @@ export function zsh(name: string, branches: Branch[]): string {
   const action = (value: Value) =>
     value.kind === "choices"
       ? `(${value.choices.join(" ")})`
-      : value.kind === "template"
-      ? `{compadd -- \${(f)"$(${templateNames(name)})"}}`
+      : value.kind === "names"
+      ? `{compadd -- \${(f)"$(${namesOf(name, value.of)})"}}`
       : value.kind === "file"
       ? "_files"
       : " ";

@@ -165,6 +165,13 @@ export class Broker {
     );
   }
 
+  /** The clients whose own subscriptions, in no share, are about a topic. */
+  subscribers(topic: string): string[] {
+    return [...this.#sessions].filter(([, session]) =>
+      [...session.matching(topic)].some(({ isShared }) => !isShared)
+    ).map(([id]) => id);
+  }
+
   /** Remembers how it stands, for a later `start()`. */
   save(): Memory {
     return {

@@ -38,6 +38,7 @@ function status(state: TaskState): string {
     worker_id: "w1",
     template: null,
     revision: null,
+    lock: null,
     ...NO_PROGRESS,
     tasks_total: HOSTS * TASKS,
   });
