@@ -30,8 +30,7 @@ Commands, each with a --help of its own:
   submit, cancel         have a playbook run by a worker of the group; end a run
   watch, output          see tasks live; see what one prints
   tasks, workers, templates   list the group's tasks, workers and templates
-  web, doctor            the page, for a browser; look for what is wrong
-  refresh                have workers look for new playbooks
+  web, doctor, refresh   the page; look for what is wrong, for new playbooks
   permissions, keygen    narrow permissions for a worker; a key to sign with
   schema, completions    what messages look like; completions for a shell
 
