@@ -146,9 +146,10 @@ export class TakeOver {
     const origin = originOf({ redelivered: true, properties });
     const opened = await opener.open(payload, { ...origin, from: null });
     if (!opened.ok || opened.request.request.task_id !== taskId) {
-      const reason = opened.ok || !opened.report
+      // Without a report, its signature has had its effect here before.
+      const reason = opened.ok
         ? "it asks for another task"
-        : opened.report.reason;
+        : opened.report?.reason ?? "replayed";
       log.warn("a record is not a valid request any more, and is removed", {
         task_id: taskId,
         reason,
