@@ -28,7 +28,10 @@ import {
   whole,
 } from "./values.ts";
 
-/** The largest number of tasks that may wait. */
+/**
+ * The largest number of tasks that may wait: all their requests are in memory,
+ * and are taken over one by one when the worker is gone.
+ */
 const MAX_QUEUED = 65_000;
 
 /** The longest interval that MQTT can say (3.1.2.11.2); one more is "for ever". */

@@ -136,7 +136,7 @@ export class MqttConnection implements AsyncDisposable {
   }
 
   /** Deliveries that the broker still owns. */
-  get held(): number {
+  get unanswered(): number {
     return this.#deliveries.size;
   }
 

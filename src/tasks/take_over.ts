@@ -176,9 +176,10 @@ export class TakeOver {
     const request = opened.ok &&
       requestFor(opened.request, { to: origin.to, workerId: holder });
     if (!request || request.request.task_id !== taskId) {
-      const reason = opened.ok || !opened.report
+      // Without a report, its signature has had its effect here before.
+      const reason = opened.ok
         ? "it asks for another task"
-        : opened.report.reason;
+        : opened.report?.reason ?? "replayed";
       log.warn("a record is not a valid request any more, and is removed", {
         task_id: taskId,
         reason,

@@ -339,7 +339,10 @@ export class TopicLock<T> {
       (this.#state !== "resting" || typeof this.#last === "string");
     // It may have changed meanwhile.
     const isOurs = this.#own && isWatched(this.#state);
-    if (isOurs && (this.#awaited || isHidden)) void this.#send();
+    const own = this.#own;
+    if (this.#awaited && own && !this.#replaces(this.#bidOf(own.rank))) {
+      this.#lose();
+    } else if (isOurs && (this.#awaited || isHidden)) void this.#send();
     this.#sure();
   }
 
@@ -362,7 +365,8 @@ export class TopicLock<T> {
       const isLost = this.#owner === "ours" && !this.#awaited;
       this.#become(sighting, bid);
       if (isLost) this.#lose();
-    } else if (this.#owner === "ours") this.#assert();
+      // Whoever has let go gives way by itself.
+    } else if (this.#owner === "ours" && !this.#hasLetGo(bid)) this.#assert();
   }
 
   /** It has come to its end here, which is what was published last. */
@@ -427,8 +431,8 @@ export class TopicLock<T> {
       return true;
     }
     // That bidder may have given way to ours, which we do not know.
-    const mayBeFirst = this.#awaited?.mayBeFirst && !owner.bid.held &&
-      ours.rank > 0 && ours.rank === owner.bid.rank;
+    const mayBeFirst = this.#awaited?.mayBeFirst && !this.#hasLetGo(ours) &&
+      !owner.bid.held && ours.rank > 0 && ours.rank === owner.bid.rank;
     return mayBeFirst || this.#isTaken(ours, owner);
   }
 

@@ -431,7 +431,7 @@ export function assemble(
       freeSlots: dispatcher.emptySlots,
       running: slots - dispatcher.emptySlots,
       queued: queue.waiting,
-      unanswered: link.held,
+      unanswered: link.unanswered,
       publishQueue: link.unacknowledged,
       ansibleVersion: ansible.version,
       problem: ansible.health(),

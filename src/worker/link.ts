@@ -164,8 +164,8 @@ export class Link implements RecordChannel, AsyncDisposable {
   }
 
   /** Requests that the broker still owns. */
-  get held(): number {
-    return this.#intake.held;
+  get unanswered(): number {
+    return this.#intake.unanswered;
   }
 
   /** Topics on which something is still to be acknowledged. */

@@ -81,11 +81,11 @@ for (const qos of [1, 2] as const) {
     // Longer than one and a half keepalives: pings go on.
     await pause(9);
     assert.equal(lost(), 0);
-    assert.equal(connection.held, 3, "b waits for a");
+    assert.equal(connection.unanswered, 3, "b waits for a");
     deliveries[0]!.answer();
-    assert.equal(connection.held, 1, "both are answered");
+    assert.equal(connection.unanswered, 1, "both are answered");
     deliveries[0]!.answer();
-    assert.equal(connection.held, 1, "twice is once");
+    assert.equal(connection.unanswered, 1, "twice is once");
     await connection[Symbol.asyncDispose]();
 
     // What comes behind it shows that there is no more of the old.
@@ -98,7 +98,7 @@ for (const qos of [1, 2] as const) {
       [true, false],
     );
     for (const delivery of again.deliveries) delivery.answer();
-    assert.equal(again.connection.held, 0);
+    assert.equal(again.connection.unanswered, 0);
     await again.connection[Symbol.asyncDispose]();
 
     const last = await intake(broker.port);
@@ -122,9 +122,9 @@ for (const qos of [1, 2] as const) {
     await until("the redelivery", () => deliveries.length === 3);
     assert.ok(deliveries[2]!.redelivered);
     deliveries[2]!.answer();
-    assert.equal(connection.held, 2, "b waits for a");
+    assert.equal(connection.unanswered, 2, "b waits for a");
     deliveries[0]!.answer();
-    assert.equal(connection.held, 0);
+    assert.equal(connection.unanswered, 0);
     assert.deepEqual(texts(deliveries), ["a", "b", "b"]);
     await connection[Symbol.asyncDispose]();
   });
@@ -136,13 +136,13 @@ test("a delivery of QoS 0 comes like any other, and is nobody's", async (Broker)
   await publish(broker.port, 0, "a");
   await until("the delivery", () => deliveries.length === 1);
   assert.deepEqual(texts(deliveries), ["a"]);
-  assert.equal(connection.held, 0);
+  assert.equal(connection.unanswered, 0);
   deliveries[0]!.answer();
   await publish(broker.port, 2, "b");
   await until("the next", () => deliveries.length === 2);
-  assert.equal(connection.held, 1);
+  assert.equal(connection.unanswered, 1);
   deliveries[1]!.answer();
-  assert.equal(connection.held, 0);
+  assert.equal(connection.unanswered, 0);
   await connection[Symbol.asyncDispose]();
 });
 
@@ -151,17 +151,17 @@ test("when the broker has lost the session, nothing of it is unanswered", async 
   const { connection, deliveries, lost } = await intake(broker.port);
   await publish(broker.port, 2, "a");
   await until("the delivery", () => deliveries.length === 1);
-  assert.equal(connection.held, 1);
+  assert.equal(connection.unanswered, 1);
   await broker.kill();
   await until("the loss", () => lost() > 0);
   await broker.start();
   await until("the connection", () => connection.ready);
-  assert.equal(connection.held, 0);
+  assert.equal(connection.unanswered, 0);
   // Its owner does not know; what it says reaches nobody else's message.
   deliveries[0]!.answer();
   await publish(broker.port, 2, "b");
   await until("the next", () => deliveries.length === 2);
-  assert.equal(connection.held, 1);
+  assert.equal(connection.unanswered, 1);
   await connection[Symbol.asyncDispose]();
 });
 

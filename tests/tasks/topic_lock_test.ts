@@ -482,6 +482,26 @@ const CASES = [
   },
 ];
 
+/**
+ * Two begin at once, and one of them has lost its session: it sees the other's
+ * `running` behind its own, and must not give way to whoever gives way to it.
+ */
+const BOTH_GAVE_WAY: Plan = {
+  bidders: [
+    { since: 1, wants: "to run it" },
+    { since: 1, wants: "to hold it" },
+    { since: 1, wants: "to run it" },
+  ],
+  late: false,
+  losses: 2,
+  forgets: true,
+  // deno-fmt-ignore
+  choices: [
+    566, 8052, 3303, 0, 0, 0, 1568, 0, 158, 9228, 9188, 3733, 4527, 0, 0, 8323,
+    5498, 902, 57,
+  ],
+};
+
 for (const { what, options, once } of CASES) {
   Deno.test(`topic lock: with ${what} one has it in the end, and the topic says who`, async () => {
     await fc.assert(
@@ -508,6 +528,7 @@ for (const { what, options, once } of CASES) {
       }),
       // The same plans each time; others are for whoever looks for more.
       {
+        examples: options.forgets ? [[BOTH_GAVE_WAY]] : [],
         numRuns: Number(Deno.env.get("RUNS") ?? 500),
         seed: Number(Deno.env.get("SEED") ?? 1),
       },
