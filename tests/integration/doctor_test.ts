@@ -8,6 +8,7 @@ import { type DoctorOptions, examine, type Report } from "../harness/doctor.ts";
 import { OldBroker } from "../harness/old_broker.ts";
 import { Project } from "../harness/project.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
+import { userNamesAsClientIds } from "../harness/user_names.ts";
 import { Worker } from "../harness/worker.ts";
 import { ListeningBroker } from "../simulation/listener.ts";
 
@@ -426,20 +427,8 @@ test("a broker that no worker can rely on: what a worker would say at its start"
     await wrong(broker.port, /does not pass on the user properties/);
   });
   await t.step("use_username_as_clientid", async () => {
-    const passwords = project.path("passwords");
-    await Deno.writeTextFile(passwords, "worker:secret\n");
-    await new Deno.Command("mosquitto_passwd", { args: ["-U", passwords] })
-      .output();
-    const port = freePort();
-    await using _broker = await Broker.start({
-      extra: [
-        "allow_anonymous false",
-        `password_file ${passwords}`,
-        `listener ${port} 127.0.0.1`,
-        "use_username_as_clientid true",
-      ],
-    });
-    const mqtt = { username: "worker", password: "secret" };
+    const { broker, port, mqtt } = await userNamesAsClientIds(project);
+    await using _broker = broker;
     await wrong(port, /closes a connection when a second one comes/, { mqtt });
   });
 });

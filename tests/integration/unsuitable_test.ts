@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt-packet";
 import type { Packet } from "mqtt-packet";
-import { freePort } from "../../dev/programs.ts";
 import { Broker, type BrokerOptions } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { userNamesAsClientIds } from "../harness/user_names.ts";
 import { nothingHeld } from "../harness/verdict.ts";
 import { within } from "../harness/waiting.ts";
 import { Worker, type WorkerOptions } from "../harness/worker.ts";
@@ -76,22 +76,9 @@ for (const [what, extra, reason] of MOSQUITTOS) {
 
 test("mosquitto that makes client ids of user names: the worker names the setting, and does not start", async () => {
   await using project = await Project.create();
-  const passwords = project.path("passwords");
-  await Deno.writeTextFile(passwords, "worker:secret\n");
-  await new Deno.Command("mosquitto_passwd", { args: ["-U", passwords] })
-    .output();
-  const port = freePort();
-  await using _broker = await Broker.start({
-    extra: [
-      "allow_anonymous false",
-      `password_file ${passwords}`,
-      `listener ${port} 127.0.0.1`,
-      "use_username_as_clientid true",
-    ],
-  });
-  await refuses({ port }, /use_username_as_clientid/, {
-    mqtt: { username: "worker", password: "secret" },
-  });
+  const { broker, port, mqtt } = await userNamesAsClientIds(project);
+  await using _broker = broker;
+  await refuses({ port }, /use_username_as_clientid/, { mqtt });
 });
 
 const SIMULATED: [string, ListeningBrokerOptions, RegExp][] = [
