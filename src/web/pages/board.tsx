@@ -107,13 +107,25 @@ function Workers({ board: { workers } }: { board: Board }) {
         </Empty>
       )}
       {workers.length > 0 && (
-        <ul class="workers">
-          {workers.map((worker) => <Worker worker={worker} />)}
-        </ul>
+        <div
+          class="scroll"
+          {...(workers.length > MANY && {
+            tabindex: 0,
+            role: "region",
+            "aria-label": "All workers",
+          })}
+        >
+          <ul class="workers">
+            {workers.map((worker) => <Worker worker={worker} />)}
+          </ul>
+        </div>
       )}
     </section>
   );
 }
+
+/** Beyond so many workers, their list is scrolled in itself. */
+const MANY = 12;
 
 /** The most slots that are shown one by one. */
 const MAX_SLOTS = 24;

@@ -23,6 +23,7 @@ export function historyPage(context: PageContext, history: History): Html {
     section: "history",
     title: of === null ? "History" : `History of ${harmless(of)}`,
     stream: "/summary/stream",
+    isRenewed: true,
     children: (
       <>
         <h1>

@@ -177,7 +177,16 @@ function Situation({ task }: { task: TaskDetail }) {
         <p class="now">{harmless(task.currentTask ?? "Starts …")}</p>
       )}
       {task.errorMessage !== null && task.errorMessage.trim() !== "" && (
-        <pre class="error">{harmlessLines(task.errorMessage.trim())}</pre>
+        <div class="error">
+          <pre>{harmlessLines(task.errorMessage.trim())}</pre>
+          <button
+            type="button"
+            class="plain"
+            data-copy={task.errorMessage.trim()}
+          >
+            Copy <span class="sr">the reason</span>
+          </button>
+        </div>
       )}
       {task.startedAt !== null && (
         <p class="sum">

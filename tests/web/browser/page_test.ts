@@ -395,7 +395,7 @@ Deno.test("the page, live in a browser", async (t) => {
   );
 
   await t.step(
-    "the history shows a bar for each run, which leads to it",
+    "the history shows a bar for each run, live, which leads to it",
     async () => {
       await client.run({
         task_id: "site-2",
@@ -412,8 +412,18 @@ Deno.test("the page, live in a browser", async (t) => {
         return false;
       });
       assert.deepEqual(await objections(board), []);
+      const other = await browser.open("/history?playbook=site.yml");
+      await other.locator("#live", { hasText: "live" }).waitFor();
+      await client.run({
+        task_id: "site-3",
+        playbook: "site.yml",
+        inventory: "hosts.ini",
+        extra_vars: { gate: gate("site-1") },
+      });
+      await other.locator(".bars a").nth(2).waitFor();
+      await other.context().close();
       await board.locator(".bars a").last().click();
-      await board.waitForURL(/\/tasks\/site-2/);
+      await board.waitForURL(/\/tasks\/site-3/);
     },
   );
 
