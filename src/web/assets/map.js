@@ -277,6 +277,8 @@ function layOutAround() {
   }));
 }
 
+const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 function tellCounts() {
   const counts = {};
   for (const row of cells) {
@@ -309,7 +311,7 @@ function tellCounts() {
     element(
       "li",
       { className: "dim" },
-      `${hosts.length} hosts × ${columns.length} play tasks`,
+      `${many(hosts.length, "host")} × ${many(columns.length, "play task")}`,
     ),
   );
 }

@@ -124,7 +124,7 @@ function Numbers({ history }: { history: History }) {
 const WIDTH = 1000;
 const HEIGHT = 160;
 /** Runs that the width is for, so that few of them are not broad. */
-const FEWEST = 40;
+const FEWEST = 24;
 
 function Bars({ base, history }: { base: string; history: History }) {
   const { bars, medianSeconds: median } = history;
