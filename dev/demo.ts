@@ -1,17 +1,18 @@
 // deno-lint-ignore-file no-console
 /**
- * `deno task demo`: a private broker, a worker under its real permissions, and
- * three tasks that one can watch, by the commands that everybody uses. `--keep`
- * leaves it running to play with.
+ * `deno task demo`: a private broker, a worker under its real permissions, the
+ * page, and three tasks that one can watch, by the commands that everybody uses.
+ * `--keep` leaves it running to play with.
  *
  * @module
  */
 import {
   clientArguments,
-  freePort,
+  freePorts,
   mosquitto,
   ROOT,
   startArguments,
+  webArguments,
 } from "./programs.ts";
 import { setUp } from "./set_up.ts";
 
@@ -56,7 +57,7 @@ async function demo(keep: boolean): Promise<number> {
   if (!await setUp()) return 1;
   const directory = await Deno.makeTempDir({ prefix: "ansible-worker-demo-" });
   cleanUp.defer(() => Deno.remove(directory, { recursive: true }));
-  const port = freePort();
+  const [port, webPort] = freePorts(2) as [number, number];
 
   console.log(`Starting mosquitto on 127.0.0.1:${port}`);
   await start((await mosquitto())!, [
@@ -81,6 +82,28 @@ async function demo(keep: boolean): Promise<number> {
         publish_events: true,
         publish_output: true,
       },
+      templates: {
+        greet: {
+          description: "Three hosts, a role, an include and a handler",
+          playbook: "site.yml",
+          inventory: "hosts.ini",
+          variables: {
+            properties: {
+              who: {
+                type: "string",
+                description: "Whom to greet",
+                default: "a form",
+              },
+            },
+          },
+          may_set: ["limit", "check_mode"],
+        },
+      },
+      web: {
+        listen: `127.0.0.1:${webPort}`,
+        database: `${directory}/web.db`,
+        allow: ["cancel", "submit"],
+      },
     }),
   );
   const worker = await start(Deno.execPath(), [
@@ -97,6 +120,19 @@ async function demo(keep: boolean): Promise<number> {
     return 1;
   }
 
+  console.log("Starting the page with: deno task web -c config.yaml");
+  const page = await start(Deno.execPath(), [...webArguments(), "-c", config]);
+  const isServed = await Promise.race([
+    page.said("the page is at"),
+    interrupted.promise.then(() => false),
+  ]);
+  if (!isServed) {
+    console.error("The page has not started:\n" + page.output());
+    return 1;
+  }
+  const address = `http://127.0.0.1:${webPort}/`;
+  console.log(`See all that follows in a browser, live: ${address}`);
+
   for (const { says, id, submit } of TASKS) {
     console.log(`\n${says}:`);
     await client(["submit", ...submit, "--id", id], config);
@@ -107,7 +143,10 @@ async function demo(keep: boolean): Promise<number> {
   const asExpected = await haveEnded(config);
   if (keep) {
     console.log(`
-It goes on running. Try, in another terminal:
+It goes on running. The page, with the reason of each failure and what was
+printed: ${address}
+
+Try, in another terminal:
 
   deno task client watch -c ${config}
   deno task client submit site.yml -i hosts.ini -c ${config}

@@ -42,7 +42,6 @@ import { z } from "zod";
 import type { GroupView } from "../client/group_view.ts";
 import type { WebPlace } from "../config/mod.ts";
 import type { Log } from "../log.ts";
-import { Variables } from "../templates/variables.ts";
 import { type Access, clientAddress, isOurs } from "./access.ts";
 import { eventStream, OPERATIONS } from "./api.ts";
 import type { Asker } from "./audit.ts";
@@ -78,6 +77,7 @@ import {
 import { NotPublishedError, type Requests } from "./requests.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./ansi.ts";
+import { faultsOf } from "./template_check.ts";
 import { UsersError } from "./users.ts";
 import {
   type OfferedTemplate,
@@ -436,13 +436,13 @@ class Server {
       );
       return page(pages.output(this.#base, store.output(key, { from, lines })));
     });
-    app.get("/tasks/:id/output/find", (c) => {
+    app.get("/tasks/:id/output/find", async (c) => {
       const { key } = this.#task(c);
       const { text } = queryOf(
         c.req.raw,
         z.object({ text: z.string().max(MAX_SEARCH) }),
       );
-      return Response.json(store.find(key, text));
+      return Response.json(await store.find(key, text));
     });
     app.get("/tasks/:id/output.txt", (c) => {
       const { key, taskId } = this.#task(c);
@@ -517,7 +517,8 @@ class Server {
       const { fields, name } = template.row;
       const typed = await typedIn(c.req.raw);
       const { request, problems } = requestOf(fields, typed);
-      const { faults } = (await Variables.of(template.offer.variables)).check(
+      const faults = await faultsOf(
+        template.offer.variables,
         JSON.parse(JSON.stringify(request.extra_vars ?? {})),
       );
       for (const { path, message } of faults) {

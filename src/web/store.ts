@@ -4,6 +4,7 @@
  * @module
  */
 import type { TaskStatus } from "../messages/task_status.ts";
+import { pause } from "../deadline.ts";
 import { plain, spansOf } from "./ansi.ts";
 import type { Database, Row, Value } from "./database.ts";
 import type {
@@ -38,6 +39,9 @@ const MAX_LINE = 20_000;
 
 /** The most text that is read for one window, in characters. */
 const MAX_WINDOW = 4 * 1024 * 1024;
+
+/** What is searched at a time, in characters. */
+const TURN = 1024 * 1024;
 
 /** Runs in a history. */
 const HISTORY_RUNS = 100;
@@ -347,8 +351,14 @@ export class Store {
     }
   }
 
-  /** Numbers of the lines that have a text, whatever its case. */
-  find(key: number, text: string): { lines: number[]; more: boolean } {
+  /**
+   * Numbers of the lines that have a text, whatever its case. Others have their
+   * turn meanwhile.
+   */
+  async find(
+    key: number,
+    text: string,
+  ): Promise<{ lines: number[]; more: boolean }> {
     const found = { lines: [] as number[], more: false };
     const wanted = text.toLowerCase();
     if (wanted === "") return found;
@@ -358,7 +368,13 @@ export class Store {
       if (plain(line).toLowerCase().includes(wanted)) found.lines.push(number);
       number++;
     };
+    let read = 0;
     for (const piece of this.texts(key)) {
+      read += piece.length;
+      if (read > TURN) {
+        read = 0;
+        await pause(0);
+      }
       const parts = piece.split("\n");
       parts[0] = open + parts[0];
       open = parts.pop()!;

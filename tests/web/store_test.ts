@@ -253,7 +253,7 @@ Deno.test("columns go on after a restart", () => {
   assert.deepEqual(kit.store.map(kit.task("a").key).cells, ["of"]);
 });
 
-Deno.test("output is read by lines, with the colours that hold there", () => {
+Deno.test("output is read by lines, with the colours that hold there", async () => {
   using kit = new Kit();
   kit.put(
     statusOf("a", "running"),
@@ -278,8 +278,14 @@ Deno.test("output is read by lines, with the colours that hold there", () => {
     assert.deepEqual(shown(line, 1), [shown(0, 10)[line]], `line ${line}`);
   }
   assert.deepEqual(shown(4, 10), []);
-  assert.deepEqual(kit.store.find(key, "ONE M"), { lines: [1], more: false });
-  assert.deepEqual(kit.store.find(key, "ee <b"), { lines: [3], more: false });
+  assert.deepEqual(await kit.store.find(key, "ONE M"), {
+    lines: [1],
+    more: false,
+  });
+  assert.deepEqual(await kit.store.find(key, "ee <b"), {
+    lines: [3],
+    more: false,
+  });
 });
 
 Deno.test("tasks are found by filters and words, page by page", () => {

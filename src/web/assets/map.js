@@ -11,20 +11,8 @@ const box = section.querySelector(".map");
 /** Beyond so many, elements take longer than frames. */
 const SVG_CELLS = 2000;
 
-/** The states, by the characters they travel as, with their outlines in a square of 10. */
-const STATES = {
-  o: { name: "ok", path: "M1 1h8v8H1z" },
-  c: { name: "changed", path: "M0 0h10v10H0z" },
-  f: {
-    name: "failed",
-    path:
-      "M0 0h10v10H0zM2 3.1 3.9 5 2 6.9 3.1 8 5 6.1 6.9 8 8 6.9 6.1 5 8 3.1 6.9 2 5 3.9 3.1 2z",
-  },
-  u: { name: "unreachable", path: "M0 0h10v10H0zM2 2v6h6V2z" },
-  s: { name: "skipped", path: "M3.5 3.5h3v3h-3z" },
-  r: { name: "rescued", path: "M5 0l5 5-5 5-5-5z" },
-  i: { name: "ignored", path: "M0 0h10v10zM0 3l7 7H0z" },
-};
+/** The states, by the characters they travel as: their names, and outlines in a square of 10. */
+const STATES = JSON.parse(section.dataset.states);
 
 let hosts = [];
 let columns = [];
@@ -289,6 +277,8 @@ function layOutAround() {
   }));
 }
 
+const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 function tellCounts() {
   const counts = {};
   for (const row of cells) {
@@ -321,7 +311,7 @@ function tellCounts() {
     element(
       "li",
       { className: "dim" },
-      `${hosts.length} hosts × ${columns.length} play tasks`,
+      `${many(hosts.length, "host")} × ${many(columns.length, "play task")}`,
     ),
   );
 }

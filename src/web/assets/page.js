@@ -162,6 +162,8 @@ function tell() {
 
 /** The server says something each 15 s; after this long it is not there. */
 const SILENCE = 40_000;
+/** Between two of the times that a whole page is fetched anew. */
+const RENEW_MS = 1000;
 /** The longest time between two attempts. */
 const MAX_WAIT = 15_000;
 
@@ -205,6 +207,7 @@ function connect() {
     tell();
   });
   on("summary", ({ data }) => {
+    if (main.hasAttribute("data-renewed") && summary !== null) renewSoon();
     summary = JSON.parse(data);
     document.getElementById("away").hidden = summary.isConnected;
     tell();
@@ -216,6 +219,24 @@ function connect() {
       );
     });
   }
+}
+
+let renewing = 0;
+/** Fetches all of a page that has no parts, and takes what is new of it. */
+function renewSoon() {
+  renewing ||= setTimeout(async () => {
+    renewing = 0;
+    try {
+      const text = await (await fetch(location.href)).text();
+      const page = new DOMParser().parseFromString(text, "text/html");
+      const renewed = page.querySelector("main[data-renewed]");
+      if (!renewed) return;
+      morph(main, document.adoptNode(renewed));
+      localise(main);
+    } catch {
+      // The next change, or the next connection, comes here again.
+    }
+  }, RENEW_MS);
 }
 
 /** A stream does not say why it was refused; the page itself leads elsewhere. */

@@ -5,8 +5,9 @@
  */
 import { harmless } from "../../harmless.ts";
 import { TASK_STATES, type TaskState } from "../../messages/task_status.ts";
-import type { Board, Filters, PageContext, WorkerRow } from "../model.ts";
+import type { Board, PageContext, WorkerRow } from "../model.ts";
 import type { Html, LiveParts } from "../pages.ts";
+import { queryOf, Selects } from "./filters.tsx";
 import { Command, Empty, page } from "./layout.tsx";
 import { Mark, WorkerState } from "./marks.tsx";
 import { EndedLine, QueuedLine, RunningLine } from "./task_lines.tsx";
@@ -82,19 +83,6 @@ export function boardParts(base: string, board: Board): LiveParts {
   };
 }
 
-/** Filters as they stand behind a path. */
-export function queryOf(
-  filters: Filters,
-  more: { cursor?: string } = {},
-): string {
-  const { state = [], ...others } = filters;
-  const query = new URLSearchParams(state.map((one) => ["state", one]));
-  for (const [name, value] of Object.entries({ ...others, ...more })) {
-    if (value) query.append(name, value);
-  }
-  return query.size === 0 ? "" : `?${query}`;
-}
-
 function Workers({ board: { workers } }: { board: Board }) {
   const isThere = workers.some(({ state }) =>
     state === "online" || state === "draining"
@@ -119,13 +107,25 @@ function Workers({ board: { workers } }: { board: Board }) {
         </Empty>
       )}
       {workers.length > 0 && (
-        <ul class="workers">
-          {workers.map((worker) => <Worker worker={worker} />)}
-        </ul>
+        <div
+          class="scroll"
+          {...(workers.length > MANY && {
+            tabindex: 0,
+            role: "region",
+            "aria-label": "All workers",
+          })}
+        >
+          <ul class="workers">
+            {workers.map((worker) => <Worker worker={worker} />)}
+          </ul>
+        </div>
       )}
     </section>
   );
 }
+
+/** Beyond so many workers, their list is scrolled in itself. */
+const MANY = 12;
 
 /** The most slots that are shown one by one. */
 const MAX_SLOTS = 24;
@@ -187,22 +187,6 @@ function Total({ board, state }: { board: Board; state: TaskState }) {
 function FilterForm({ base, board }: { base: string; board: Board }) {
   const { filters, choices } = board;
   const isSet = queryOf(filters) !== "";
-  const select = (
-    name: "playbook" | "inventory" | "worker" | "template",
-    options: string[],
-  ) => (
-    <label>
-      <span class="sr">{name}</span>
-      <select name={name} class={filters[name] ? "set" : ""}>
-        <option value="">any {name}</option>
-        {withChosen(options, filters[name]).map((option) => (
-          <option value={option} selected={option === filters[name]}>
-            {harmless(option)}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
   return (
     <form
       class="filters"
@@ -238,20 +222,16 @@ function FilterForm({ base, board }: { base: string; board: Board }) {
         ))}
       </fieldset>
       <div class="selects">
-        {select("playbook", choices.playbooks)}
-        {select("inventory", choices.inventories)}
-        {select("worker", choices.workers)}
-        {select("template", choices.templates)}
+        <Selects
+          names={["playbook", "inventory", "worker", "template"]}
+          filters={filters}
+          choices={choices}
+        />
         <button type="submit">Filter</button>
         {isSet && <a href={`${base}/`}>Show all</a>}
       </div>
     </form>
   );
-}
-
-/** The options, and what is chosen although it is none by now. */
-function withChosen(options: string[], chosen: string | undefined): string[] {
-  return !chosen || options.includes(chosen) ? options : [chosen, ...options];
 }
 
 /** Whether the filters leave a list with these states to be shown. */

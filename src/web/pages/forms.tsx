@@ -22,6 +22,7 @@ export function templatesPage(
     section: "templates",
     title: "Templates",
     stream: "/summary/stream",
+    isRenewed: true,
     children: (
       <>
         <h1>Templates</h1>

@@ -7,7 +7,7 @@ import { duration } from "../../client/durations.ts";
 import { harmless } from "../../harmless.ts";
 import type { History, HistoryBar, PageContext } from "../model.ts";
 import type { Html } from "../pages.ts";
-import { queryOf } from "./board.tsx";
+import { queryOf, Selects } from "./filters.tsx";
 import { Command, Empty, page } from "./layout.tsx";
 import { State } from "./marks.tsx";
 import { taskPath } from "./task_lines.tsx";
@@ -23,6 +23,7 @@ export function historyPage(context: PageContext, history: History): Html {
     section: "history",
     title: of === null ? "History" : `History of ${harmless(of)}`,
     stream: "/summary/stream",
+    isRenewed: true,
     children: (
       <>
         <h1>
@@ -63,22 +64,6 @@ export function historyPage(context: PageContext, history: History): Html {
 function Choose(
   { base, history: { filters, choices } }: { base: string; history: History },
 ) {
-  const select = (
-    name: "playbook" | "template" | "inventory",
-    options: string[],
-  ) => (
-    <label>
-      <span class="sr">{name}</span>
-      <select name={name} class={filters[name] ? "set" : ""}>
-        <option value="">any {name}</option>
-        {options.map((option) => (
-          <option value={option} selected={option === filters[name]}>
-            {harmless(option)}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
   return (
     <form
       class="filters"
@@ -88,9 +73,11 @@ function Choose(
       data-auto
     >
       <div class="selects">
-        {select("playbook", choices.playbooks)}
-        {select("template", choices.templates)}
-        {select("inventory", choices.inventories)}
+        <Selects
+          names={["playbook", "template", "inventory"]}
+          filters={filters}
+          choices={choices}
+        />
         <button type="submit">Show</button>
         {queryOf(filters) !== "" && <a href={`${base}/history`}>Show all</a>}
       </div>
@@ -137,7 +124,7 @@ function Numbers({ history }: { history: History }) {
 const WIDTH = 1000;
 const HEIGHT = 160;
 /** Runs that the width is for, so that few of them are not broad. */
-const FEWEST = 40;
+const FEWEST = 24;
 
 function Bars({ base, history }: { base: string; history: History }) {
   const { bars, medianSeconds: median } = history;

@@ -50,12 +50,22 @@ export function document(
 
 /** A page for somebody who may look. */
 export function page(
-  { context, section, title, stream, scripts = [], children }: {
+  {
+    context,
+    section,
+    title,
+    stream,
+    isRenewed = false,
+    scripts = [],
+    children,
+  }: {
     context: PageContext;
     section: Section;
     title: string;
     /** Where its events come from, behind the base, with the page's own query. */
     stream: string;
+    /** Whether all of it is fetched again where something has changed. */
+    isRenewed?: boolean;
     scripts?: string[];
     children: Child;
   },
@@ -119,6 +129,7 @@ export function page(
           tabindex={-1}
           data-base={base}
           data-stream={`${base}${stream}`}
+          data-renewed={isRenewed ? "" : undefined}
         >
           {children}
         </main>

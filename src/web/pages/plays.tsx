@@ -65,6 +65,15 @@ export function Plays({ plays }: { plays: PlaySpan[] }) {
             <span class="num">{duration(play.end - play.start)}</span>
           </li>
         ))}
+        <li class="scale" aria-hidden="true">
+          <span></span>
+          <span>
+            {[0, 0.25, 0.5, 0.75, 1].map((part) => (
+              <span class="num">{duration(end * part)}</span>
+            ))}
+          </span>
+          <span></span>
+        </li>
       </ol>
       {slowest.length > 0 && (
         <p class="slowest">
@@ -78,6 +87,31 @@ export function Plays({ plays }: { plays: PlaySpan[] }) {
           ))}
         </p>
       )}
+      <details>
+        <summary>Each play task</summary>
+        <div class="scroll" tabindex={0} role="region" aria-label="Play tasks">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Play</th>
+                <th scope="col">Play task</th>
+                <th scope="col" class="num">Began after</th>
+                <th scope="col" class="num">Took</th>
+              </tr>
+            </thead>
+            <tbody>
+              {all.map(({ play, task, start, took }) => (
+                <tr>
+                  <td>{harmless(play)}</td>
+                  <td>{harmless(task)}</td>
+                  <td class="num">{duration(start)}</td>
+                  <td class="num">{duration(took)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
     </section>
   );
 }

@@ -4,10 +4,16 @@
  * @module
  */
 import { harmless, harmlessLines } from "../../harmless.ts";
-import type { CellDetail, Failure, PageContext, TaskDetail } from "../model.ts";
+import {
+  CELL_STATES,
+  type CellDetail,
+  type Failure,
+  type PageContext,
+  type TaskDetail,
+} from "../model.ts";
 import type { Html, LiveParts } from "../pages.ts";
 import { page } from "./layout.tsx";
-import { Cell, State } from "./marks.tsx";
+import { Cell, CELL_PATHS, type CellState, State } from "./marks.tsx";
 import { OutputBox } from "./output.tsx";
 import { Plays } from "./plays.tsx";
 import {
@@ -18,6 +24,16 @@ import {
   waitText,
 } from "./task_lines.tsx";
 import { Counting, Duration, Time } from "./times.tsx";
+
+/** What results can be, for the script that draws them. */
+const STATES = JSON.stringify(
+  Object.fromEntries(
+    (Object.keys(CELL_STATES) as CellState[]).map((name) => [
+      CELL_STATES[name],
+      { name, path: CELL_PATHS[name] },
+    ]),
+  ),
+);
 
 /** States from which a task still moves. */
 function isOpen({ state }: { state: string }): boolean {
@@ -73,6 +89,7 @@ export function taskPage(context: PageContext, task: TaskDetail): Html {
           aria-labelledby="map-h"
           hidden
           data-cell={`${path}/cell?${run}`}
+          data-states={STATES}
         >
           <h2 id="map-h">Hosts and play tasks</h2>
           <div class="map" data-own></div>
@@ -160,7 +177,16 @@ function Situation({ task }: { task: TaskDetail }) {
         <p class="now">{harmless(task.currentTask ?? "Starts …")}</p>
       )}
       {task.errorMessage !== null && task.errorMessage.trim() !== "" && (
-        <pre class="error">{harmlessLines(task.errorMessage.trim())}</pre>
+        <div class="error">
+          <pre>{harmlessLines(task.errorMessage.trim())}</pre>
+          <button
+            type="button"
+            class="plain"
+            data-copy={task.errorMessage.trim()}
+          >
+            Copy <span class="sr">the reason</span>
+          </button>
+        </div>
       )}
       {task.startedAt !== null && (
         <p class="sum">
