@@ -136,6 +136,7 @@ export function assemble(
       delaySeconds: timing.willDelaySeconds,
     },
     bulk: feeds,
+    looks: content !== null,
     onControl: back.controlConnected,
     onControlLost: () => {
       board.disconnected();

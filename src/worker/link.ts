@@ -18,6 +18,7 @@ import type { Topics } from "../messages/topics.ts";
 import { type Connection, CONNECTIONS } from "../metrics/readings.ts";
 import {
   type Broker,
+  BrokerUnsuitableError,
   type BulkSource,
   Fence,
   Lateness,
@@ -62,6 +63,8 @@ export interface LinkOptions extends LinkEvents {
   sessionExpiry: number;
   /** What the broker publishes as this worker's presence when it vanishes. */
   will: { payload: string; delaySeconds: number };
+  /** Whether it is to hear when somebody asks for a look at repositories. */
+  looks: boolean;
   /** Has messages to publish when there is nothing else to be sent. */
   bulk: BulkSource;
 }
@@ -276,7 +279,7 @@ export class Link implements RecordChannel, AsyncDisposable {
       this.#fence.prepare(),
       // A cancel that somebody has retained is for nobody.
       this.#control.subscribe(topics.allCancels, { qos: 1, retained: false }),
-      this.#control.subscribe(topics.content, { qos: 1, retained: false }),
+      ...(this.#options.looks ? [this.#subscribeToLooks()] : []),
       this.#control.subscribe(topics.probe(workerId), {
         qos: 1,
         retained: false,
@@ -294,6 +297,20 @@ export class Link implements RecordChannel, AsyncDisposable {
       }
     }
     await this.lookUp(topics.allPresences);
+  }
+
+  /** Without it a worker looks as often as it does by itself. */
+  async #subscribeToLooks(): Promise<void> {
+    const { log, topics } = this.#options;
+    try {
+      await this.#control.subscribe(topics.content, {
+        qos: 1,
+        retained: false,
+      });
+    } catch (error) {
+      if (!(error instanceof BrokerUnsuitableError)) throw error;
+      log.warn(`nobody can have this worker look at once: ${error.message}`);
+    }
   }
 
   /** Says at the start what it means if the sessions are kept for less long. */

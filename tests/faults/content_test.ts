@@ -26,7 +26,10 @@ interface Scene {
   client: Client;
   repository: GitRepository;
   /** Starts the worker, and waits until it is ready. */
-  start(keys?: ContentKeys): Promise<Worker>;
+  start(
+    keys?: ContentKeys,
+    more?: { env?: Record<string, string> },
+  ): Promise<Worker>;
   /** The same, without the wait. */
   spawn(keys?: ContentKeys): Promise<Worker>;
   /** Has the worker look; settles when it says what fits. */
@@ -62,7 +65,8 @@ function test(name: string, body: (scene: Scene) => Promise<void>): void {
         broker,
         client,
         repository,
-        start: async (keys) => stack.use(await Worker.start(given(keys))),
+        start: async (keys, more) =>
+          stack.use(await Worker.start({ ...given(keys), ...more })),
         spawn: async (keys) => stack.use(await Worker.spawn(given(keys))),
         async look(fits) {
           client.messages.length = 0;
@@ -348,32 +352,12 @@ exec ${program} "$@"
       { mode: 0o755 },
     );
   }
-  const env = { PATH: `${slow}:${Deno.env.get("PATH")}` };
-  const start = async () => {
-    await using stack = new AsyncDisposableStack();
-    const worker = stack.use(
-      await Worker.start({
-        project,
-        port: scene.broker.port,
-        narrow: true,
-        env,
-        worker: { playbook_directory: "." },
-        config: {
-          content: {
-            repository: repository.path,
-            directory: project.path("content"),
-            refresh: 0,
-            requirements: true,
-          },
-        },
-      }),
-    );
-    stack.move();
-    return worker;
-  };
+  const start = () =>
+    scene.start({ requirements: true }, {
+      env: { PATH: `${slow}:${Deno.env.get("PATH")}` },
+    });
   await repository.commit({ "requirements.yml": "roles: []\n" });
-  await using held = new AsyncDisposableStack();
-  let worker = held.use(await start());
+  let worker = await start();
   for (
     const [i, words] of ["fetch", "checkout", "install", "current"].entries()
   ) {
@@ -402,7 +386,7 @@ exec ${program} "$@"
       "",
     );
     scene.client.messages.length = 0;
-    worker = held.use(await start());
+    worker = await start();
     await contentSaid(scene.client, ({ revision }) => revision === next);
     const final = await scene.run();
     assert.equal(final.state, "success", final.error_message ?? "");

@@ -1,13 +1,16 @@
 /** Playbooks from a git repository: what runs, and what is said of it. */
 import assert from "node:assert/strict";
+import { freePort } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { at, run } from "../harness/client_program.ts";
 import { changed, contentOf, contentSaid } from "../harness/content.ts";
 import { pushWhileTasksRun } from "../faults/pushes_run.ts";
 import { git } from "../harness/git_repository.ts";
 import { GitHttpServer } from "../harness/git_http_server.ts";
 import { ProcReader } from "../harness/proc_reader.ts";
 import { Project } from "../harness/project.ts";
+import { Scrape } from "../harness/scrape.ts";
 import { SshServer } from "../harness/ssh_server.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
@@ -154,6 +157,95 @@ Deno.test({
       await Deno.readLink(`${project.path("content")}/current`),
       `commits/${last}`,
     );
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  ...options,
+  name:
+    "who watches a worker learns its commit, and what is wrong with a newer one",
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    const { repository, worker: settings, config } = await contentOf(project);
+    const one = await repository.head();
+    await using client = await Client.connect(broker.port);
+    const metrics = freePort();
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: settings,
+      config: {
+        ...config,
+        metrics: { listen: `127.0.0.1:${metrics}` },
+        templates: {
+          released: {
+            playbook: "site.yml",
+            inventory: "hosts",
+            revision: one.slice(0, 12),
+          },
+        },
+      },
+    });
+    const workers = async () =>
+      (await run(["workers", ...at(broker.port)])).stdout.split("\n")[1];
+    assert.match((await workers())!, new RegExp(`${one.slice(0, 10)}$`));
+    const two = await repository.commit(changed("2"));
+    const asked = await run(["refresh", ...at(broker.port)]);
+    assert.equal(asked.code, 0, asked.stderr);
+    assert.equal(asked.stdout, `w1 looks; it uses ${one} of HEAD\n`);
+    await contentSaid(client, ({ revision }) => revision === two);
+
+    const now = await Scrape.of(metrics);
+    assert.equal(now.value("content_info", { revision: two, ref: "HEAD" }), 1);
+    assert.equal(now.value("content_problem"), 0);
+    await repository.commit({ "site.yml": "- hosts: [\n" });
+    await run(["refresh", ...at(broker.port)]);
+    const said = await contentSaid(client, ({ problem }) => problem !== null);
+    assert.equal((await Scrape.of(metrics)).value("content_problem"), 1);
+    const health = await fetch(`http://127.0.0.1:${metrics}/health`);
+    assert.equal(health.status, 200);
+    assert.deepEqual((await health.json()).content, said);
+    const told = await run(["workers", ...at(broker.port)]);
+    assert.match(told.stdout, new RegExp(`${two.slice(0, 10)} \\(!\\)`));
+    assert.match(told.stderr, /^w1: playbooks from git: .*site\.yml/);
+
+    // By the command, and by a template.
+    const place = at(broker.port);
+    const submitted = await run([
+      "submit",
+      "site.yml",
+      "-i",
+      "hosts",
+      "--revision",
+      one,
+      "--id",
+      "old",
+      ...place,
+    ]);
+    assert.equal(submitted.code, 0, submitted.stderr);
+    assert.equal((await client.final("old")).revision, one);
+    const released = await client.run({ task_id: "r", template: "released" });
+    assert.equal(released.state, "success", released.error_message ?? "");
+    assert.equal(released.revision, one);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "a worker whose playbooks do not come from git refuses a revision",
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({ project, port: broker.port });
+    const refused = await client.run(project.work("t", { revision: "v1" }));
+    assert.equal(refused.state, "failed");
+    assert.equal(refused.revision, null);
+    assert.match(refused.error_message!, /do not come from git \(content\)/);
+    assert.deepEqual(await project.truth(), []);
     assert.equal(await worker.stop(), 0);
   },
 });

@@ -6,6 +6,7 @@ import { Certificates } from "../harness/certificates.ts";
 import { Client, open } from "../harness/client.ts";
 import { type DoctorOptions, examine, type Report } from "../harness/doctor.ts";
 import { OldBroker } from "../harness/old_broker.ts";
+import { contentOf } from "../harness/content.ts";
 import { Project } from "../harness/project.ts";
 import { allFinal, keptPromises, nothingHeld } from "../harness/verdict.ts";
 import { userNamesAsClientIds } from "../harness/user_names.ts";
@@ -657,6 +658,82 @@ test("an id that is taken, and by whom; its owner's topics are left alone", asyn
   });
   assert.equal(after.code, 0, after.text);
   assert.equal(after.of("worker-id").message, '"w1" is free');
+});
+
+test("playbooks from git: the repository, its ref, what the worker says, and access", async (t) => {
+  await using project = await Project.create();
+  const { repository, worker, config } = await contentOf(project);
+  const head = await repository.head();
+  await Deno.writeTextFile(
+    project.path("acl"),
+    [
+      "user worker",
+      "topic readwrite ansible/test/#",
+      "user other",
+      "topic write ansible/test/content",
+      "topic readwrite ansible/test/tasks/#",
+      "topic readwrite ansible/test/workers/#",
+      "topic readwrite ansible/test/rejected",
+      "",
+    ].join("\n"),
+  );
+  await using broker = await Broker.start({
+    extra: [`acl_file ${project.path("acl")}`],
+  });
+  const set = (content = {}, username = "worker") => ({
+    project,
+    port: broker.port,
+    narrow: true,
+    worker,
+    mqtt: { username, password: "any" },
+    config: { content: { ...config.content as object, ...content } },
+  });
+  await t.step("before the first start", async () => {
+    const report = await examine(set());
+    assert.equal(report.code, 0, report.text);
+    assert.match(
+      report.of("content").message,
+      new RegExp(`HEAD is ${head}; no commit is in use yet$`),
+    );
+    assert.deepEqual(report.with("skipped"), [
+      "playbooks",
+      "inventories",
+      "ansible",
+      "launcher",
+    ]);
+  });
+  {
+    // It looks by itself, whoever may ask it.
+    await using running = await Worker.start({
+      ...set({}, "other"),
+      id: "new",
+    });
+    assert.equal(await running.stop(), 0);
+  }
+  await t.step("in use", async () => {
+    const report = await examine(set());
+    assert.equal(report.code, 0, report.text);
+    assert.match(report.of("content").message, new RegExp(`in use: ${head}$`));
+    assert.match(report.of("playbooks").message, /^1 in ".*\/commits\//);
+  });
+  await t.step("no access", async () => {
+    assertWrong(await examine(set({}, "other")), {
+      warning: ["access-content"],
+      says: /^no right to read "ansible\/test\/content"/,
+    });
+  });
+  await t.step("no such branch", async () => {
+    assertWrong(await examine(set({ ref: "none" })), {
+      failed: ["content"],
+      says: /has no branch and no tag "none"/,
+    });
+  });
+  await t.step("no repository", async () => {
+    assertWrong(await examine(set({ repository: project.path("none") })), {
+      failed: ["content"],
+      says: /^cannot reach the repository: .*does not appear to be a git/,
+    });
+  });
 });
 
 test("what is wrong on this host names its cause", async (t) => {
