@@ -183,14 +183,15 @@ export function assemble(
   const records = new Records(common);
   const turns = new Turns();
   const leftBehind = new LeftBehind({ ...common, board });
+  const peers = new Peers(workerId);
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
     templates: () => settings.now.templates,
     lockBy: worker.lock_by,
+    schedulesElsewhere: (template) => peers.schedulesOf(template),
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const peers = new Peers(workerId);
   const locks: TaskLocks = stack.use(
     new TaskLocks({
       ...common,
