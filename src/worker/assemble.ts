@@ -200,7 +200,7 @@ export function assemble(
       isGone: (claim) => peers.isGone(claim),
       // The group adopts this worker later, but not much.
       leaseMs: timing.willDelaySeconds * 1000 + timing.returnMs / 2,
-      waiting: () => queue.tasks(),
+      waiting: () => queue.locked(),
       isActive: (task) => dispatcher.isActive(task),
       startable: () => lifecycle.mayStart ? dispatcher.emptySlots : 0,
       startNext: () => dispatcher.startNext(),
