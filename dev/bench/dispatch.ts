@@ -1,6 +1,7 @@
 /**
  * From publishing a request to its `running` status, on an idle worker: the
- * next one is published when the launcher has had time to get ready again.
+ * next one is published when the launcher has had time to get ready again. Every
+ * other one has a lock.
  *
  * @module
  */
@@ -13,14 +14,16 @@ const TASKS = 200;
 /** Between a task and the next, in seconds. */
 const PAUSE = 0.15;
 
-/** 200 tasks, one after the other. */
+/** 200 tasks without a lock and 200 with one, one after the other. */
 export async function dispatch(): Promise<Figure[]> {
   await using scene = await Scene.create();
   await scene.worker();
   const { client } = scene;
   const times: number[] = [];
-  for (let i = -5; i < TASKS; i++) {
-    const request = scene.request("none.yml");
+  const locked: number[] = [];
+  for (let i = -10; i < 2 * TASKS; i++) {
+    const lock = i % 2 === 0 ? undefined : "bench";
+    const request = { ...scene.request("none.yml"), lock };
     const topic = `${client.base}/tasks/${request.task_id}/status`;
     const since = performance.now();
     await client.submit(request);
@@ -30,7 +33,7 @@ export async function dispatch(): Promise<Figure[]> {
         message.topic === topic && message.text.includes('"running"'),
     );
     await client.final(request.task_id);
-    if (i >= 0) times.push(at - since);
+    if (i >= 0) (lock === undefined ? times : locked).push(at - since);
     await pause(PAUSE);
   }
   return [
@@ -41,5 +44,6 @@ export async function dispatch(): Promise<Figure[]> {
       unit: "ms",
       aim: { max: 15 },
     },
+    { what: "dispatch: with a lock", values: locked, unit: "ms" },
   ];
 }

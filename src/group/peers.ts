@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ScheduleSpec } from "../templates/schedule.ts";
 import type { Load, Presence } from "../messages/presence.ts";
 
 /** What is asked for, as far as it decides who can run it. */
@@ -165,6 +166,15 @@ export class Peers {
           name === template
         )
       );
+  }
+
+  /** The schedules that peers have of a template. */
+  schedulesOf(template: string): ScheduleSpec[] {
+    return this.ableTo({ request: { template } }).flatMap((id) =>
+      this.#presences.get(id)!.templates!.flatMap(({ name, schedule }) =>
+        name === template && schedule ? [schedule] : []
+      )
+    );
   }
 
   /** A task has been offered to a peer. */

@@ -16,6 +16,8 @@ export class TaskQueue {
   #tasks = new Map<string, Task>();
   #isSorted = true;
   readonly #leaving = new Set<string>();
+  /** Those of the tasks that have a lock. */
+  readonly #locked = new Set<string>();
   #reserved = 0;
 
   /**
@@ -65,12 +67,12 @@ export class TaskQueue {
   /** Fills a reserved place. */
   put(task: Task): void {
     this.#reserved--;
-    this.#tasks.set(task.id, task);
+    this.#add(task);
   }
 
   /** Takes a task that the group has accepted before, whether or not it fits. */
   putBack(task: Task): void {
-    this.#tasks.set(task.id, task);
+    this.#add(task);
     this.#isSorted = false;
   }
 
@@ -85,6 +87,12 @@ export class TaskQueue {
     for (const task of this.#tasks.values()) {
       if (!this.#leaving.has(task.id)) yield task;
     }
+  }
+
+  /** Those of them that have a lock. */
+  *locked(): IterableIterator<Task> {
+    if (this.#locked.size === 0) return;
+    for (const task of this.tasks()) if (task.lock !== null) yield task;
   }
 
   /** The oldest that waits for a slot here, of those that may start. */
@@ -107,6 +115,11 @@ export class TaskQueue {
     return this.#leaving.has(task.id);
   }
 
+  #add(task: Task): void {
+    this.#tasks.set(task.id, task);
+    if (task.lock !== null) this.#locked.add(task.id);
+  }
+
   #sort(): void {
     if (this.#isSorted) return;
     this.#isSorted = true;
@@ -120,5 +133,6 @@ export class TaskQueue {
   remove(task: Task): void {
     this.#tasks.delete(task.id);
     this.#leaving.delete(task.id);
+    this.#locked.delete(task.id);
   }
 }

@@ -12,12 +12,18 @@ import type {
   TrustedKeys,
 } from "../messages/signed.ts";
 import { inventoryLock } from "../messages/lock.ts";
-import { inventoriesOf, parseTaskRequest } from "../messages/task_request.ts";
+import {
+  type AskedRequest,
+  inventoriesOf,
+  parseTaskRequest,
+} from "../messages/task_request.ts";
 import {
   MAX_LATE_SECONDS,
   type ResolvedRequest,
   type Templates,
 } from "../templates/template.ts";
+import { dueElsewhere } from "../templates/elsewhere.ts";
+import type { ScheduleSpec } from "../templates/schedule.ts";
 import type { Arrival } from "./duplicates.ts";
 
 /** How many signatures are remembered before expired ones are looked for. */
@@ -47,6 +53,7 @@ export class RequestOpener {
   readonly #keys: () => TrustedKeys | null;
   readonly #audience: string;
   readonly #templates: () => Templates;
+  readonly #schedulesElsewhere: (template: string) => ScheduleSpec[];
   readonly #lockBy: "inventory" | undefined;
   /** Signatures that have had their effect here, until they expire. */
   readonly #used = new Map<string, number>();
@@ -59,6 +66,7 @@ export class RequestOpener {
    * they need none
    * @param options.audience `<prefix>/<group>`
    * @param options.templates what may be asked for by name at this moment
+   * @param options.schedulesElsewhere those that other workers have of a template
    * @param options.lockBy what locks a task that names no lock
    */
   constructor(
@@ -67,8 +75,10 @@ export class RequestOpener {
       audience: string;
       templates(): Templates;
       lockBy?: "inventory" | undefined;
+      schedulesElsewhere?(template: string): ScheduleSpec[];
     },
   ) {
+    this.#schedulesElsewhere = options.schedulesElsewhere ?? (() => []);
     this.#lockBy = options.lockBy;
     this.#templates = options.templates;
     this.#keys = options.keys;
@@ -101,7 +111,7 @@ export class RequestOpener {
     });
     const isFirst = !arrival.redelivered && arrival.from === null;
     const scheduled = this.#scheduled(message);
-    if (scheduled && this.#isDue(scheduled, { isFirst })) {
+    if (scheduled && this.#mayGoOn(scheduled, { isFirst })) {
       return {
         ok: true,
         request: await this.#locked(scheduled),
@@ -147,7 +157,7 @@ export class RequestOpener {
     return {
       ok: true,
       request: await this.#locked(
-        this.#templates().resolve({ request: asked, extraVars }),
+        this.#resolve({ request: asked, extraVars }),
       ),
       signature,
     };
@@ -211,6 +221,12 @@ export class RequestOpener {
     };
   }
 
+  /** What another worker's schedule asks for was looked at when it was read. */
+  #mayGoOn(scheduled: ResolvedRequest, how: { isFirst: boolean }): boolean {
+    return scheduled.request.playbook === undefined ||
+      this.#isDue(scheduled, how);
+  }
+
   /** Whether what a schedule asks for is due, or was when it first came. */
   #isDue(scheduled: ResolvedRequest, { isFirst }: { isFirst: boolean }) {
     const templates = this.#templates();
@@ -232,8 +248,21 @@ export class RequestOpener {
     }
     const parsed = parseTaskRequest(message);
     if (!parsed.ok) return null;
-    const resolved = this.#templates().resolve(parsed);
+    const resolved = this.#resolve(parsed);
     return resolved.scheduledFor === null ? null : resolved;
+  }
+
+  /** What it asks for, also if only another worker has it at its times. */
+  #resolve(asked: AskedRequest): ResolvedRequest {
+    const resolved = this.#templates().resolve(asked);
+    const { playbook, template } = resolved.request;
+    if (template === undefined || playbook !== undefined) return resolved;
+    const specs = this.#schedulesElsewhere(template);
+    const scheduledFor = dueElsewhere(asked.request, {
+      specs,
+      now: new Date(),
+    });
+    return { ...resolved, scheduledFor };
   }
 
   /** Out of its signature; null where it needs none. */

@@ -33,7 +33,7 @@ export interface TaskLocksOptions {
   /** How long this worker may be unheard, in milliseconds. */
   leaseMs: number;
   log: Log;
-  /** The tasks that wait here for a slot, oldest first. */
+  /** The tasks with locks that wait here for a slot, oldest first. */
   waiting(): Iterable<Task>;
   /** Whether a task is in a slot. */
   isActive(task: Task): boolean;
@@ -88,7 +88,7 @@ export class TaskLocks implements Disposable {
   update(): void {
     if (this.#watches.size === 0) return;
     const { isActive, publish, startable, waiting } = this.#options;
-    const tasks = [...waiting()].filter(({ lock }) => lock !== null);
+    const tasks = [...waiting()];
     let claims = 0;
     for (const { holder, watch } of this.#holders()) {
       if (isActive(holder)) continue;

@@ -167,20 +167,14 @@ export class Templates {
     if (time === null || request.template === undefined) return false;
     const schedule = this.schedules.get(request.template);
     if (!schedule) return false;
-    const soon = new Date(now.getTime() + MAX_CLOCK_DIFFERENCE_MS);
-    if (time > soon) return false;
-    return now.getTime() - time.getTime() <= MAX_LATE_SECONDS * 1000 ||
-      (schedule.spec.catch_up &&
-        schedule.last(soon)?.getTime() === time.getTime());
+    return isDueBy(schedule, { time, now });
   }
 
   /** When a schedule asks for exactly this; null if none does. */
   #timeOf(request: TaskRequest): Date | null {
-    const { task_id, template, ...more } = request;
-    if (template === undefined) return null;
-    if (Object.values(more).some((value) => value !== undefined)) return null;
-    const time = timeOfId(task_id, template);
-    return time && this.schedules.get(template)?.has(time) ? time : null;
+    const time = timeOfRequest(request);
+    const schedule = this.schedules.get(request.template ?? "");
+    return time && schedule?.has(time) ? time : null;
   }
 
   #told(): string {
@@ -191,6 +185,26 @@ export class Templates {
         names.length > 20 ? ", …" : ""
       }`;
   }
+}
+
+/** The time in a request that says nothing but that and its template. */
+export function timeOfRequest(request: TaskRequest): Date | null {
+  const { task_id, template, ...more } = request;
+  if (template === undefined) return null;
+  if (Object.values(more).some((value) => value !== undefined)) return null;
+  return timeOfId(task_id, template);
+}
+
+/** Whether what a schedule asks for is due; see `Templates.isDue()`. */
+export function isDueBy(
+  schedule: Schedule,
+  { time, now }: { time: Date; now: Date },
+): boolean {
+  const soon = new Date(now.getTime() + MAX_CLOCK_DIFFERENCE_MS);
+  if (time > soon) return false;
+  return now.getTime() - time.getTime() <= MAX_LATE_SECONDS * 1000 ||
+    (schedule.spec.catch_up &&
+      schedule.last(soon)?.getTime() === time.getTime());
 }
 
 /** What a request sets although the template does not leave it to it. */

@@ -185,14 +185,15 @@ export function assemble(
   const records = new Records(common);
   const turns = new Turns();
   const leftBehind = new LeftBehind({ ...common, board });
+  const peers = new Peers(workerId);
   const opener = new RequestOpener({
     keys: () => settings.now.keys,
     audience: topics.group,
     templates: () => settings.now.templates,
     lockBy: worker.lock_by,
+    schedulesElsewhere: (template) => peers.schedulesOf(template),
   });
   const queue = new TaskQueue(worker.max_queue_size);
-  const peers = new Peers(workerId);
   const locks: TaskLocks = stack.use(
     new TaskLocks({
       ...common,
@@ -201,7 +202,7 @@ export function assemble(
       isGone: (claim) => peers.isGone(claim),
       // The group adopts this worker later, but not much.
       leaseMs: timing.willDelaySeconds * 1000 + timing.returnMs / 2,
-      waiting: () => queue.tasks(),
+      waiting: () => queue.locked(),
       isActive: (task) => dispatcher.isActive(task),
       startable: () => lifecycle.mayStart ? dispatcher.emptySlots : 0,
       startNext: () => dispatcher.startNext(),

@@ -7,7 +7,9 @@ import { nodeRed } from "../../dev/node_red.ts";
 import { freePort, ROOT } from "../../dev/programs.ts";
 import { pythonWith } from "../../dev/python.ts";
 import { Broker } from "../harness/broker.ts";
+import { taskRequestSchema } from "../../src/messages/task_request.ts";
 import { Client } from "../harness/client.ts";
+import { run } from "../harness/client_program.ts";
 import { Project } from "../harness/project.ts";
 import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
@@ -213,16 +215,148 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 given = json.load(sys.stdin)
 moment = datetime.datetime.fromisoformat(given["now"].replace("Z", "+00:00"))
 environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+environment.filters["to_json"] = json.dumps
 environment.globals["now"] = lambda: moment
 environment.globals["as_datetime"] = lambda text: datetime.datetime.fromisoformat(
     text.replace("Z", "+00:00"))
-print(json.dumps([environment.from_string(template).render(trigger=trigger)
+print(json.dumps([environment.from_string(template).render(
+                      trigger=trigger, **given.get("variables", {}))
                   for template in given["templates"]
                   for trigger in given["triggers"]]))
 `;
 
+/** Renders templates, each with each of some triggers. */
+async function render(
+  given: {
+    templates: string[];
+    triggers?: unknown[];
+    variables?: Record<string, unknown>;
+    now?: string;
+  },
+): Promise<string[]> {
+  const child = new Deno.Command(await pythonWith("jinja2==3.1.6"), {
+    args: ["-c", RENDER],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(
+    new TextEncoder().encode(
+      JSON.stringify({ triggers: [null], now: NOW, ...given }),
+    ),
+  );
+  await writer.close();
+  const { stdout, success } = await child.output();
+  assert.ok(success);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+const NOW = "2026-05-04T12:00:02Z";
+
+Deno.test("controllers: the form for Home Assistant asks for a template, whatever is typed", async () => {
+  const { script } = parse(example("home assistant form"));
+  const { data } = script.deploy_web.sequence[0];
+  for (const app_version of ["2.5.0", 'a "quoted" one']) {
+    const [request] = await render({
+      templates: [data.payload],
+      variables: { app_version, check_mode: true },
+    });
+    const parsed = taskRequestSchema.parse(JSON.parse(request!));
+    assert.equal(parsed.template, "deploy-web");
+    assert.deepEqual(parsed.extra_vars, { app_version });
+    assert.equal(parsed.check_mode, true);
+  }
+});
+
+Deno.test("controllers: the systemd timer's command runs a playbook, and its units are valid", async () => {
+  await using group = await workerOf({
+    "backup.yml": GOOD,
+    "hosts.ini": "h1 ansible_connection=local\n",
+  });
+  const { broker, client, project } = group;
+  const service = example("systemd service");
+  const [, command] = /^ExecStart=\S+ (.*)$/m.exec(service)!;
+  const { code, stdout } = await run(
+    command!.replace("broker", "127.0.0.1").replace("1883", `${broker.port}`)
+      .split(" "),
+  );
+  assert.equal(code, 0, stdout);
+  const id = /^(\S+): backup.yml/.exec(stdout)![1]!;
+  assert.equal((await client.final(id)).lock, "backup");
+  const units = project.path("units");
+  await Deno.mkdir(units);
+  const files = {
+    "ask-for-backup.service": service.replace(
+      /ExecStart=\S+/,
+      "ExecStart=/bin/true",
+    ),
+    "ask-for-backup.timer": example("systemd timer"),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(`${units}/${name}`, text);
+  }
+  const verified = await new Deno.Command("systemd-analyze", {
+    args: ["verify", ...Object.keys(files).map((name) => `${units}/${name}`)],
+    stdin: "null",
+  }).output().catch(() => null);
+  const text = new TextDecoder();
+  if (verified) assert.equal(verified.code, 0, text.decode(verified.stderr));
+});
+
+/** Runs a source until its first event. */
+const SOURCE = `
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+import ansible_worker
+async def first():
+    queue = asyncio.Queue()
+    source = asyncio.create_task(
+        ansible_worker.main(queue, {"host": "127.0.0.1", "port": sys.argv[2],
+                                    "topic": "ansible/default/tasks/+/status"}))
+    print(json.dumps(await asyncio.wait_for(queue.get(), 60)), flush=True)
+    source.cancel()
+asyncio.run(first())
+`;
+
+Deno.test("controllers: the source for Event-Driven Ansible tells what is news, and the rulebook asks for a task", async () => {
+  const python = await pythonWith("paho-mqtt==2.1.0");
+  await using group = await workerOf({ "bad.yml": BAD });
+  const { broker, client, project } = group;
+  const ask = (task_id: string) =>
+    client.run({ task_id, playbook: "bad.yml", inventory: "hosts" });
+  await ask("before");
+  const directory = project.path("eda");
+  await Deno.mkdir(directory);
+  await Deno.writeTextFile(
+    `${directory}/ansible_worker.py`,
+    example("eda source"),
+  );
+  const source = new Deno.Command(python, {
+    args: ["-c", SOURCE, directory, String(broker.port)],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const output = source.output();
+  let isOver = false;
+  output.then(() => isOver = true);
+  // Until it has subscribed, there is nobody to be told.
+  for (let i = 0; !isOver && i < 60; i++) await ask(`now-${i}`);
+  const { status } = JSON.parse(
+    new TextDecoder().decode((await output).stdout),
+  );
+  assert.match(status.task_id, /^now-/);
+  const [{ rules: [rule] }] = parse(example("eda rulebook"));
+  const [request] = await render({
+    templates: [rule.action.run_module.module_args.payload],
+    variables: { event: { status: { ...status, state: "failed" } } },
+  });
+  assert.deepEqual(JSON.parse(request!), {
+    task_id: `rollback-${status.task_id}`,
+    template: "rollback-web",
+  });
+});
+
 Deno.test("controllers: the templates for Home Assistant ask for a task, and tell what is news", async () => {
-  const python = await pythonWith("jinja2==3.1.6");
   const { script, automation: [automation] } = parse(
     example("home assistant"),
   );
@@ -233,28 +367,18 @@ Deno.test("controllers: the templates for Home Assistant ask for a task, and tel
     playbook: "bad.yml",
     error_message: "h1: wrong",
   };
-  const render = async (
+  const told = (
     templates: string[],
     { now, statuses = [failed] }: { now: string; statuses?: unknown[] },
-  ): Promise<string[]> => {
-    const child = new Deno.Command(python, {
-      args: ["-c", RENDER],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    const triggers = statuses.map((payload_json) => ({ payload_json }));
-    await writer.write(
-      new TextEncoder().encode(JSON.stringify({ templates, triggers, now })),
-    );
-    await writer.close();
-    const { stdout, success } = await child.output();
-    assert.ok(success);
-    return JSON.parse(new TextDecoder().decode(stdout));
-  };
+  ) =>
+    render({
+      templates,
+      triggers: statuses.map((payload_json) => ({ payload_json })),
+      now,
+    });
   const [soon, late] = ["2026-05-04T12:00:02Z", "2026-05-05T12:00:00Z"];
   const { data } = script.update_all_hosts.sequence[0];
-  const [request] = await render([data.payload], { now: soon });
+  const [request] = await told([data.payload], { now: soon });
   assert.deepEqual(JSON.parse(request!), {
     task_id: "ha-1777896002",
     playbook: "update.yml",
@@ -267,7 +391,7 @@ Deno.test("controllers: the templates for Home Assistant ask for a task, and tel
     { ...failed, state: "running", completed_at: null },
   ];
   const condition = [automation.conditions];
-  assert.deepEqual(await render(condition, { now: soon, statuses }), [
+  assert.deepEqual(await told(condition, { now: soon, statuses }), [
     "True",
     "True",
     "False",
@@ -275,11 +399,11 @@ Deno.test("controllers: the templates for Home Assistant ask for a task, and tel
   ]);
   // After a restart all that is retained comes again.
   assert.deepEqual(
-    await render(condition, { now: late, statuses }),
+    await told(condition, { now: late, statuses }),
     statuses.map(() => "False"),
   );
-  const told = automation.actions[0].data as Record<string, string>;
-  assert.deepEqual(await render(Object.values(told), { now: soon }), [
+  const notification = automation.actions[0].data as Record<string, string>;
+  assert.deepEqual(await told(Object.values(notification), { now: soon }), [
     "ansible_t",
     "bad.yml failed",
     "h1: wrong",

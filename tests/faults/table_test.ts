@@ -36,13 +36,14 @@ test("a full queue hands over to a peer with room before it refuses", async () =
   const options = { worker: { max_queue_size: 3 } };
   await g.start("w1", options);
   await g.start("w2", options);
-  // All to one of the two: its inbox takes them as from a peer.
+  // All to one of the two, as what a peer hands over.
+  const properties = { userProperties: { "ansible-worker-from": "" } };
   const ids = many(8);
   for (const id of ids) {
     await client.publish(
       "ansible/test/workers/w1/tasks",
       JSON.stringify(project.work(id, { seconds: 1 })),
-      { qos: 2 },
+      { qos: 2, properties },
     );
   }
   await allFinal(client, ids);

@@ -354,6 +354,30 @@ test("with trusted keys a schedule needs no signature, and nothing else goes wit
   );
 });
 
+test("where keys are trusted, who lacks a template hands what is due to who has it, and nothing else", async ({ client, project, start }) => {
+  const signer = await Signer.create("controller");
+  const pem = project.path("controller.pem");
+  await Deno.writeTextFile(pem, signer.pem);
+  const security = { trusted_keys: [{ id: signer.id, file: pem }] };
+  const lacking = await start("w1", { security });
+  await start("w2", { security, templates: everyOther(project) });
+  await until("some runs", () => Promise.resolve(timesOf(client).length >= 5));
+  // Of five, one at least came to the one that lacks it.
+  await lacking.logged("the task was handed over");
+  assert.deepEqual(client.rejected(), []);
+  await client.submit({
+    task_id: "often:2020-01-01T00:00:00Z",
+    template: "often",
+    playbook: null,
+    inventory: null,
+  } as never);
+  await until(
+    "the rejection",
+    () => Promise.resolve(client.rejected().length === 1),
+  );
+  assert.equal(client.rejected()[0]!.reason, "unsigned");
+});
+
 test("who lacks one hands it to who has it, waiting ones too, and refuses what nobody has", async ({ client, project, start }) => {
   const lacking = await start("w1", {});
   const template = {
@@ -367,9 +391,12 @@ test("who lacks one hands it to who has it, waiting ones too, and refuses what n
     return { task_id, template: "work", extra_vars };
   };
   const inbox = "ansible/test/workers/w1/tasks";
+  // As what another worker hands over: otherwise it would be for this one alone.
+  const properties = { userProperties: { "ansible-worker-from": "" } };
+  const options = { qos: 2, properties } as const;
   // Straight to the one that lacks it.
   for (const id of ["a", "b", "c"]) {
-    await client.publish(inbox, JSON.stringify(request(id)), { qos: 2 });
+    await client.publish(inbox, JSON.stringify(request(id)), options);
   }
   for (const id of ["a", "b", "c"]) {
     const { state, worker_id, playbook } = await client.final(id);
@@ -383,11 +410,11 @@ test("who lacks one hands it to who has it, waiting ones too, and refuses what n
   // came later it does get.
   const other = "ansible/test/workers/w2/tasks";
   const long = request("long", 6);
-  await client.publish(other, JSON.stringify(long), { qos: 2 });
+  await client.publish(other, JSON.stringify(long), options);
   await project.started("long");
-  await client.publish(other, JSON.stringify(request("next")), { qos: 2 });
+  await client.publish(other, JSON.stringify(request("next")), options);
   await client.status("next", ({ state }) => state === "queued");
-  await client.publish(other, JSON.stringify(project.work("free")), { qos: 2 });
+  await client.publish(other, JSON.stringify(project.work("free")), options);
   assert.equal((await client.final("free")).worker_id, "w1");
   assert.ok(client.history("long").every(({ completed_at }) => !completed_at));
   assert.equal((await client.final("next")).worker_id, "w2");

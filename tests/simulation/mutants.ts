@@ -20,6 +20,9 @@ const MUTANTS: Record<string, ProfileName> = {
   a_session_thought_kept: "loses_sessions",
   an_adoption_that_forgets_one: "mosquitto",
   a_run_that_is_not_written_down_first: "power_cut",
+  a_lock_kept_by_who_is_not_heard: "cut_off",
+  a_bid_taken_for_a_lock: "mosquitto",
+  a_task_for_one_worker_that_is_handed_over: "mosquitto",
 };
 
 /**

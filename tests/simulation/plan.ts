@@ -211,7 +211,10 @@ export function drawPlan(
         : "refused",
     }),
   );
-  lockSome(planned, new Random(seed, "locks"));
+  lockSome(planned, {
+    random: new Random(seed, "locks"),
+    lasting: leanings.longCuts ?? false,
+  });
   addressSome(planned, { random: new Random(seed, "addressees"), ids });
   const settings: PlannedSettings = {
     slots: random.whole(1, 3),
@@ -268,12 +271,20 @@ export function drawPlan(
   };
 }
 
-/** In half of all plans there are locks; few of them, so that tasks wait. */
-function lockSome(tasks: PlannedTask[], random: Random): void {
+/**
+ * In half of all plans there are locks; few of them, so that tasks wait. Some of
+ * the runs last for longer than the group waits for a worker that is cut off.
+ */
+function lockSome(
+  tasks: PlannedTask[],
+  { random, lasting }: { random: Random; lasting: boolean },
+): void {
   if (random.chance(0.5)) return;
   const locks = random.whole(1, 4);
   for (const task of tasks) {
-    if (random.chance(0.5)) task.lock = `lock${random.whole(1, locks)}`;
+    if (!random.chance(0.5)) continue;
+    task.lock = `lock${random.whole(1, locks)}`;
+    if (lasting && random.chance(0.15)) task.seconds = random.between(30, 90);
   }
 }
 
