@@ -195,7 +195,11 @@ export class Repository implements AsyncDisposable {
   ): Promise<Record<string, unknown>> {
     const { content, environment } = this.#options;
     const { directory, repository, ref } = content;
-    const socket = join(directory, "credential", "socket");
+    // The doctor's own: a worker may be at work in the same directory, or there
+    // may be none yet.
+    const socket = playbook === "reach"
+      ? `/tmp/ansible-worker-${crypto.randomUUID()}/socket`
+      : join(directory, "credential", "socket");
     const limit = new AbortController();
     const timer = setTimeout(
       () => limit.abort(`it took more than ${limitMs / 1000} s`),

@@ -59,6 +59,7 @@ const KINDS: [z.ZodType, Record<string, unknown>][] = [
     worker_id: "w1",
     current_task: "one",
     template: null,
+    revision: null,
     lock: null,
     failed_hosts: { names: [], more: 0 },
     unreachable_hosts: { names: [], more: 0 },

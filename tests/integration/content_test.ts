@@ -5,6 +5,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, run } from "../harness/client_program.ts";
 import { changed, contentOf, contentSaid } from "../harness/content.ts";
+import { examine } from "../harness/doctor.ts";
 import { pushWhileTasksRun } from "../faults/pushes_run.ts";
 import { git } from "../harness/git_repository.ts";
 import { GitHttpServer } from "../harness/git_http_server.ts";
@@ -306,7 +307,7 @@ Deno.test({
 `,
     });
     await using client = await Client.connect(broker.port);
-    await using worker = await Worker.spawn({
+    const set = {
       project,
       port: broker.port,
       narrow: true,
@@ -320,7 +321,14 @@ Deno.test({
         },
       },
       env: { GIT_PASSWORD: PASSWORD },
-    });
+    };
+    // The doctor gets in too, and leaves nothing behind.
+    const report = await examine(set);
+    assert.equal(report.code, 0, report.text);
+    assert.match(report.of("content").message, /HEAD is/);
+    assert.ok(!report.text.includes(PASSWORD));
+    await assert.rejects(Deno.stat(project.path("content")));
+    await using worker = await Worker.spawn(set);
     await using reader = new ProcReader(worker.pid, [
       PASSWORD,
       encodeURIComponent(PASSWORD),

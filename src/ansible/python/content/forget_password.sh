@@ -1,0 +1,3 @@
+# Ends what keep_password.sh has begun.
+git credential-cache --socket="$SOCKET" exit
+rm -rf "$(dirname "$SOCKET")"
