@@ -18,6 +18,7 @@ import { longRun } from "./long_run.ts";
 import { start } from "./start.ts";
 import { sustained } from "./sustained.ts";
 import { told } from "./told.ts";
+import { web } from "./web.ts";
 
 const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
   start,
@@ -30,6 +31,7 @@ const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
   idle,
   told,
   "long-run": longRun,
+  web,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHMARKS);

@@ -48,10 +48,14 @@ export async function installedTree(
       content: await zipped(`${ROOT}docs/${NAME}.1`),
     },
     { path: `${doc}/README.md.gz`, content: await zipped(`${ROOT}README.md`) },
-    ...await Promise.all((await documents()).map(async (name) => ({
-      path: `${doc}/docs/${name}.gz`,
-      content: await zipped(`${ROOT}docs/${name}`),
-    }))),
+    // Packed texts; a picture could not be seen from them.
+    ...await Promise.all(
+      (await documents()).filter((name) => name.endsWith(".md"))
+        .map(async (name) => ({
+          path: `${doc}/docs/${name}.gz`,
+          content: await zipped(`${ROOT}docs/${name}`),
+        })),
+    ),
     { path: `${doc}/copyright`, from: `${DEBIAN}/copyright` },
     {
       path: `${doc}/changelog.gz`,

@@ -73,9 +73,11 @@ export async function pythonFiles(below: string): Promise<Entry[]> {
   return found.sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
-/** The names of the documents that the README leads to. */
+/** The documents and pictures that the README leads to, below `docs`. */
 export async function documents(): Promise<string[]> {
-  const entries = await Array.fromAsync(Deno.readDir(`${ROOT}docs`));
-  return entries.map(({ name }) => name).filter((name) => name.endsWith(".md"))
-    .sort();
+  const names = async (directory: string) =>
+    (await Array.fromAsync(Deno.readDir(`${ROOT}docs/${directory}`)))
+      .map(({ name }) => `${directory}${name}`);
+  return [...await names(""), ...await names("images/")]
+    .filter((name) => /\.(md|png)$/.test(name)).sort();
 }

@@ -112,7 +112,7 @@ CREATE TRIGGER tasks_removed AFTER DELETE ON tasks BEGIN
 END;
 
 CREATE VIRTUAL TABLE task_search USING fts5 (
-  words, content = '', contentless_delete = 1, tokenize = 'unicode61', prefix = '2 3'
+  words, content = '', contentless_delete = 1, tokenize = 'unicode61', prefix = '2 3 4 5 6'
 );
 
 CREATE TABLE audit (

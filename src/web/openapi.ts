@@ -98,16 +98,25 @@ function reference(schema: z.ZodType): { $ref: string } {
 
 function componentsOf(): Record<string, unknown> {
   const components: Record<string, unknown> = {};
-  const add = (schema: z.ZodType, io: "input" | "output") => {
-    components[idOf(schema)] = plain(z.toJSONSchema(schema, { io }));
-  };
-  for (const { body, answers } of OPERATIONS) {
-    if (body) add(body, "input");
-    for (const { schema } of Object.values(answers)) {
-      if (schema) add(schema, "output");
+  const add = (schemas: z.ZodType[], io: "input" | "output") => {
+    // Of these alone: what is sent to us has no form in which it would be answered.
+    const registry = z.registry<{ id: string }>();
+    for (const schema of schemas) registry.add(schema, { id: idOf(schema) });
+    const all = z.toJSONSchema(registry, {
+      io,
+      uri: (id) => `#/components/schemas/${id}`,
+    }).schemas;
+    for (const schema of schemas) {
+      const { $id: _, ...rest } = plain(all[idOf(schema)]!);
+      components[idOf(schema)] = rest;
     }
-  }
-  add(problemSchema, "output");
+  };
+  add(OPERATIONS.flatMap(({ body }) => body ?? []), "input");
+  const answered = OPERATIONS.flatMap(({ answers }) => Object.values(answers));
+  add([
+    ...answered.flatMap(({ schema }) => schema ?? []),
+    problemSchema,
+  ], "output");
   return components;
 }
 

@@ -651,8 +651,15 @@ function conditions(filters: Filters): {
   const where: string[] = [];
   const values: Value[] = [];
   const words = matchOf(filters.search ?? "");
+  // What goes on is little of all that is found, and is looked at by itself.
+  const isLittle = filters.state?.every((state) => ACTIVE.includes(state));
   if (words !== null) {
-    where.push("task_search MATCH ?");
+    where.push(
+      isLittle
+        ? `EXISTS (SELECT 1 FROM task_search
+             WHERE task_search MATCH ? AND task_search.rowid = tasks.key)`
+        : "task_search MATCH ?",
+    );
     values.push(words);
   }
   where.push("tasks.state IS NOT NULL");
@@ -675,7 +682,7 @@ function conditions(filters: Filters): {
   return {
     // In the order of time by the search's own key: otherwise all that is found
     // would be sorted.
-    from: words === null ? { tables: "tasks", key: "tasks.key" } : {
+    from: words === null || isLittle ? { tables: "tasks", key: "tasks.key" } : {
       tables: "task_search CROSS JOIN tasks ON tasks.key = task_search.rowid",
       key: "task_search.rowid",
     },

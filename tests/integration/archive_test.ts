@@ -85,7 +85,7 @@ test("what is in it, and that the same files give the same bytes", async () => {
   );
   assert.deepEqual(
     files.filter((path) => path.startsWith("docs/")),
-    (await list(`${ROOT}docs`)).filter((path) => path.endsWith(".md"))
+    (await list(`${ROOT}docs`)).filter((path) => /\.(md|png)$/.test(path))
       .map((path) => `docs/${path}`),
   );
   assert.deepEqual(

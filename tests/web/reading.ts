@@ -15,20 +15,19 @@ export interface StreamEvent {
 /** A stream of events that is read until it is disposed of. */
 export class Stream implements AsyncDisposable {
   readonly events: StreamEvent[] = [];
-  readonly #stop = new AbortController();
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #reading: Promise<void>;
   readonly #listeners = new Set<() => void>();
 
-  private constructor(body: ReadableStream<Uint8Array>, stop: AbortController) {
-    this.#stop = stop;
-    this.#reading = this.#read(body).catch(() => {});
+  private constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.getReader();
+    this.#reading = this.#read();
   }
 
   static async open(url: string, init: RequestInit = {}): Promise<Stream> {
-    const stop = new AbortController();
-    const response = await fetch(url, { ...init, signal: stop.signal });
+    const response = await fetch(url, init);
     if (!response.ok) throw new Error(await response.text());
-    return new Stream(response.body!, stop);
+    return new Stream(response.body!);
   }
 
   /** The first event that fits, past or to come. */
@@ -49,21 +48,17 @@ export class Stream implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    await this.#reader.cancel();
     await this.#reading;
   }
 
-  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
     let text = "";
-    for await (
-      const piece of body.pipeThrough(
-        new TextDecoderStream() as unknown as TransformStream<
-          Uint8Array,
-          string
-        >,
-      )
-    ) {
-      text += piece;
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
       for (let end; (end = text.indexOf("\n\n")) >= 0;) {
         const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(
           text.slice(0, end),

@@ -314,6 +314,13 @@ Deno.test("tasks are found by filters and words, page by page", () => {
     ["t-20", "t-10", "t-0"],
   );
   assert.deepEqual(ids({ search: "reach DB" }, { limit: 10 }), ["t-10"]);
+  kit.put(
+    statusOf("runs", "running", { playbook: "odd.yml" }),
+    statusOf("runs-too", "running", { playbook: "even.yml" }),
+  );
+  const { running, ended } = kit.store.board({ search: "even" }, {});
+  assert.deepEqual(running.map(({ taskId }) => taskId), ["runs-too"]);
+  assert.equal(ended.rows.length, 13);
   assert.deepEqual(ids({ search: "t-2" }, { limit: 10 }), [
     "t-24",
     "t-23",

@@ -477,12 +477,11 @@ area.addEventListener("keydown", (event) => {
   if (!move || hosts.length === 0) return;
   event.preventDefault();
   const within = (value, length) => Math.max(0, Math.min(length - 1, value));
-  cursor = cursor
-    ? [
-      within(cursor[0] + move[0], hosts.length),
-      within(cursor[1] + move[1], columns.length),
-    ]
-    : [0, 0];
+  const [fromHost, fromColumn] = cursor ?? [0, 0];
+  cursor = [
+    within(fromHost + move[0], hosts.length),
+    within(fromColumn + move[1], columns.length),
+  ];
   const [host, column] = cursor;
   const x = column * pitch + names.offsetWidth;
   const y = host * pitch + bands.offsetHeight;

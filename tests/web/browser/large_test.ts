@@ -8,6 +8,7 @@ import {
   NO_PROGRESS,
   type TaskState,
 } from "../../../src/messages/task_status.ts";
+import { chromium } from "../../../dev/programs.ts";
 import { Broker } from "../../harness/broker.ts";
 import { Browser } from "../../harness/browser.ts";
 import { Client } from "../../harness/client.ts";
@@ -97,60 +98,72 @@ function* output(): Generator<string> {
   }
 }
 
-Deno.test("the page: 10 MB of output and 20,000 results open at once", async () => {
-  await using broker = await Broker.start();
-  await using project = await Project.create();
-  await using web = await Web.start({ project, port: broker.port });
-  await using client = await Client.connect(broker.port);
-  const topic = `${client.base}/tasks/large`;
-  await client.publish(`${topic}/status`, status("running"), { retain: true });
-  await Promise.all(
-    [...events()].map((one) => client.publish(`${topic}/events`, one)),
-  );
-  await Promise.all(
-    [...output()].map((one) => client.publish(`${topic}/output`, one)),
-  );
-  await client.publish(`${topic}/status`, status("success"), { retain: true });
+Deno.test({
+  name: "the page: 10 MB of output and 20,000 results open at once",
+  ignore: !await chromium(),
+  async fn() {
+    // It comes faster here than from a run: mosquitto would drop what is more
+    // than 1,000 messages ahead of a subscriber.
+    await using broker = await Broker.start({
+      extra: ["max_queued_messages 0"],
+    });
+    await using project = await Project.create();
+    await using web = await Web.start({ project, port: broker.port });
+    await using client = await Client.connect(broker.port);
+    const topic = `${client.base}/tasks/large`;
+    await client.publish(`${topic}/status`, status("running"), {
+      retain: true,
+    });
+    await Promise.all(
+      [...events()].map((one) => client.publish(`${topic}/events`, one)),
+    );
+    await Promise.all(
+      [...output()].map((one) => client.publish(`${topic}/output`, one)),
+    );
+    await client.publish(`${topic}/status`, status("success"), {
+      retain: true,
+    });
 
-  await using browser = await Browser.start(web.address);
-  const page = await browser.open("/");
-  await page.locator("#ended .line", { hasText: "large.yml" }).waitFor();
-  const since = performance.now();
-  await page.goto("/tasks/large");
-  await page.locator("#L1").waitFor();
-  await page.locator("#map canvas").waitFor();
-  const openedMs = performance.now() - since;
-  const count = (selector: string) => page.locator(selector).count();
-  const nodes = await page.evaluate(
-    "document.querySelectorAll('*').length",
-  ) as number;
-  assert.ok(nodes < 10_000, `${nodes} elements`);
+    await using browser = await Browser.start(web.address);
+    const page = await browser.open("/");
+    await page.locator("#ended .line", { hasText: "large.yml" }).waitFor();
+    const since = performance.now();
+    await page.goto("/tasks/large");
+    await page.locator("#L1").waitFor();
+    await page.locator("#map canvas").waitFor();
+    const openedMs = performance.now() - since;
+    const count = (selector: string) => page.locator(selector).count();
+    const nodes = await page.evaluate(
+      "document.querySelectorAll('*').length",
+    ) as number;
+    assert.ok(nodes < 10_000, `${nodes} elements`);
 
-  // The end of it is as near as its beginning.
-  const lines = Number(await page.locator("#output-n").innerText());
-  assert.ok(lines > 90_000);
-  await page.locator(".terminal").focus();
-  await page.keyboard.press("End");
-  await page.locator(`#L${lines}`).waitFor();
-  assert.ok(await count(".terminal .l") < 3000);
+    // The end of it is as near as its beginning.
+    const lines = Number(await page.locator("#output-n").innerText());
+    assert.ok(lines > 90_000);
+    await page.locator(".terminal").focus();
+    await page.keyboard.press("End");
+    await page.locator(`#L${lines}`).waitFor();
+    assert.ok(await count(".terminal .l") < 3000);
 
-  // What is seen of the map is painted, and any of it can be asked for.
-  const area = page.locator("#map .area");
-  await area.focus();
-  await page.keyboard.press("End");
-  await page.locator(".readout", { hasText: "host-0 · Do number 99" })
-    .waitFor();
-  await page.keyboard.press("Enter");
-  await page.locator(".cell-result", { hasText: "host-0" }).waitFor();
-  await page.getByText("The same as a table").click();
-  await until(
-    "a row for each host",
-    async () => await count(".as-table tbody tr") === HOSTS,
-  );
-  assert.deepEqual(browser.complaints, []);
-  console.log(
-    `10 MB and ${HOSTS * TASKS} results: open after ${
-      openedMs.toFixed(0)
-    } ms, ${nodes} elements`,
-  );
+    // What is seen of the map is painted, and any of it can be asked for.
+    const area = page.locator("#map .area");
+    await area.focus();
+    await page.keyboard.press("End");
+    await page.locator(".readout", { hasText: "host-0 · Do number 99" })
+      .waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator(".cell-result", { hasText: "host-0" }).waitFor();
+    await page.getByText("The same as a table").click();
+    await until(
+      "a row for each host",
+      async () => await count(".as-table tbody tr") === HOSTS,
+    );
+    assert.deepEqual(browser.complaints, []);
+    console.log(
+      `10 MB and ${HOSTS * TASKS} results: open after ${
+        openedMs.toFixed(0)
+      } ms, ${nodes} elements`,
+    );
+  },
 });
