@@ -400,13 +400,15 @@ class World {
    * for it.
    */
   #expectScheduled(at: number): void {
+    // From now on the broker may forget it.
+    const record = this.#ledger.task(
+      scheduledId(SCHEDULED, new Date(EPOCH + at)),
+    );
     const there = this.#settled().filter((process) => this.#saysSo(process));
     after(2000, null, () => {
       const still = this.#settled();
       if (!there.some((process) => still.includes(process))) return;
       this.#ledger.count("scheduled");
-      const time = new Date(EPOCH + at);
-      const record = this.#ledger.task(scheduledId(SCHEDULED, time));
       record.taken++;
       record.mayBeLost = false;
     });
