@@ -22,8 +22,11 @@ import type {
   SubmissionResult,
 } from "./submission.ts";
 
-/** How long a worker that is online may take to answer, in milliseconds. */
-const ANSWER_MS = 10_000;
+/**
+ * How long a worker that is online may take to answer, in milliseconds. Of one
+ * that is lost the broker says so 30 s later.
+ */
+const ANSWER_MS = 45_000;
 
 /** How often it is looked who has not answered, in milliseconds. */
 const LOOK_MS = 1000;

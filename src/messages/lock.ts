@@ -47,7 +47,7 @@ export type Lock = z.output<typeof lockSchema>;
 export async function inventoryLock(
   inventories: readonly string[],
 ): Promise<string> {
-  const name = inventories.map((one) => plain(one)).join("+");
+  const name = inventories.map((one) => plain(one)).join("\n");
   const bytes = new TextEncoder().encode(name);
   const text = [...bytes].map((byte) => {
     const character = String.fromCharCode(byte);

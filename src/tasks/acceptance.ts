@@ -17,7 +17,7 @@
  */
 import { pause } from "../deadline.ts";
 import type { Delivery } from "../messages/packets.ts";
-import { idFault, requestFor } from "./addressee.ts";
+import { idFault, partOf, requestFor } from "./addressee.ts";
 import { ArrivalOrder, type Place } from "./arrival_order.ts";
 import type { Cancelling } from "./cancelling.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -136,7 +136,10 @@ export class Acceptance {
       return;
     }
     const message = await this.#order.opened(
-      opener.open(delivery.payload, origin),
+      opener.open(delivery.payload, {
+        ...origin,
+        part: partOf(origin, this.#options.workerId),
+      }),
     );
     if (!message.ok) {
       const { report, trusted } = message;

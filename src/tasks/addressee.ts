@@ -38,3 +38,11 @@ export function idFault(
     MAX_TASK_ID - partId("", workerId).length
   } characters in a request for everyone, since "@${workerId}" is added here`;
 }
+
+/** Whose part of a request for everyone it is; undefined for any other. */
+export function partOf(
+  { to }: { to: Addressee },
+  workerId: string,
+): string | undefined {
+  return to === "everyone" ? workerId : undefined;
+}

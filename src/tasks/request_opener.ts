@@ -93,8 +93,13 @@ export class RequestOpener {
   /**
    * Opens a request; nothing in it counts before its signature is good, but that
    * a schedule asks for it.
+   *
+   * @param arrival.part of a request for everyone: the worker whose part it is
    */
-  async open(message: Uint8Array, arrival: Arrival): Promise<OpenedRequest> {
+  async open(
+    message: Uint8Array,
+    arrival: Arrival & { part?: string | undefined },
+  ): Promise<OpenedRequest> {
     const refuse = (
       reason: Rejected["reason"],
       text: string,
@@ -129,7 +134,7 @@ export class RequestOpener {
       if (isFirst && isOver(signature)) {
         return refuse("expired", expiredAt(signature), signature.taskId);
       }
-      if (this.#used.has(signature.id)) {
+      if (this.#used.has(keyOf(signature, arrival.part))) {
         if (!isFirst) return { ok: false, report: null, trusted: false };
         return refuse("replayed", REPLAYED, signature.taskId);
       }
@@ -189,16 +194,19 @@ export class RequestOpener {
     if (isOver(signature)) {
       return { ok: false, reason: "expired", message: expiredAt(signature) };
     }
-    if (this.#used.has(signature.id)) {
+    if (this.#used.has(keyOf(signature))) {
       return { ok: false, reason: "replayed", message: REPLAYED };
     }
     this.use(signature);
     return { ok: true, payload };
   }
 
-  /** A signature has its one effect now, whatever comes with it later. */
-  use({ id, expiresAt }: Signature): void {
-    this.#used.set(id, expiresAt.getTime());
+  /**
+   * A signature has its one effect now, whatever comes with it later; or that
+   * for one worker's part of a request for everyone.
+   */
+  use(signature: Signature, part?: string): void {
+    this.#used.set(keyOf(signature, part), signature.expiresAt.getTime());
     if (this.#used.size < this.#sweepAt) return;
     const now = Date.now();
     for (const [id, until] of this.#used) {
@@ -273,6 +281,11 @@ export class RequestOpener {
     const keys = this.#keys();
     return keys && await keys.open(message, { type, audience: this.#audience });
   }
+}
+
+/** Of a request for everyone, each worker's part is one effect. */
+function keyOf({ id }: Signature, part = ""): string {
+  return `${id} ${part}`;
 }
 
 const REPLAYED = "its signature has been used already";

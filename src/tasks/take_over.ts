@@ -17,7 +17,12 @@
  * @module
  */
 import type { Delivery } from "../messages/packets.ts";
-import { type Addressee, requestFor, WORKER_GONE } from "./addressee.ts";
+import {
+  type Addressee,
+  partOf,
+  requestFor,
+  WORKER_GONE,
+} from "./addressee.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LeftBehind } from "./left_behind.ts";
 import type { Journal } from "./journal.ts";
@@ -91,6 +96,7 @@ export class TakeOver {
     const opened = await this.#options.opener.open(payload, {
       ...origin,
       from: null,
+      part: partOf(origin, holder),
     });
     if (!opened.ok) return;
     const request = requestFor(opened.request, { to, workerId: holder });
@@ -172,7 +178,11 @@ export class TakeOver {
   ): Promise<boolean> {
     const { board, leftBehind, log, opener, responses } = this.#options;
     const origin = originOf({ redelivered: true, properties });
-    const opened = await opener.open(payload, { ...origin, from: null });
+    const opened = await opener.open(payload, {
+      ...origin,
+      from: null,
+      part: partOf(origin, holder),
+    });
     const request = opened.ok &&
       requestFor(opened.request, { to: origin.to, workerId: holder });
     if (!request || request.request.task_id !== taskId) {

@@ -16,6 +16,7 @@ import type { Log } from "../log.ts";
 import type { Outgoing } from "../messages/packets.ts";
 import type { Readings } from "../metrics/readings.ts";
 import { Acceptance, type AcceptanceStep } from "../tasks/acceptance.ts";
+import { partOf } from "../tasks/addressee.ts";
 import { Cancelling } from "../tasks/cancelling.ts";
 import { Dispatcher } from "../tasks/dispatcher.ts";
 import { LeftBehind } from "../tasks/left_behind.ts";
@@ -229,7 +230,8 @@ export function assemble(
     log,
     mayStart: () => lifecycle.mayStart,
     onChange: back.tasksChanged,
-    onUsed: ({ signature }) => signature && opener.use(signature),
+    onUsed: (task) =>
+      task.signature && opener.use(task.signature, partOf(task, workerId)),
   });
   const rejections = new Rejections({
     ...common,

@@ -1,27 +1,6 @@
 import assert from "node:assert/strict";
-import { Broker } from "../harness/broker.ts";
-import { Client } from "../harness/client.ts";
-import { Project } from "../harness/project.ts";
-import { IMPATIENT, Worker, type WorkerOptions } from "../harness/worker.ts";
-
-/** A group of workers by their ids. */
-async function group(options: Partial<WorkerOptions> = {}) {
-  const stack = new AsyncDisposableStack();
-  const broker = stack.use(await Broker.start({ persistence: true }));
-  const project = stack.use(await Project.create());
-  const client = stack.use(await Client.connect(broker.port));
-  const start = async (id: string) =>
-    stack.use(
-      await Worker.start({ project, port: broker.port, id, ...options }),
-    );
-  return {
-    broker,
-    project,
-    client,
-    start,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
+import { group } from "../faults/group.ts";
+import { IMPATIENT } from "../harness/worker.ts";
 
 const PREFIX = "ansible/test";
 
@@ -82,13 +61,10 @@ Deno.test("an id that has no room for the worker's is refused, with the place", 
 });
 
 Deno.test("what one worker is asked for it alone runs: it is not handed over, and fails with that worker", async () => {
-  await using g = await group({
-    worker: { max_concurrent_tasks: 1 },
-    inner: IMPATIENT,
-  });
+  await using g = await group();
   const { client, project } = g;
-  await g.start("w1");
-  const two = await g.start("w2");
+  await g.start("w1", { inner: IMPATIENT });
+  const two = await g.start("w2", { inner: IMPATIENT });
   const ask = (id: string, seconds: number) =>
     client.publish(
       `${PREFIX}/workers/w2/tasks`,

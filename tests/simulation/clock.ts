@@ -32,7 +32,7 @@ export interface Owner {
 }
 
 /** Virtual time begins here. */
-const EPOCH = Date.UTC(2030, 0, 1);
+export const EPOCH: number = Date.UTC(2030, 0, 1);
 
 const realImmediate = globalThis.setImmediate;
 const RealDate = Date;

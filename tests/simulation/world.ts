@@ -7,11 +7,20 @@ import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Config } from "../../src/config/mod.ts";
 import { Topics } from "../../src/messages/topics.ts";
+import { presenceSchema, readAs } from "../../src/messages/presence.ts";
 import { partId } from "../../src/messages/task_request.ts";
 import { scheduledId } from "../../src/templates/scheduled_id.ts";
 import { Broker } from "./broker/broker.ts";
 import type { Behaviour } from "./broker/behaviour.ts";
-import { after, exact, pass, reset, settle, virtualNow } from "./clock.ts";
+import {
+  after,
+  EPOCH,
+  exact,
+  pass,
+  reset,
+  settle,
+  virtualNow,
+} from "./clock.ts";
 import { configOf, GROUP, PREFIX } from "./configuration.ts";
 import { Ledger } from "./ledger.ts";
 import { Road } from "./network.ts";
@@ -107,6 +116,8 @@ interface Seat {
   readonly id: string;
   readonly road: Road;
   process: WorkerProcess | null;
+  /** When that started, in virtual milliseconds. */
+  startedAt: number;
   processes: number;
   /** Its next process will start. */
   isComing: boolean;
@@ -179,6 +190,7 @@ class World {
         id,
         road,
         process: null,
+        startedAt: 0,
         processes: 0,
         isComing: false,
         deadly: null,
@@ -388,16 +400,29 @@ class World {
    * for it.
    */
   #expectScheduled(at: number): void {
-    const there = this.#settled();
+    // From now on the broker may forget it.
+    const record = this.#ledger.task(
+      scheduledId(SCHEDULED, new Date(EPOCH + at)),
+    );
+    const there = this.#settled().filter((process) => this.#saysSo(process));
     after(2000, null, () => {
       const still = this.#settled();
       if (!there.some((process) => still.includes(process))) return;
       this.#ledger.count("scheduled");
-      const time = new Date(Date.UTC(2030, 0, 1) + at);
-      const record = this.#ledger.task(scheduledId(SCHEDULED, time));
       record.taken++;
       record.mayBeLost = false;
     });
+  }
+
+  /** Whether a process has said that it is there, and not one before it. */
+  #saysSo(process: WorkerProcess): boolean {
+    const seat = [...this.#seats.values()].find((one) =>
+      one.process === process
+    )!;
+    const message = this.#broker.retained(this.#topics.presence(seat.id));
+    const presence = message && readAs(presenceSchema, message.payload);
+    return presence?.state === "online" &&
+      Date.parse(presence.started_at) >= EPOCH + seat.startedAt;
   }
 
   /** The processes that have had both their connections for a while. */
@@ -460,6 +485,7 @@ class World {
   #start(seat: Seat): void {
     const { config, id, journal, road } = seat;
     const number = ++seat.processes;
+    seat.startedAt = virtualNow();
     const name = `${id}.${number}`;
     this.#tell({ from: name, what: "starts" });
     const started: WorkerProcess = new WorkerProcess({
