@@ -145,3 +145,34 @@ Deno.test("what is wrong with the configuration of the page is told, and it does
   assert.equal(code, 78);
   assert.match(stderr, /web\.listen: is reached from other hosts/);
 });
+
+Deno.test("a trusted proxy says who comes, and what they may do", async () => {
+  await using project = await Project.create();
+  await using broker = await Broker.start();
+  await using web = await Web.start({
+    project,
+    port: broker.port,
+    web: {
+      allow: ["submit"],
+      trusted_proxy: {
+        address: "127.0.0.1",
+        user_header: "X-User",
+        role_header: "X-Role",
+      },
+    },
+  });
+  const ask = async (path: string, headers: Record<string, string>) => {
+    const response = await fetch(`${web.address}${path}`, {
+      headers,
+      redirect: "manual",
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  assert.equal((await ask("/", {})).status, 401);
+  const viewer = await ask("/", { "x-user": "vera", "x-role": "nothing" });
+  assert.equal(viewer.status, 200);
+  assert.ok(viewer.text.includes("vera"));
+  assert.equal((await ask("/submit", { "x-user": "vera" })).status, 403);
+  const operator = { "x-user": "otto", "x-role": "operator" };
+  assert.equal((await ask("/submit", operator)).status, 200);
+});
