@@ -189,7 +189,10 @@ class Server {
   }
 
   routes(): Hono<Env> {
-    const app = new Hono<Env>({ strict: true }).basePath(this.#base || "/");
+    const app = new Hono<Env>({
+      // Routes are below the base; a base of Hono's own would have no "/".
+      getPath: ({ url }) => new URL(url).pathname.slice(this.#base.length),
+    });
     app.onError((error, c) => this.problem(c.req.raw, error));
     app.notFound((c) =>
       this.problem(
@@ -226,7 +229,7 @@ class Server {
     this.#pages(app);
     this.#forms(app);
     this.#api(app);
-    return app as unknown as Hono<Env>;
+    return app;
   }
 
   /** What went wrong, for a program or for a person. */
