@@ -36,6 +36,8 @@ export class Topics {
   readonly allPresences: string;
   /** The load of all workers. */
   readonly allLoads: string;
+  /** The same, shared between those workers that have a backlog. */
+  readonly sharedLoads: string;
 
   /** The topics below `<prefix>/<group>`. */
   constructor(prefix: string, group: string) {
@@ -47,6 +49,8 @@ export class Topics {
     this.allCancels = `${this.group}/tasks/+/cancel`;
     this.allPresences = `${this.group}/workers/+/status`;
     this.allLoads = `${this.group}/workers/+/load`;
+    this.sharedLoads =
+      `$share/ansible-worker-${group}-backlog/${this.allLoads}`;
   }
 
   /** Where controllers ask for the end of one task. */

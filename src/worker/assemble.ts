@@ -6,6 +6,7 @@
 import { Adoption, type AdoptionStep } from "../group/adoption.ts";
 import { AdoptionRing } from "../group/adoption_ring.ts";
 import { HandOver } from "../group/hand_over.ts";
+import { IdleSearch } from "../group/idle_search.ts";
 import { LoadReport } from "../group/load.ts";
 import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
@@ -91,6 +92,7 @@ export function assemble(
     },
     controlConnected: async (session: { present: boolean }) => {
       await loads.reconnected(session);
+      await search.reconnected(session);
       await recovery.reconnected(session);
     },
     tasksChanged: () => {
@@ -216,20 +218,20 @@ export function assemble(
   });
   const peers = new Peers(workerId);
   const rollCall = new RollCall({ ...common, peers });
-  const loads = stack.use(new LoadWatch({ ...common, peers }));
+  const loads = stack.use(new LoadWatch(common));
+  const search = new IdleSearch({ ...common, peers, loads });
   const offering = new Offering({ ...common, peers, board, ...steps });
-  const handOver = stack.use(
-    new HandOver({
-      ...common,
-      peers,
-      loads,
-      offering,
-      queue,
-      dispatcher,
-      cancelling,
-      connected: () => lifecycle.isConnected,
-    }),
-  );
+  const handOver = new HandOver({
+    ...common,
+    peers,
+    loads,
+    search,
+    offering,
+    queue,
+    dispatcher,
+    cancelling,
+    connected: () => lifecycle.isConnected,
+  });
   const elsewhere = {
     workerWithTemplate: (task: Task) => handOver.workerWithTemplate(task),
     offer: (task: Task, peer: string) => offering.offer(task, peer),
@@ -266,18 +268,21 @@ export function assemble(
     records,
     dispatcher,
   });
-  const load = new LoadReport({
-    ...common,
-    topic: topics.load(workerId),
-    measure: () => {
-      const works = lifecycle.phase === "working";
-      return {
-        free_slots: works ? dispatcher.freeSlots : 0,
-        queued: queue.size,
-        room: works ? queue.room(dispatcher.emptySlots) : 0,
-      };
-    },
-  });
+  const load = stack.use(
+    new LoadReport({
+      ...common,
+      topic: topics.load(workerId),
+      isAlone: () => peers.online().length === 0,
+      measure: () => {
+        const works = lifecycle.phase === "working";
+        return {
+          free_slots: works ? dispatcher.freeSlots : 0,
+          queued: queue.size,
+          room: works ? queue.room(dispatcher.emptySlots) : 0,
+        };
+      },
+    }),
+  );
   const adoption = new Adoption({
     ...common,
     peers,
@@ -348,10 +353,10 @@ export function assemble(
     ...common,
     lifecycle,
     handlers: {
-      request: (delivery, { inbox }) =>
-        void acceptance.accept(delivery, originOf(delivery)).then(() => {
-          if (inbox) load.update({ again: true });
-        }),
+      request: (delivery, { inbox }) => {
+        const accepted = acceptance.accept(delivery, originOf(delivery));
+        if (inbox) load.arriving(accepted);
+      },
       status: (taskId, message) => board.receive(taskId, message),
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
       presence: (id, theirs, message) => {
