@@ -26,16 +26,22 @@ const REPEAT_FACTOR = 4;
 /** A load before it is published. */
 type Measured = Omit<Load, "worker_id" | "seq">;
 
+/** What reporting the load needs. */
+export interface LoadReportOptions {
+  channel: Pick<Channel, "publish">;
+  /** This worker's load topic. */
+  topic: string;
+  workerId: string;
+  log: Log;
+  /** The load at this moment. */
+  measure(): Measured;
+  /** Whether there are no peers. */
+  isAlone(): boolean;
+}
+
 /** Publishes the load when somebody has to know. */
 export class LoadReport implements Disposable {
-  readonly #options: {
-    channel: Pick<Channel, "publish">;
-    topic: string;
-    workerId: string;
-    log: Log;
-    measure(): Measured;
-    isAlone(): boolean;
-  };
+  readonly #options: LoadReportOptions;
   #last: Measured | null = null;
   /** Tasks that peers have handed over, and that are not accepted yet. */
   #arriving = 0;
@@ -47,20 +53,8 @@ export class LoadReport implements Disposable {
   #lazy: ReturnType<typeof setTimeout> | undefined;
   #repeat: ReturnType<typeof setTimeout> | undefined;
 
-  /**
-   * Publishes nothing before `update()`.
-   *
-   * @param options.measure the load at this moment
-   * @param options.isAlone whether there are no peers
-   */
-  constructor(options: {
-    channel: Pick<Channel, "publish">;
-    topic: string;
-    workerId: string;
-    log: Log;
-    measure(): Measured;
-    isAlone(): boolean;
-  }) {
+  /** Publishes nothing before `update()`. */
+  constructor(options: LoadReportOptions) {
     this.#options = options;
   }
 
