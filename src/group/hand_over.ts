@@ -13,16 +13,10 @@ import type { Log } from "../tasks/ports.ts";
 import type { TaskQueue } from "../tasks/queue.ts";
 import type { Task } from "../tasks/task.ts";
 import type { TaskLocks } from "../tasks/task_locks.ts";
+import type { IdleSearch } from "./idle_search.ts";
 import type { LoadWatch } from "./load_watch.ts";
 import type { Offering } from "./offering.ts";
 import type { Peers } from "./peers.ts";
-
-/**
- * How long a task that was handed over stays before it is handed on. Two workers
- * may give their tasks to one peer at the same moment; the second one then often
- * starts sooner where it is than it would after another move.
- */
-const SETTLE_MS = 300;
 
 /** How long a task that does not fit waits to hear of room, in milliseconds. */
 const DECISION_MS = 1000;
@@ -35,7 +29,10 @@ export interface HandOverOptions {
   workerId: string;
   topics: Topics;
   peers: Peers;
+  /** For tasks that need room. */
   loads: LoadWatch;
+  /** For tasks that wait. */
+  search: Pick<IdleSearch, "begin" | "end">;
   offering: Pick<Offering, "offer">;
   queue: TaskQueue;
   dispatcher: Dispatcher;
@@ -49,10 +46,8 @@ export interface HandOverOptions {
 }
 
 /** Gives tasks to peers. */
-export class HandOver implements Disposable {
+export class HandOver {
   readonly #options: HandOverOptions;
-  /** There is one while the tasks that could go have come too recently. */
-  #settling: ReturnType<typeof setTimeout> | undefined;
   /** Every waiting task is to go, to whoever has room. */
   #draining = false;
   #underWay = 0;
@@ -64,16 +59,18 @@ export class HandOver implements Disposable {
 
   /** Looks whether there is something to hand over; call it on every change. */
   update(): void {
-    const { connected, dispatcher, loads, log, queue, topics } = this.#options;
-    const backlog = queue.waiting > 0 &&
-      (this.#draining || dispatcher.emptySlots === 0);
-    if (!backlog) return loads.release();
-    void loads.begin();
-    if (!connected()) return;
+    const { connected, dispatcher, loads, log, queue, search, topics } =
+      this.#options;
+    if (this.#draining && queue.waiting > 0) void loads.begin();
+    else loads.release();
     for (;;) {
-      const next = this.#next();
-      if (!next) return;
+      const next =
+        connected() && (this.#draining || dispatcher.emptySlots === 0)
+          ? this.#next()
+          : undefined;
+      if (!next || this.#draining && next.peer === null) return search.end();
       const { task, peer } = next;
+      if (peer === null) return search.begin(task);
       queue.leave(task);
       log.debug("the task is handed over", {
         task_id: task.id,
@@ -171,46 +168,33 @@ export class HandOver implements Disposable {
     this.#changed = null;
   }
 
-  /** Nothing is handed over later by itself. */
-  [Symbol.dispose](): void {
-    clearTimeout(this.#settling);
-  }
-
   /** Settles at the next `wake()`. */
   #change(): Promise<void> {
     this.#changed ??= Promise.withResolvers<void>();
     return this.#changed.promise;
   }
 
-  /** The oldest task that may be handed over now, and to whom. */
-  #next(): { task: Task; peer: string } | undefined {
+  /**
+   * The oldest task that somebody would take, and who; if there is none, the
+   * oldest that a peer could run.
+   */
+  #next(): { task: Task; peer: string | null } | undefined {
     const { locks, peers, queue } = this.#options;
-    let wait = Infinity;
+    let first: Task | undefined;
     /** Templates that nobody who has room has. */
     const without = new Set<string | undefined>();
     for (const task of queue.tasks()) {
       if (task.isBound || (!this.#draining && locks.blocks(task))) continue;
-      const left = this.#draining || task.hops === 0
-        ? 0
-        : task.arrivedAt + SETTLE_MS - performance.now();
-      if (left > 0) {
-        wait = Math.min(wait, left);
-        continue;
-      }
       const { template } = task.request;
       if (without.has(template)) continue;
       const peer = this.#draining ? peers.withRoom(task) : peers.idle(task);
       if (peer) return { task, peer };
+      if (peers.ableTo(task).length > 0) first ??= task;
       // Where nobody has room for what anybody could run, nobody has any.
-      if (template === undefined) return;
+      if (template === undefined) break;
       without.add(template);
     }
-    if (wait < Infinity) {
-      this.#settling ??= setTimeout(() => {
-        this.#settling = undefined;
-        this.update();
-      }, wait);
-    }
+    return first && { task: first, peer: null };
   }
 
   async #handOver(task: Task, peer: string): Promise<void> {

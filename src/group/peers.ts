@@ -6,6 +6,10 @@
  */
 import type { ScheduleSpec } from "../templates/schedule.ts";
 import type { Load, Presence } from "../messages/presence.ts";
+import { isIdle } from "./load.ts";
+
+/** So old may be what is known of a peer that is to be idle, in milliseconds. */
+const FRESH_MS = 1000;
 
 /** What is asked for, as far as it decides who can run it. */
 export interface Asked {
@@ -17,6 +21,8 @@ export class Peers {
   readonly #workerId: string;
   readonly #presences = new Map<string, Presence>();
   readonly #loads = new Map<string, Load>();
+  /** When a load was last heard of each peer. */
+  readonly #heardAt = new Map<string, number>();
   /** Tasks that a peer was offered, and has neither taken nor been let off. */
   readonly #offers = new Map<string, number>();
   /** Tasks that a peer has taken since its last load, which lacks them. */
@@ -24,7 +30,6 @@ export class Peers {
   #nextLoad: PromiseWithResolvers<void> | null = null;
   /** Of whom something was published since we look. */
   readonly #livePresences = new Set<string>();
-  readonly #liveLoads = new Set<string>();
   readonly #offline = new Map<string, Set<() => void>>();
 
   /**
@@ -39,7 +44,6 @@ export class Peers {
   /** The control connection is lost. */
   disconnected(): void {
     this.#livePresences.clear();
-    this.#liveLoads.clear();
   }
 
   /**
@@ -52,7 +56,8 @@ export class Peers {
     presence: Presence | null,
     message: { retained: boolean },
   ): boolean {
-    if (isStale(workerId, message, this.#livePresences)) return false;
+    if (message.retained && this.#livePresences.has(workerId)) return false;
+    if (!message.retained) this.#livePresences.add(workerId);
     if (presence) this.#presences.set(workerId, presence);
     else this.#presences.delete(workerId);
     if (presence?.state === "online") return true;
@@ -110,10 +115,13 @@ export class Peers {
     load: Load | null,
     message: { retained: boolean },
   ): void {
-    if (isStale(workerId, message, this.#liveLoads)) return;
-    if (this.#loads.get(workerId)?.seq !== load?.seq) {
-      this.#taken.delete(workerId);
+    const known = this.#loads.get(workerId)?.seq;
+    // One that was published since may have come first.
+    if (message.retained && known !== undefined && load && load.seq < known) {
+      return;
     }
+    if (known !== load?.seq) this.#taken.delete(workerId);
+    this.#heardAt.set(workerId, performance.now());
     if (load) this.#loads.set(workerId, load);
     else this.#loads.delete(workerId);
     this.#nextLoad?.resolve();
@@ -133,18 +141,30 @@ export class Peers {
     return this.#nextLoad.promise;
   }
 
-  /** Nobody tells us of loads any more. */
-  forgetLoads(): void {
-    this.#loads.clear();
-    this.#liveLoads.clear();
+  /** Whether a load of a peer has come since a moment. */
+  hasHeard(workerId: string, since: number): boolean {
+    return (this.#heardAt.get(workerId) ?? -Infinity) >= since;
+  }
+
+  /** Some of the peers that could run a task, and are offered none, by chance. */
+  sample(task: Asked, count: number): string[] {
+    const able = this.ableTo(task).filter((id) => !this.#offers.get(id));
+    const sample: string[] = [];
+    while (sample.length < count && able.length > 0) {
+      const at = Math.floor(Math.random() * able.length);
+      sample.push(...able.splice(at, 1));
+    }
+    return sample;
   }
 
   /** A peer that would start a task at once, if there is one that can run it. */
   idle(task: Asked): string | null {
     return this.#pick(
       task,
-      ({ free_slots, queued }, ahead) =>
-        queued === 0 && ahead === 0 ? free_slots : 0,
+      (load, ahead) =>
+        isIdle(load) && ahead === 0 && this.#isFresh(load.worker_id)
+          ? load.free_slots
+          : 0,
     );
   }
 
@@ -188,6 +208,10 @@ export class Peers {
     if (taken) this.#taken.set(workerId, (this.#taken.get(workerId) ?? 0) + 1);
   }
 
+  #isFresh(workerId: string): boolean {
+    return this.hasHeard(workerId, performance.now() - FRESH_MS);
+  }
+
   /** How many tasks a peer has, or will have, that its last load lacks. */
   #ahead(workerId: string): number {
     return (this.#offers.get(workerId) ?? 0) +
@@ -216,14 +240,4 @@ export class Peers {
     }
     return best?.id ?? null;
   }
-}
-
-/** Whether a message is older than what was published since we look. */
-function isStale(
-  workerId: string,
-  { retained }: { retained: boolean },
-  live: Set<string>,
-): boolean {
-  if (!retained) live.add(workerId);
-  return retained && live.has(workerId);
 }

@@ -65,7 +65,7 @@ export const loadSchema = z.strictObject({
 }).meta({
   title: "Load",
   description:
-    "What a worker has to do. Retained on a topic of the worker's own; workers with a backlog watch it.",
+    "What a worker has to do. Retained on a topic of the worker's own. Published at once when the worker becomes idle or is so no longer, and when its queue is full or is so no longer; other numbers may be 5 seconds old.",
 });
 
 /** A worker's load. */

@@ -45,6 +45,8 @@ export class Topics {
   readonly allLoads: string;
   /** All locks. */
   readonly allLocks: string;
+  /** The same, shared between those workers that have a backlog. */
+  readonly sharedLoads: string;
 
   /** The topics below `<prefix>/<group>`. */
   constructor(prefix: string, group: string) {
@@ -59,6 +61,8 @@ export class Topics {
     this.allPresences = `${this.group}/workers/+/status`;
     this.allLoads = `${this.group}/workers/+/load`;
     this.allLocks = this.lock("+");
+    this.sharedLoads =
+      `$share/ansible-worker-${group}-backlog/${this.allLoads}`;
   }
 
   /** Where controllers ask for the end of one task. */

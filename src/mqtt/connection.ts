@@ -260,7 +260,7 @@ export class MqttConnection implements AsyncDisposable {
    * @throws {Error} it was ended
    */
   subscribe(
-    topic: string,
+    topic: string | string[],
     options: { qos: 0 | 1 | 2; retained?: boolean; asPublished?: boolean },
   ): Promise<void> {
     return this.#ask(
@@ -292,7 +292,7 @@ export class MqttConnection implements AsyncDisposable {
    *
    * @throws {ConnectionLostError} there is no connection, or it was lost
    */
-  unsubscribe(topic: string): Promise<void> {
+  unsubscribe(topic: string | string[]): Promise<void> {
     return this.#ask(
       `unsubscribe from "${topic}"`,
       (client, done) => client.unsubscribe(topic, (error) => done(error)),

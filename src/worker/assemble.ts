@@ -6,6 +6,7 @@
 import { Adoption, type AdoptionStep } from "../group/adoption.ts";
 import { AdoptionRing } from "../group/adoption_ring.ts";
 import { HandOver } from "../group/hand_over.ts";
+import { IdleSearch } from "../group/idle_search.ts";
 import { LoadReport } from "../group/load.ts";
 import { LoadWatch } from "../group/load_watch.ts";
 import { Membership } from "../group/membership.ts";
@@ -96,6 +97,7 @@ export function assemble(
       await loads.reconnected(session);
       // Before anybody is told that this worker is there: others wait for that.
       await locks.reconnected(session);
+      await search.reconnected(session);
       await recovery.reconnected(session);
     },
     tasksChanged: () => {
@@ -246,21 +248,21 @@ export function assemble(
     rationed,
   });
   const rollCall = new RollCall({ ...common, peers });
-  const loads = stack.use(new LoadWatch({ ...common, peers }));
+  const loads = stack.use(new LoadWatch(common));
+  const search = new IdleSearch({ ...common, peers, loads });
   const offering = new Offering({ ...common, peers, board, ...steps });
-  const handOver = stack.use(
-    new HandOver({
-      ...common,
-      peers,
-      loads,
-      offering,
-      queue,
-      dispatcher,
-      locks,
-      cancelling,
-      connected: () => lifecycle.isConnected,
-    }),
-  );
+  const handOver = new HandOver({
+    ...common,
+    peers,
+    loads,
+    search,
+    offering,
+    queue,
+    dispatcher,
+    locks,
+    cancelling,
+    connected: () => lifecycle.isConnected,
+  });
   const elsewhere = {
     workerWithTemplate: (task: Task) => handOver.workerWithTemplate(task),
     offer: (task: Task, peer: string) => offering.offer(task, peer),
@@ -297,18 +299,21 @@ export function assemble(
     records,
     dispatcher,
   });
-  const load = new LoadReport({
-    ...common,
-    topic: topics.load(workerId),
-    measure: () => {
-      const works = lifecycle.phase === "working";
-      return {
-        free_slots: works ? dispatcher.freeSlots : 0,
-        queued: queue.size - locks.blocked,
-        room: works ? queue.room(dispatcher.emptySlots) : 0,
-      };
-    },
-  });
+  const load = stack.use(
+    new LoadReport({
+      ...common,
+      topic: topics.load(workerId),
+      isAlone: () => peers.online().length === 0,
+      measure: () => {
+        const works = lifecycle.phase === "working";
+        return {
+          free_slots: works ? dispatcher.freeSlots : 0,
+          queued: queue.size - locks.blocked,
+          room: works ? queue.room(dispatcher.emptySlots) : 0,
+        };
+      },
+    }),
+  );
   const adoption = new Adoption({
     ...common,
     peers,
@@ -383,11 +388,13 @@ export function assemble(
     ...common,
     lifecycle,
     handlers: {
-      request: (delivery, { topic }) =>
-        void acceptance.accept(delivery, originOfDelivery(delivery, topic))
-          .then(() => {
-            if (topic === "inbox") load.update({ again: true });
-          }),
+      request: (delivery, { topic }) => {
+        const accepted = acceptance.accept(
+          delivery,
+          originOfDelivery(delivery, topic),
+        );
+        if (topic === "inbox") load.arriving(accepted);
+      },
       status: (taskId, message) => board.receive(taskId, message),
       cancel: (taskId, message) => void cancelling.receive(taskId, message),
       presence: (id, theirs, message) => {

@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
+import type { LoadChannel, Look } from "../group/load_watch.ts";
 import {
   ConnectionLostError,
   type Delivery,
@@ -70,7 +72,7 @@ export interface LinkOptions extends LinkEvents {
 }
 
 /** Both connections. */
-export class Link implements RecordChannel, AsyncDisposable {
+export class Link implements RecordChannel, LoadChannel, AsyncDisposable {
   readonly #options: LinkOptions;
   readonly #control: MqttConnection;
   readonly #intake: MqttConnection;
@@ -197,6 +199,32 @@ export class Link implements RecordChannel, AsyncDisposable {
   /** See `Channel`. */
   unsubscribe(topic: string): Promise<void> {
     return this.#control.unsubscribe(topic);
+  }
+
+  /** See `LoadChannel`. */
+  listen(topic: string): Promise<void> {
+    // mosquitto 2.0 sends them for a shared subscription too, against 4.8.2.
+    return this.#control.subscribe(topic, { qos: 0, retained: false });
+  }
+
+  /** See `LoadChannel`. */
+  async glance(topics: string[], { all, withinMs }: Look): Promise<void> {
+    const work = async () => {
+      const enough = Promise.withResolvers<void>();
+      const come = this.#control.awaiting(Promise.race([all, enough.promise]));
+      try {
+        await this.#control.subscribe(topics, { qos: 0 });
+        await fulfilledWithin(withinMs, come);
+      } finally {
+        enough.resolve();
+      }
+      await this.#control.unsubscribe(topics);
+    };
+    // What comes meanwhile is late for nobody.
+    await topics.reduce(
+      (inner, topic) => () => this.#lookups.during(topic, inner),
+      work,
+    )();
   }
 
   /** See `Channel`. */

@@ -22,19 +22,22 @@ export class SimulatedAnsible implements Playbooks {
   policy: Config["policy"];
   readonly #owner: Owner;
   readonly #tasks: ReadonlyMap<string, PlannedTask>;
+  readonly #busyDisk: number;
   readonly #ledger: Ledger;
 
   constructor(
-    { owner, policy, tasks, ledger }: {
+    { owner, policy, tasks, busyDisk, ledger }: {
       owner: Owner;
       policy: Config["policy"];
       tasks: ReadonlyMap<string, PlannedTask>;
+      busyDisk: number;
       ledger: Ledger;
     },
   ) {
     this.#owner = owner;
     this.policy = policy;
     this.#tasks = tasks;
+    this.#busyDisk = busyDisk;
     this.#ledger = ledger;
   }
 
@@ -45,7 +48,7 @@ export class SimulatedAnsible implements Playbooks {
   /** It looks at files, which takes a moment, or on a busy disk more. */
   async refusal({ task_id }: TaskRequest): Promise<string | null> {
     const { random } = this.#owner;
-    await pause(random.between(0, random.chance(0.05) ? 400 : 3));
+    await pause(random.between(0, random.chance(this.#busyDisk) ? 400 : 3));
     return plannedOf(this.#tasks, task_id).outcome === "refused"
       ? 'the playbook "site.yml" does not exist'
       : null;

@@ -68,6 +68,8 @@ export class Ledger {
   readonly exits: string[] = [];
   /** How often each step was reached, and each fault happened. */
   readonly counts = new Map<string, number>();
+  /** Is told of each run. */
+  onRun: ((taskId: string, ran: Ran) => void) | null = null;
   readonly #topics: Topics;
 
   /** Empty ones. */
@@ -120,6 +122,7 @@ export class Ledger {
       isOver: false,
     };
     this.task(taskId).runs.push(ran);
+    this.onRun?.(taskId, ran);
     return ran;
   }
 

@@ -35,6 +35,8 @@ export interface ProcessOptions {
   journal: string[] | null;
   /** What the runs do. */
   tasks: ReadonlyMap<string, PlannedTask>;
+  /** How often looking at a file takes long; a twentieth if left out. */
+  busyDisk?: number;
   /** The books. */
   ledger: Ledger;
   /** Gets what it logs; null if nobody reads it. */
@@ -86,6 +88,7 @@ export class WorkerProcess {
             owner,
             policy: config.policy,
             tasks,
+            busyDisk: options.busyDisk ?? 0.05,
             ledger,
           }),
           ...(journal && { journal: new SimulatedJournal(owner, journal) }),

@@ -44,6 +44,10 @@ export interface Behaviour {
    * (3.3.2.3.3 speaks of what was not sent yet).
    */
   expiresUnderWay: boolean;
+  /**
+   * A shared subscription brings retained messages. (Against 4.8.2; it was seen.)
+   */
+  retainedForShares: boolean;
   /** Members of a share that are away get their part too (4.8.2). */
   sharesWithAbsent: boolean;
   /** User properties do not arrive: a bridge of an older protocol is between. */
@@ -74,6 +78,7 @@ export const MOSQUITTO: Behaviour = {
   strictOrder: false,
   longestExpirySeconds: Infinity,
   expiresUnderWay: true,
+  retainedForShares: true,
   sharesWithAbsent: true,
   losesProperties: false,
   restart: {

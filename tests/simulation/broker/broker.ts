@@ -409,8 +409,9 @@ export class Broker {
       const subscription = subscriptionOf(asked, behaviour);
       const isNew = session.subscribe(subscription);
       granted.push(subscription.qos);
-      // A shared one gets no retained messages (4.8.2).
-      if (subscription.isShared || asked.rh === 2) continue;
+      // A shared one should get no retained messages (4.8.2).
+      if (subscription.isShared && !behaviour.retainedForShares) continue;
+      if (asked.rh === 2) continue;
       if ((asked.rh === 1 || behaviour.retainedOnce) && !isNew) continue;
       for (const message of this.#retained.matching(subscription.topic)) {
         retained.push([subscription, message]);
