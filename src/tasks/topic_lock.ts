@@ -3,9 +3,8 @@
  * the topic stands for.
  *
  * Whoever wants it subscribes to the topic, looks what stands there, and
- * publishes a **bid**: a message with a token of its own. Everybody sees the bids
- * of all in one order, and goes through them in that order: of whoever has it
- * and whoever bids for it next, one rule says who has it from there on.
+ * publishes a **bid**: a message with a token of its own. Every bidder sees the
+ * bids of all others, and two of them settle it by one rule that both know:
  *
  * 1. the higher rank has it (what waits before what is refused, what runs before
  *    what waits, what has ended before what runs);
@@ -16,16 +15,16 @@
  *    session does not know what came before its own, and does not give way to a
  *    bid that has not come back: that bidder may have given way to it.
  *
- * A bidder knows whose it is when its own bid has come back. The loser falls
- * silent; if a message of its own may have come after what it has lost to, it
- * looks, and puts that back. The winner says its own once more, so that the topic
- * ends with it, and so that a loser which has not seen it learns of it. Ranks
- * only rise, so that comes to an end.
+ * The loser falls silent; if a message of its own may have come after what it
+ * has lost to, it looks, and puts that back. The winner says its own once more,
+ * so that the topic ends with it, and so that a loser which has not seen it
+ * learns of it. Ranks only rise, so that comes to an end; and whoever compares
+ * compares the same two messages or later ones, so never do both fall silent.
  *
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
  * unless a message of its own with a higher rank has come before that bid. What
- * either of the two says later comes too late, and all know it.
+ * it says of a higher rank later comes too late, and both know it.
  *
  * A lock is
  *
@@ -108,6 +107,14 @@ const MOVES: Record<State, readonly State[]> = {
   closed: [],
 };
 
+type Age = Pick<Bid, "since" | "token">;
+
+/** Whether one has waited longer than another; else the lower token has it. */
+function isEarlier(one: Age, other: Age): boolean {
+  if (one.since !== other.since) return one.since < other.since;
+  return (one.token ?? "") < (other.token ?? "");
+}
+
 /** Whether what is published on the topic matters here. */
 function isWatched(state: State): boolean {
   return state !== "open" && state !== "looking" && state !== "lost" &&
@@ -173,8 +180,8 @@ export class TopicLock<T> {
   #seen = 0;
   /** The highest rank of ours that has come back. */
   #seenRank = 0;
-  /** The tokens of those from whom somebody has taken it over. */
-  readonly #relieved = new Set<string>();
+  /** Whether the holder that we take over from has let go. */
+  #isGranted = false;
   /** Settles when our bid with this number has come back, or has lost. */
   #awaited: {
     seq: number;
@@ -189,10 +196,10 @@ export class TopicLock<T> {
   readonly #refusals = new Refusals();
   /** Ends the wait after a refusal. */
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** What stood there at the first look, and is known to be replaced. */
+  /** What stood there at the first look, and was judged by then. */
   #stood: Bid | null = null;
-  /** Who has it, by all that has come so far. */
-  #owner: "ours" | Sighting<T> | null = null;
+  /** The newest that was seen of others. */
+  #theirs: Sighting<T> | null = null;
   /** What was seen last on the topic: ours, or theirs. */
   #last: "nothing" | "ours" | Sighting<T> = "nothing";
   /** Something was published since the last look. */
@@ -239,9 +246,8 @@ export class TopicLock<T> {
     this.#move("looking");
     await this.#lookUp();
     if (this.#state === "looking") this.#move("looked");
-    const owner = this.#owner as Sighting<T> | null;
-    this.#stood = owner?.bid ?? null;
-    return owner;
+    this.#stood = this.#theirs?.bid ?? null;
+    return this.#theirs;
   }
 
   /**
@@ -254,17 +260,27 @@ export class TopicLock<T> {
     options: { token: string; since: string; from: string | null },
   ): Promise<boolean> {
     if (this.#isLost) return false;
-    this.#from = options.from;
     if (this.#state === "held") {
       this.#from = this.#token;
       // What was settled when it was taken is settled.
-      this.#owner = null;
-    }
+      this.#theirs = null;
+    } else this.#from = options.from;
     this.#move("taking");
-    this.#begin(options);
+    this.#token = options.token;
+    this.#since = options.since;
+    this.#seq =
+      this.#acknowledged =
+      this.#seen =
+      this.#seenRank =
+        0;
+    this.#isGranted = false;
     // One may have come between the look and the bid.
-    if (!this.#replaces(this.#bidOf(own.rank))) {
-      this.#lose();
+    const theirs = this.#theirs;
+    if (
+      theirs && this.#isContender(theirs, own.rank) &&
+      this.#isBetter(theirs.bid, own.rank)
+    ) {
+      this.#lose(theirs);
       return false;
     }
     return await this.#bid(own);
@@ -279,9 +295,11 @@ export class TopicLock<T> {
     options: { token: string; since: string },
   ): Promise<void> {
     if (this.#state !== "looked") return;
-    this.#begin(options);
-    if (this.#replaces(this.#bidOf(own.rank))) await this.publish(own);
-    else this.#lose();
+    this.#token = options.token;
+    this.#since = options.since;
+    if (this.#theirs && this.#isContender(this.#theirs, own.rank)) {
+      this.#lose(this.#theirs);
+    } else await this.publish(own);
   }
 
   /** Bids with a higher rank, and waits to see that it is still ours. */
@@ -323,26 +341,20 @@ export class TopicLock<T> {
       return;
     }
     this.#seen = 0;
+    this.#theirs = null;
     const awaited = this.#awaited;
-    if (!session.present) {
+    if (awaited && !session.present) {
+      awaited.mayBeFirst ||= this.#seq >= awaited.seq;
       // What came between ours and now may have been missed: only a new one tells.
-      if (awaited) {
-        awaited.mayBeFirst ||= this.#seq >= awaited.seq;
-        awaited.seq = this.#seq + 1;
-      }
-      if (awaited || this.#owner !== "ours") this.#owner = null;
+      awaited.seq = this.#seq + 1;
     }
     await this.#lookUp();
     const isMissing = this.#seen < this.#acknowledged;
     // What others have said after our end was settled when it came.
-    const isHidden = isMissing &&
-      (this.#state !== "resting" || typeof this.#last === "string");
+    const isHidden = isMissing && (!this.#theirs || this.#state !== "resting");
     // It may have changed meanwhile.
     const isOurs = this.#own && isWatched(this.#state);
-    const own = this.#own;
-    if (this.#awaited && own && !this.#replaces(this.#bidOf(own.rank))) {
-      this.#lose();
-    } else if (isOurs && (this.#awaited || isHidden)) void this.#send();
+    if (isOurs && (this.#awaited || isHidden)) void this.#send();
     this.#sure();
   }
 
@@ -360,13 +372,25 @@ export class TopicLock<T> {
       return;
     }
     const sighting = this.#last = { ...read, message };
-    if (this.#state === "resting") this.#receiveAtRest(sighting);
-    else if (this.#isReplacedBy(bid)) {
-      const isLost = this.#owner === "ours" && !this.#awaited;
-      this.#become(sighting, bid);
-      if (isLost) this.#lose();
-      // Whoever has let go gives way by itself.
-    } else if (this.#owner === "ours" && !this.#hasLetGo(bid)) this.#assert();
+    if (this.#isNews(sighting)) this.#theirs = sighting;
+    if (!this.#own || this.#state === "lost") return;
+    if (this.#state === "resting") {
+      this.#receiveAtRest(sighting);
+      return;
+    }
+    if (this.#isRelieved(bid)) {
+      this.#lose(sighting);
+      return;
+    }
+    if (!this.#isContender(sighting, this.#own.rank)) {
+      // A copy is refused by somebody who has not seen that it is ours.
+      if (bid.rank < 0 && bid.rank < this.#own.rank && this.#seen > 0) {
+        this.#assert();
+      }
+      return;
+    }
+    if (this.#isBetter(bid, this.#own.rank)) this.#lose(sighting);
+    else this.#assert();
   }
 
   /** It has come to its end here, which is what was published last. */
@@ -395,91 +419,57 @@ export class TopicLock<T> {
     await this.#options.lookUp();
   }
 
+  /** Whether it takes over what was offered to it, or takes us for dead. */
+  #isRelieved({ from, rank }: Bid): boolean {
+    const ours = this.#awaited?.mayBeFirst ? this.#own!.rank : this.#seenRank;
+    return from !== null && from === this.#token && rank >= ours;
+  }
+
+  /** Whether it takes the place of what was seen of others before. */
+  #isNews({ bid }: Sighting<T>): boolean {
+    const before = this.#theirs;
+    if (!before || this.#options.isOver(before.value)) return true;
+    if (bid.token === before.bid.token) return bid.seq >= before.bid.seq;
+    if (bid.rank !== 0 || before.bid.rank !== 0) {
+      return bid.rank >= before.bid.rank;
+    }
+    // Of two that wait, the one that loses falls silent, and may be the newer.
+    return bid.from === before.bid.token || isEarlier(bid, before.bid);
+  }
+
   /** A bid after the end: by somebody who has not seen it, or of another task. */
   #receiveAtRest({ bid }: Sighting<T>): void {
-    const isLower = bid.rank < this.#own!.rank;
-    const isAnother = bid.since > this.#since &&
-      this.#options.isReplaceable(this.#end!);
-    if (isLower && !isAnother) this.#assert();
     // Also where we have refused what somebody else has taken.
-    else if (bid.from === this.#token || bid.rank > this.#own!.rank) {
-      this.#close();
+    if (bid.from === this.#token || bid.rank > this.#own!.rank) this.#close();
+    else if (
+      bid.rank < this.#own!.rank &&
+      (bid.since <= this.#since || !this.#options.isReplaceable(this.#end!))
+    ) this.#assert();
+  }
+
+  /** Whether a bid of somebody else is one against ours of a rank. */
+  #isContender({ bid, value }: Sighting<T>, rank: number): boolean {
+    if (bid.token === this.#stood?.token && bid.seq <= this.#stood.seq) {
+      return false;
     }
+    // What it is about is another one, and over; ours has taken its place.
+    if (bid.since !== this.#since && this.#options.isOver(value)) return false;
+    // The holder that we take over from lets go when it sees ours, unless it has
+    // gone further before.
+    return bid.token === null || bid.token !== this.#from ||
+      (!this.#isGranted && bid.rank > Math.max(0, rank));
   }
 
-  /** Ours, as it counts with a rank. */
-  #bidOf(rank: number): Bid {
-    return {
-      token: this.#token,
-      from: this.#from,
-      seq: this.#seq,
-      rank,
-      since: this.#since,
-      held: false,
-    };
-  }
-
-  /** Whether it was known at the first look. */
-  #isJudged({ token, seq }: Bid): boolean {
-    return token === this.#stood?.token && seq <= this.#stood.seq;
-  }
-
-  /** Whether ours takes it from whoever has it. */
-  #replaces(ours: Bid): boolean {
-    const owner = this.#owner;
-    if (owner === null || owner === "ours" || this.#isJudged(owner.bid)) {
-      return true;
+  #isBetter(bid: Bid, rank: number): boolean {
+    if (bid.rank !== rank) return bid.rank > rank;
+    // Two who refuse it: whoever is first.
+    if (rank < 0) return this.#seen === 0;
+    if (rank > 0) {
+      // Theirs has come before ours came back.
+      if (this.#awaited) return bid.held || !this.#awaited.mayBeFirst;
+      if (!bid.held) return false;
     }
-    // That bidder may have given way to ours, which we do not know.
-    const mayBeFirst = this.#awaited?.mayBeFirst && !this.#hasLetGo(ours) &&
-      !owner.bid.held && ours.rank > 0 && ours.rank === owner.bid.rank;
-    return mayBeFirst || this.#isTaken(ours, owner);
-  }
-
-  /** Whether a bid of somebody else takes it from whoever has it. */
-  #isReplacedBy(bid: Bid): boolean {
-    const owner = this.#owner;
-    if (owner === null) return true;
-    if (owner !== "ours") return this.#isTaken(bid, owner);
-    if (this.#hasLetGo(bid) || this.#isJudged(bid)) return false;
-    const rank = this.#awaited ? this.#seenRank : this.#own!.rank;
-    return isFrom(bid, this.#bidOf(this.#seenRank)) ||
-      isBetter(bid, this.#bidOf(rank));
-  }
-
-  #hasLetGo({ token }: Bid): boolean {
-    return token !== null && this.#relieved.has(token);
-  }
-
-  /** It has changed hands. */
-  #become(owner: "ours" | Sighting<T>, bid: Bid): void {
-    const before = this.#owner;
-    this.#owner = owner;
-    // After a session that is lost, ours may be what it was taken over from.
-    const ours = this.#bidOf(this.#seenRank);
-    const holder = before === "ours" ? ours : before?.bid ?? ours;
-    // Nor does whoever has come too late for it take it over later.
-    const isLate = before !== null && bid.token !== null &&
-      holder.from === bid.token;
-    if (isLate || isFrom(bid, holder)) this.#relieved.add(holder.token!);
-  }
-
-  #isTaken(bid: Bid, { bid: owner, value }: Sighting<T>): boolean {
-    if (bid.token === owner.token) return bid.seq >= owner.seq;
-    if (this.#hasLetGo(bid)) return false;
-    // What it is about is another one, and over.
-    if (bid.since !== owner.since && this.#options.isOver(value)) return true;
-    return isFrom(bid, owner) || isBetter(bid, owner);
-  }
-
-  #begin({ token, since }: { token: string; since: string }): void {
-    this.#token = token;
-    this.#since = since;
-    this.#seq =
-      this.#acknowledged =
-      this.#seen =
-      this.#seenRank =
-        0;
+    return isEarlier(bid, { since: this.#since, token: this.#token });
   }
 
   async #bid(own: OwnMessage): Promise<boolean> {
@@ -490,17 +480,14 @@ export class TopicLock<T> {
     return await won.promise;
   }
 
-  #receiveOwn(bid: Bid): void {
-    const { rank, seq } = bid;
+  #receiveOwn({ rank, seq }: Bid): void {
     const before = this.#seen;
     this.#seen = Math.max(before, seq);
-    if (this.#state === "lost") return;
-    const isOurs = this.#replaces(bid);
-    if (isOurs) this.#become("ours", bid);
     this.#seenRank = Math.max(this.#seenRank, rank);
-    if (!isOurs && this.#state === "looked") this.#lose();
-    else if (this.#awaited && seq >= this.#awaited.seq) {
-      if (!isOurs) return this.#lose();
+    if (this.#awaited && seq >= this.#awaited.seq) {
+      const stood = this.#stood;
+      const isLower = stood?.token === this.#from && stood!.rank > rank;
+      this.#isGranted ||= !isLower;
       this.#move("held");
       this.#hasHeld = true;
       this.#awaited.won.resolve(true);
@@ -513,8 +500,7 @@ export class TopicLock<T> {
     }
   }
 
-  #lose(): void {
-    const to = this.#owner as Sighting<T>;
+  #lose(to: Sighting<T>): void {
     const awaited = this.#awaited;
     this.#awaited = null;
     this.#move("lost");
@@ -532,14 +518,13 @@ export class TopicLock<T> {
   /** Sees to it that the topic ends with what ours was lost to. */
   async #giveWay(): Promise<void> {
     // All of ours came before it.
-    if (this.#seen === this.#seq && this.#last !== "ours") return;
+    if (this.#seen === this.#seq) return;
     await this.#sending;
     for (let i = 0; i < MAX_PUT_BACK; i++) {
       await this.#lookUp();
       // Something stands there: where it has not come, it is late.
       if (typeof this.#last === "object" && !this.#isOlder(this.#last)) return;
-      const { topic, payload, properties } =
-        (this.#owner as Sighting<T>).message;
+      const { topic, payload, properties } = this.#theirs!.message;
       await this.#options.publish({
         topic,
         payload,
@@ -554,9 +539,8 @@ export class TopicLock<T> {
   }
 
   /** Whether the last of others on the topic is older than another of theirs. */
-  #isOlder({ bid }: Sighting<T>): boolean {
-    const { token, seq } = (this.#owner as Sighting<T>).bid;
-    return bid.token === token && bid.seq < seq;
+  #isOlder(last: Sighting<T>): boolean {
+    return last !== this.#theirs && last.bid.seq < this.#theirs!.bid.seq;
   }
 
   /**
@@ -646,18 +630,4 @@ export class TopicLock<T> {
     }
     this.#state = to;
   }
-}
-
-/** Whether it takes over from a holder, who lets go of it. */
-function isFrom({ from, rank }: Bid, holder: Bid): boolean {
-  return from !== null && from === holder.token && rank >= holder.rank;
-}
-
-/** Whether it is better than one that has come before. */
-function isBetter(bid: Bid, before: Bid): boolean {
-  if (bid.rank !== before.rank) return bid.rank > before.rank;
-  // Nobody has acted upon it who has seen the other one before.
-  if (bid.rank < 0 || (bid.rank > 0 && !bid.held)) return false;
-  if (bid.since !== before.since) return bid.since < before.since;
-  return (bid.token ?? "") < (before.token ?? "");
 }
