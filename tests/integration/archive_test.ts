@@ -76,16 +76,20 @@ async function broughtUp() {
 test("what is in it, and that the same files give the same bytes", async () => {
   await using archive = await unpacked();
   const sources = await list(`${ROOT}src/ansible`);
-  const python = sources.filter((path) => /^python\/.*\.py$/.test(path));
+  const isPython = (path: string) =>
+    /^python\/.*\.\w+$/.test(path) && !path.includes("__pycache__");
+  const python = sources.filter(isPython);
   assert.ok(python.length > 5);
   const files = await list(archive.top);
   assert.deepEqual(
-    files.filter((path) => path.endsWith(".py")),
+    files.filter(isPython),
     python,
   );
   assert.deepEqual(
     files.filter((path) => path.startsWith("docs/")),
-    (await list(`${ROOT}docs`)).filter((path) => /\.(md|png)$/.test(path))
+    (await list(`${ROOT}docs`)).filter((path) =>
+      /\.(md|png)$|^images$/.test(path)
+    )
       .map((path) => `docs/${path}`),
   );
   assert.deepEqual(

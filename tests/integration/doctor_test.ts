@@ -614,14 +614,16 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
 
 test("strict rules that a worker can live with are no failure", async () => {
   await using project = await Project.create();
-  // Only controllers cancel.
+  // Only controllers cancel, and ask everyone.
   await Deno.writeTextFile(
     project.path("acl"),
     [
       "topic read ansible/test/tasks/+/cancel",
+      "topic read ansible/test/everyone/tasks",
       "topic readwrite ansible/test/tasks",
       "topic readwrite ansible/test/tasks/+/status",
       "topic readwrite ansible/test/workers/#",
+      "topic readwrite ansible/test/locks/+",
       "topic readwrite ansible/test/rejected",
       "",
     ].join("\n"),
@@ -631,7 +633,10 @@ test("strict rules that a worker can live with are no failure", async () => {
   });
   const report = await examine({ project, port: broker.port });
   assert.equal(report.code, 0, report.text);
-  assert.deepEqual(report.with("skipped"), ["access-cancel"]);
+  assert.deepEqual(report.with("skipped"), [
+    "access-everyone",
+    "access-cancel",
+  ]);
   assert.match(report.of("access-cancel").message, /^needs the right to write/);
 });
 
@@ -672,6 +677,8 @@ test("playbooks from git: the repository, its ref, what the worker says, and acc
       "user other",
       "topic write ansible/test/content",
       "topic readwrite ansible/test/tasks/#",
+      "topic readwrite ansible/test/everyone/#",
+      "topic readwrite ansible/test/locks/+",
       "topic readwrite ansible/test/workers/#",
       "topic readwrite ansible/test/rejected",
       "",

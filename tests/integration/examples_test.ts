@@ -29,6 +29,7 @@ const FIELDS = [
   "current_task",
   "template",
   "revision",
+  "lock",
   "failed_hosts",
   "unreachable_hosts",
   "stats",

@@ -46,7 +46,8 @@ Deno.test({
     await worker.logged("cannot connect to the broker");
     await isNow(port, 503, {
       state: "starting",
-      reason: "the worker is starting: Ansible or the broker is not ready yet",
+      reason:
+        "the worker is starting: its playbooks, Ansible or the broker are not ready yet",
     });
     proxy.heal();
     await worker.logged("ready for tasks");

@@ -31,6 +31,7 @@ const FIELDS = [
   "current_task",
   "template",
   "revision",
+  "lock",
   "failed_hosts",
   "unreachable_hosts",
   "stats",
