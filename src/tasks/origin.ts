@@ -14,6 +14,7 @@ const FROM = "ansible-worker-from";
 const CREATED_AT = "ansible-worker-created-at";
 const EXPIRES_AT = "ansible-worker-expires-at";
 const TO = "ansible-worker-to";
+const OWNER = "ansible-worker-owner";
 const HOPS = "ansible-worker-hops";
 
 /** How a request came here, and what it brings along. */
@@ -26,6 +27,8 @@ export interface Origin extends Arrival {
   hops: number;
   /** Whom it is for. */
   to: Addressee;
+  /** The worker that alone may run it, by its record; null: who has it. */
+  owner: string | null;
 }
 
 /** What a message that is published again takes along. */
@@ -37,6 +40,8 @@ export interface Baggage {
   expiresAt: Date | null;
   /** Whom it is for. */
   to: Addressee;
+  /** The worker that alone may run it, if that is not who has it; null otherwise. */
+  owner?: string | null;
 }
 
 /**
@@ -46,15 +51,18 @@ export interface Baggage {
  */
 export function movedProperties(
   properties: MessageProperties,
-  { from, createdAt, hops, expiresAt, to }: Baggage,
+  { from, createdAt, hops, expiresAt, to, owner = null }: Baggage,
 ): MessageProperties {
   const own: Record<string, string> = {
     ...properties.user,
     [HOPS]: String(hops),
   };
-  for (const name of [FROM, CREATED_AT, EXPIRES_AT, TO]) delete own[name];
+  for (const name of [FROM, CREATED_AT, EXPIRES_AT, TO, OWNER]) {
+    delete own[name];
+  }
   if (from !== null) own[FROM] = from;
   if (to !== "group") own[TO] = to;
+  if (owner !== null) own[OWNER] = owner;
   if (createdAt) own[CREATED_AT] = createdAt.toISOString();
   if (expiresAt) own[EXPIRES_AT] = expiresAt.toISOString();
   return { user: own, ...responsePropertiesOf(properties) };
@@ -80,6 +88,7 @@ export function originOf(
     expiresAt: dateOf(user[EXPIRES_AT]) ?? byMessage,
     hops: Number.isInteger(hops) && hops > 0 ? hops : 0,
     to: addresseeOf(user[TO]),
+    owner: user[OWNER] ?? null,
   };
 }
 
@@ -92,7 +101,7 @@ export function originOfDelivery(
   // What a peer hands over says from whom.
   const isOne = topic === "inbox" && origin.from === null;
   const to = topic === "everyone" ? "everyone" : isOne ? "worker" : "group";
-  return { ...origin, to };
+  return { ...origin, to, owner: null };
 }
 
 function dateOf(text: string | undefined): Date | null {

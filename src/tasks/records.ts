@@ -73,6 +73,7 @@ export class Records {
         createdAt: task.createdAt,
         hops: task.hops,
         to: task.to,
+        owner: task.owner,
         expiresAt: task.messageExpiresAt,
       }),
     };

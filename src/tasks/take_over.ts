@@ -92,7 +92,11 @@ export class TakeOver {
     { payload, properties, topic }: Delivery,
     { holder, to }: { holder: string; to: Addressee },
   ): Promise<void> {
-    const origin = { ...originOf({ redelivered: true, properties }), to };
+    const origin = {
+      ...originOf({ redelivered: true, properties }),
+      to,
+      owner: null,
+    };
     const opened = await this.#options.opener.open(payload, {
       ...origin,
       from: null,
@@ -176,15 +180,17 @@ export class TakeOver {
     { taskId, message: { payload, properties } }: FoundRecord,
     { holder, seen }: { holder: string; seen: PublishedStatus | null },
   ): Promise<boolean> {
-    const { board, leftBehind, log, opener, responses } = this.#options;
+    const { board, leftBehind, log, opener, responses, workerId } =
+      this.#options;
     const origin = originOf({ redelivered: true, properties });
+    const owner = origin.owner ?? holder;
     const opened = await opener.open(payload, {
       ...origin,
       from: null,
-      part: partOf(origin, holder),
+      part: partOf(origin, owner),
     });
     const request = opened.ok &&
-      requestFor(opened.request, { to: origin.to, workerId: holder });
+      requestFor(opened.request, { to: origin.to, workerId: owner });
     if (!request || request.request.task_id !== taskId) {
       // Without a report, its signature has had its effect here before.
       const reason = opened.ok
@@ -205,6 +211,7 @@ export class TakeOver {
     }
     const task = new Task(request, { payload, properties }, {
       ...origin,
+      owner: origin.to === "group" || owner === workerId ? null : owner,
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
     });
@@ -222,7 +229,7 @@ export class TakeOver {
     if (isOwn) records.keep(task.id, task.message);
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
-    const refusal = task.isBound && !isOwn
+    const refusal = task.owner !== null
       ? WORKER_GONE
       : task.refusal ?? await runner.refusal(task.request);
     if (refusal !== null) {

@@ -54,6 +54,8 @@ export class Task {
   readonly hops: number;
   /** Whom it is for. */
   readonly to: Addressee;
+  /** The worker that alone may run it, if that is not who has it; null otherwise. */
+  readonly owner: string | null;
   progress: Progress = NO_PROGRESS;
   #state: TaskState | "new" = "new";
   #revision: string | null = null;
@@ -81,6 +83,7 @@ export class Task {
       expiresAt?: Date | null;
       hops?: number;
       to?: Addressee;
+      owner?: string | null;
       signature?: Signature | null;
       response?: Response | null;
     } = {},
@@ -103,6 +106,7 @@ export class Task {
     );
     this.hops = options.hops ?? 0;
     this.to = options.to ?? "group";
+    this.owner = options.owner ?? null;
     this.#ageAtArrival = Math.max(0, now - this.createdAt.getTime());
     const byMessage = options.expiresAt
       ? options.expiresAt.getTime() - now

@@ -48,6 +48,15 @@ export class Variables {
    * @throws {VariablesSchemaError} it is none, or its own defaults are not valid
    */
   static async of(written: VariablesSchema = {}): Promise<Variables> {
+    const text = JSON.stringify(written);
+    const known = read.get(text);
+    if (known) return known;
+    const variables = await Variables.#read(written);
+    read.set(text, variables);
+    return variables;
+  }
+
+  static async #read(written: VariablesSchema): Promise<Variables> {
     const { strict, lenient } = await (validators ??= newValidators());
     // What a request may say is what is written here; more has to be asked for.
     const schema: Record<string, unknown> = {
@@ -162,6 +171,12 @@ async function newValidators() {
     lenient: new Ajv2020({ ...common, strict: false }),
   };
 }
+
+/**
+ * What was read, by its text as JSON: a validator keeps something of each schema
+ * that it was ever given, and a configuration is read again and again.
+ */
+const read = new Map<string, Variables>();
 
 let validators: ReturnType<typeof newValidators> | null = null;
 

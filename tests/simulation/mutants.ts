@@ -16,7 +16,7 @@ const MUTANTS: Record<string, ProfileName> = {
   a_stranger_takes_what_was_offered: "crossing",
   an_answer_too_early: "mosquitto",
   a_record_removed_too_early: "mosquitto",
-  an_echo_that_is_not_waited_for: "mosquitto",
+  an_echo_that_is_not_waited_for: "crossing",
   a_session_thought_kept: "loses_sessions",
   an_adoption_that_forgets_one: "mosquitto",
   a_run_that_is_not_written_down_first: "power_cut",

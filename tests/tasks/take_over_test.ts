@@ -517,3 +517,30 @@ Deno.test("take over: what the journal says has begun is not ended while a peer 
   await world.takeOver.written(["t"]);
   assert.deepEqual(world.store.published, []);
 });
+
+Deno.test("take over: a task for one worker alone is not run by its adopter, nor by that one's next process", async () => {
+  // The adopter has died before it had ended it.
+  const owner = {
+    "ansible-worker-to": "worker",
+    "ansible-worker-owner": "dead",
+  };
+  const world = setUp();
+  await record(world, ME, { user: owner });
+  await status(world, "queued", ME);
+  await takeOver(world, ME);
+  assert.equal(standing(world)!.state, "failed");
+  assert.equal(standing(world)!.error_message, "its worker is gone");
+  isGone(world);
+});
+
+Deno.test("take over: the record that an adopter keeps says whose task it is", async () => {
+  const world = setUp();
+  await record(world, "dead", { user: { "ansible-worker-to": "worker" } });
+  await status(world, "queued", "dead");
+  await takeOver(world, "dead");
+  assert.equal(standing(world)!.error_message, "its worker is gone");
+  const kept = world.store.published.find(({ topic }) =>
+    topic === TOPICS.record(ME, "t")
+  );
+  assert.equal(kept!.properties!.user!["ansible-worker-owner"], "dead");
+});
