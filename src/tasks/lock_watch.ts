@@ -155,7 +155,10 @@ export class LockWatch {
   }
 
   get #isTaken(): boolean {
-    return this.#seen !== null && this.#isInForce(this.#seen.lock);
+    // While a bid of ours gives way, what stands there may be that one, in the
+    // place of the one that it has lost to.
+    return this.#listening.size > 0 ||
+      this.#seen !== null && this.#isInForce(this.#seen.lock);
   }
 
   /** Whether nothing is done with it. */
@@ -318,7 +321,10 @@ export class LockWatch {
   #newLock(): TopicLock<Claim> {
     const lock: TopicLock<Claim> = new TopicLock({
       lookUp: () => this.#lookUp(),
-      unsubscribe: () => this.#listening.delete(lock),
+      unsubscribe: () => {
+        this.#listening.delete(lock);
+        this.#options.onChange();
+      },
       publish: (message) => this.#options.publish(message),
       read: readClaim,
       isOver: (claim) => claim.lock.state === "free",
