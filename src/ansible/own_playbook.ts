@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { join } from "node:path/posix";
-import { Launcher, LauncherError } from "./launcher.ts";
+import { dirname, join } from "node:path/posix";
+import { Launcher } from "./launcher.ts";
 import { whyUnusable } from "./launcher_pool.ts";
 import { pythonDirectory } from "./python_files.ts";
 import { RunReport } from "./report.ts";
@@ -40,7 +40,7 @@ export async function runOwnPlaybook(
   { environment, variables, signal }: OwnPlaybookOptions,
 ): Promise<Record<string, unknown>> {
   const file = join(pythonDirectory(), path);
-  const directory = file.slice(0, file.lastIndexOf("/"));
+  const directory = dirname(file);
   const report = new RunReport();
   try {
     await using launcher = new Launcher({
@@ -84,7 +84,7 @@ export async function runOwnPlaybook(
     if (signal.aborted) {
       throw new OwnPlaybookError(String(signal.reason), { cause: error });
     }
-    if (error instanceof LauncherError || error instanceof Error) {
+    if (error instanceof Error) {
       throw new OwnPlaybookError(whyUnusable(error, { environment }), {
         cause: error,
       });

@@ -10,13 +10,13 @@ import {
   loadConfig,
   type Loaded,
   MAX_COUNTED_EXPIRY,
-  openToOthers,
   reviewSandbox,
 } from "../config/mod.ts";
 import { Log, PRIORITIES } from "../log.ts";
 import { EXIT_CONFIGURATION } from "./exit_codes.ts";
 import { isJournal } from "./journal.ts";
 import { print } from "./output.ts";
+import { sayDenied, warnOfOpenFiles } from "./start_log.ts";
 
 /** Runs the worker; returns the exit code. */
 export async function run(file: string): Promise<number> {
@@ -41,11 +41,7 @@ export async function run(file: string): Promise<number> {
   });
   log.redact(secretsOf(config));
   if (!await mayRun(loaded, { file, log })) return EXIT_CONFIGURATION;
-  for (const { path, key } of await openToOthers(loaded.secretFiles)) {
-    log.warn(
-      `other users of this host may read "${path}", which has a secret in it (${key}); to prevent it: chmod 600 ${path}`,
-    );
-  }
+  await warnOfOpenFiles(loaded.secretFiles, log);
   if (config.worker.status_retention > MAX_COUNTED_EXPIRY) {
     log.warn(
       `worker.status_retention is more than ${MAX_COUNTED_EXPIRY} s, which some brokers cannot count: they drop a final status at once`,
@@ -85,11 +81,7 @@ async function mayRun(
   { file, log }: { file: string; log: Log },
 ): Promise<boolean> {
   const { denied, unneeded } = await reviewSandbox(loaded, { file });
-  for (const { kind, value, why } of denied) {
-    log.error(
-      `Deno's sandbox does not allow what is needed ${why}; start the worker with --allow-${kind}=${value}`,
-    );
-  }
+  sayDenied(denied, { log, started: "the worker" });
   if (unneeded.length > 0) {
     // What is compiled in, nobody can change by another flag.
     log[Deno.build.standalone ? "debug" : "info"](

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { ConfigError, loadWeb, missing, openToOthers } from "../config/mod.ts";
+import { ConfigError, loadWeb, missing } from "../config/mod.ts";
 import { Log } from "../log.ts";
 import { KeyError } from "../messages/signed.ts";
-import { ListenError } from "../metrics/listener.ts";
+import { ListenError } from "../listening.ts";
 import type { Role } from "../web/model.ts";
 import { Database, DatabaseError } from "../web/database.ts";
 import { pages } from "../web/pages/mod.ts";
@@ -23,6 +23,7 @@ import { serve } from "../web/web.ts";
 import { EXIT_CONFIGURATION } from "./exit_codes.ts";
 import { isJournal } from "./journal.ts";
 import { print } from "./output.ts";
+import { sayDenied, warnOfOpenFiles } from "./start_log.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -38,17 +39,9 @@ export async function web(file: string): Promise<number> {
   });
   log.redact(place.secrets);
   const denied = await missing(place.needs);
-  for (const { kind, value, why } of denied) {
-    log.error(
-      `Deno's sandbox does not allow what is needed ${why}; start the page with --allow-${kind}=${value}`,
-    );
-  }
+  sayDenied(denied, { log, started: "the page" });
   if (denied.length > 0) return EXIT_CONFIGURATION;
-  for (const { path, key } of await openToOthers(place.secretFiles)) {
-    log.warn(
-      `other users of this host may read "${path}", which has a secret in it (${key}); to prevent it: chmod 600 ${path}`,
-    );
-  }
+  await warnOfOpenFiles(place.secretFiles, log);
   const stopped = Promise.withResolvers<null>();
   const stop = () => stopped.resolve(null);
   for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);

@@ -64,13 +64,20 @@ const DEFAULT_GROUP = "default";
 
 const STARTED = "this";
 
-const clientSchema = z.strictObject({
+/** What says where the group is, and its parts of a configuration. */
+export const placeSchema = z.strictObject({
   mqtt: sections.mqtt,
   worker: z.strictObject({
     group_name: sections.worker.shape.group_name,
     topic_prefix: sections.worker.shape.topic_prefix,
   }),
 });
+
+/** The same, as `ConfigSource.keepOnly()` wants it. */
+export const PLACE = {
+  mqtt: "all",
+  worker: Object.keys(placeSchema.shape.worker.shape),
+} as const;
 
 /**
  * Reads the configuration and the flags.
@@ -94,7 +101,7 @@ export async function loadClient(
   );
   const problems = new Problems(file, source);
   if (source.isBroken) throw new ConfigError(problems.lines().join("\n"));
-  source.keepOnly({ mqtt: "all", worker: ["group_name", "topic_prefix"] });
+  source.keepOnly(PLACE);
   source.expand(variables);
   const given = fromFlags(flags, variables);
   const value = overlaid(source.toValue(), given.values);
@@ -110,7 +117,7 @@ export async function loadClient(
       wrong.push(`${flag}: ${withFlags(message)}`);
     }
   };
-  const { success, data, error } = clientSchema.safeParse(value, {
+  const { success, data, error } = placeSchema.safeParse(value, {
     reportInput: true,
   });
   for (const issue of error?.issues ?? []) {

@@ -29,6 +29,6 @@ export { ConfigError } from "./problems.ts";
 export { type Config, MAX_COUNTED_EXPIRY } from "./schema.ts";
 export { addressOf } from "./values.ts";
 export { runEnvironment } from "./run_environment.ts";
-export { openToOthers } from "./secret_files.ts";
+export { openToOthers, type SecretFile } from "./secret_files.ts";
 export { trustedKeysOf } from "./trusted_keys.ts";
 export { loadWeb, type WebPlace } from "./web.ts";

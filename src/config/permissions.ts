@@ -32,13 +32,7 @@ export async function needsOf(
   options: { file: string; program?: string | null },
 ): Promise<Need[]> {
   const { content, metrics, mqtt, worker } = config;
-  const needs: Need[] = [];
-  const add = (kind: Need["kind"], value: string, why: string) => {
-    if (needs.some((need) => need.kind === kind && need.value === value)) {
-      return;
-    }
-    needs.push({ kind, value, why });
-  };
+  const { add, needs, read } = collector();
   add("net", hostAndPort(mqtt), "to connect to the broker");
   const listen = addressOf(metrics.listen ?? "");
   if (listen) {
@@ -49,11 +43,6 @@ export async function needsOf(
     );
   }
   add("run", options.program ?? PROGRAM, "to run playbooks");
-  const read = async (path: string, why: string) => {
-    add("read", path, why);
-    // Both names of a link are asked for.
-    add("read", await realPathOf(path), why);
-  };
   await read(resolve(options.file), "to read the configuration");
   if (content) {
     await read(
@@ -84,6 +73,30 @@ export async function needsOf(
     add("env", name, "to know what the service manager wants, if there is one");
   }
   return needs;
+}
+
+/** Collects what is needed, each once. */
+export function collector(): {
+  needs: Need[];
+  add(kind: Need["kind"], value: string, why: string): void;
+  read(path: string, why: string): Promise<void>;
+} {
+  const needs: Need[] = [];
+  const add = (kind: Need["kind"], value: string, why: string) => {
+    if (needs.some((need) => need.kind === kind && need.value === value)) {
+      return;
+    }
+    needs.push({ kind, value, why });
+  };
+  return {
+    needs,
+    add,
+    async read(path, why) {
+      add("read", path, why);
+      // Both names of a link are asked for.
+      add("read", await realPathOf(path), why);
+    },
+  };
 }
 
 /** Where a path leads, also one that is not there yet. */

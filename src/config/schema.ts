@@ -30,7 +30,7 @@ import {
 
 /**
  * The largest number of tasks that may wait: all their requests are in memory,
- * and are taken over one by one when the worker is gone.
+ * and are taken over when the worker is gone.
  */
 const MAX_QUEUED = 65_000;
 

@@ -6,12 +6,13 @@
  * @module
  */
 import { dirname, resolve } from "node:path/posix";
-import { z } from "zod";
+import type { z } from "zod";
 import { type Broker, brokerOf } from "./broker.ts";
+import { PLACE, placeSchema } from "./client.ts";
 import { environmentOf, type Variables } from "./expand.ts";
 import { namedPaths, problemOfPath } from "./files.ts";
 import { completeMqtt, readConfig } from "./load.ts";
-import { hostAndPort, type Need } from "./permissions.ts";
+import { collector, hostAndPort, type Need } from "./permissions.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import {
   type Config,
@@ -25,12 +26,7 @@ import { addressOf } from "./values.ts";
 
 const STARTED = "the page";
 
-const webConfigSchema = z.strictObject({
-  mqtt: sections.mqtt,
-  worker: z.strictObject({
-    group_name: sections.worker.shape.group_name,
-    topic_prefix: sections.worker.shape.topic_prefix,
-  }),
+const webConfigSchema = placeSchema.extend({
   web: sections.web,
   log_level: configSchema.shape.log_level,
   log_format: configSchema.shape.log_format,
@@ -83,10 +79,11 @@ export async function loadWeb(
   );
   const problems = new Problems(file, source);
   if (source.isBroken) throw new ConfigError(problems.lines().join("\n"));
-  const wanted = Object.keys(webConfigSchema.shape);
   source.keepOnly({
-    ...Object.fromEntries(wanted.map((name) => [name, "all" as const])),
-    worker: ["group_name", "topic_prefix"],
+    ...PLACE,
+    web: "all",
+    log_level: "all",
+    log_format: "all",
   });
   source.expand((name) => {
     names.add(name);
@@ -211,16 +208,7 @@ async function webNeedsOf(
     files: readonly string[];
   },
 ): Promise<Need[]> {
-  const needs: Need[] = [];
-  const add = (kind: Need["kind"], value: string, why: string) => {
-    if (!needs.some((need) => need.kind === kind && need.value === value)) {
-      needs.push({ kind, value, why });
-    }
-  };
-  const read = async (path: string, why: string) => {
-    add("read", path, why);
-    add("read", await Deno.realPath(path).catch(() => path), why);
-  };
+  const { add, needs, read } = collector();
   add("net", hostAndPort(broker), "to connect to the broker");
   const { hostname: host, port } = web.address;
   add("net", hostAndPort({ host, port }), "to serve the page");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fulfilledWithin } from "../deadline.ts";
 import { Content, type ContentOptions, problemOf } from "./content.ts";
 
 /** The first wait after an attempt that has failed, and the longest, in milliseconds. */
@@ -39,13 +40,7 @@ export async function beginContent(
         `no playbooks from git: ${problemOf(error, content)}; trying again`,
       );
     }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), wait);
-    });
-    const next = await Promise.race([over, stop]);
-    clearTimeout(timer);
-    if (next === "stopped") return null;
+    if (await fulfilledWithin(wait, stop)) return null;
     wait = Math.min(2 * wait, WAIT_MS.longest);
   }
 }

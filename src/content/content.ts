@@ -338,9 +338,7 @@ export function problemOf(
   error: unknown,
   { password }: Pick<ContentConfig, "password">,
 ): string {
-  const text = error instanceof OwnPlaybookError || error instanceof Error
-    ? error.message
-    : String(error);
+  const text = error instanceof Error ? error.message : String(error);
   const hidden = password === undefined
     ? text
     : text.replaceAll(password, "***")

@@ -5,8 +5,12 @@
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { firstWithin } from "../messages/encode.ts";
-import { type Presence, presenceSchema, readAs } from "../messages/presence.ts";
-import type { ContentState } from "../messages/presence.ts";
+import {
+  type ContentState,
+  type Presence,
+  presenceSchema,
+  readAs,
+} from "../messages/presence.ts";
 import type { TemplateOffer } from "../messages/template.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Channel } from "../tasks/ports.ts";

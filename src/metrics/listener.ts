@@ -9,6 +9,7 @@
  * @module
  */
 import { createServer, type ServerResponse } from "node:http";
+import { close, listen } from "../listening.ts";
 
 /** Connections at once; what is more is closed. */
 const MAX_CONNECTIONS = 32;
@@ -43,11 +44,6 @@ export interface Answer {
 /** A path's answer, made anew for each request. */
 export type Page = () => Answer | Promise<Answer>;
 
-/** The address cannot be listened on; the message says why. */
-export class ListenError extends Error {
-  override name = "ListenError";
-}
-
 /** A listener that is there until it is closed. */
 export class HttpListener implements AsyncDisposable {
   readonly #server: ReturnType<typeof createServer>;
@@ -63,7 +59,7 @@ export class HttpListener implements AsyncDisposable {
    * @throws {ListenError} the port is taken, or the address is not this host's
    */
   static async open(
-    { hostname, port }: Address,
+    address: Address,
     pages: ReadonlyMap<string, Page>,
   ): Promise<HttpListener> {
     const server = createServer({
@@ -76,23 +72,13 @@ export class HttpListener implements AsyncDisposable {
       void answer(response, { method, page: pages.get(pathOf(url)) });
     });
     server.maxConnections = MAX_CONNECTIONS;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen({ host: hostname, port }, resolve);
-    try {
-      await promise;
-    } catch (error) {
-      throw new ListenError(reasonOf(error as Error));
-    }
-    server.on("error", () => {});
+    await listen(server, address);
     return new HttpListener(server);
   }
 
   /** Closes it, and what is open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
+    await close(this.#server);
   }
 }
 
@@ -137,19 +123,4 @@ async function answerTo(
 
 function pathOf(url = ""): string {
   return url.split("?", 1)[0]!;
-}
-
-/** Why a server cannot listen, as the rest of a sentence. */
-export function reasonOf(error: Error & { code?: string }): string {
-  switch (error.code) {
-    case "EADDRINUSE":
-      return "the port is in use by another program";
-    case "EACCES":
-      return "this user may not use the port; take one above 1023";
-    case "EADDRNOTAVAIL":
-    case "EINVAL":
-      return "this host does not have the address";
-    default:
-      return error.message;
-  }
 }

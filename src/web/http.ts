@@ -11,7 +11,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { ListenError, reasonOf } from "../metrics/listener.ts";
+import { close, listen, ListenError } from "../listening.ts";
 
 /** How long a request may take to arrive, head and body, in milliseconds. */
 const REQUEST_MS = 10_000;
@@ -56,7 +56,7 @@ export class HttpServer implements AsyncDisposable {
    * @throws {ListenError} it cannot
    */
   static async listen(
-    { hostname, port }: { hostname: string; port: number },
+    address: { hostname: string; port: number },
     handler: Handler,
   ): Promise<HttpServer> {
     const server = createServer({
@@ -67,25 +67,21 @@ export class HttpServer implements AsyncDisposable {
       maxHeaderSize: MAX_HEAD_BYTES,
     }, (incoming, response) => void answer(incoming, { response, handler }));
     server.maxConnections = MAX_CONNECTIONS;
-    const listening = Promise.withResolvers<void>();
-    server.once("error", listening.reject);
-    server.listen({ host: hostname, port }, listening.resolve);
     try {
-      await listening.promise;
+      await listen(server, address);
     } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      const { hostname, port } = address;
       throw new ListenError(
-        `Cannot listen on ${hostname}:${port}: ${reasonOf(error as Error)}`,
+        `Cannot listen on ${hostname}:${port}: ${error.message}`,
       );
     }
-    server.on("error", () => {});
     return new HttpServer(server);
   }
 
   /** Closes it, and what is open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    await closed;
+    await close(this.#server);
   }
 }
 

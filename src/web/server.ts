@@ -75,6 +75,7 @@ import {
   queryOf,
 } from "./queries.ts";
 import { NotPublishedError, type Requests } from "./requests.ts";
+import { shortHash } from "./short_hash.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./ansi.ts";
 import { faultsOf } from "./template_check.ts";
@@ -132,7 +133,7 @@ const HEADERS: Record<string, string> = {
 /** Lines of output that are shown at once. */
 const MAX_LINES = 1000;
 
-/** A form as it is sent, in characters. */
+/** What is looked for in an output, in characters. */
 const MAX_SEARCH = 200;
 
 /** A text of a reason, in characters. */
@@ -184,7 +185,7 @@ class Server {
     this.#options = options;
     this.#base = options.web.base;
     for (const [name, { type, text }] of Object.entries(options.pages.assets)) {
-      this.#assets.set(name, { type, text, tag: `"${tagOf(text)}"` });
+      this.#assets.set(name, { type, text, tag: `"${shortHash(text)}"` });
     }
   }
 
@@ -742,13 +743,4 @@ async function typedIn(request: Request): Promise<Typed> {
     typed[name] ??= value;
   }
   return typed;
-}
-
-/** A short hash of a text (FNV-1a). */
-function tagOf(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  }
-  return hash.toString(16);
 }

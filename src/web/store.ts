@@ -9,6 +9,7 @@ import { plain, spansOf } from "./ansi.ts";
 import type { Database, Row, Value } from "./database.ts";
 import type {
   Board,
+  CELL_STATES,
   CellDetail,
   Failure,
   Filters,
@@ -21,7 +22,6 @@ import type {
   TaskPage,
   TaskRow,
 } from "./model.ts";
-import type { CELL_STATES } from "./model.ts";
 import { type CellRow, MapBuilder } from "./task_map.ts";
 
 /** Rows of one page of the board. */

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { GroupView } from "../client/group_view.ts";
 import { nextTime, type Offer, offersOf } from "../client/offers.ts";
 import { fieldsOf } from "./forms.ts";
+import { shortHash } from "./short_hash.ts";
 import type { TaskRow, TemplateRow, WorkerRow } from "./model.ts";
 
 /** The workers, by their names. */
@@ -87,6 +87,5 @@ export function templatesOf(view: GroupView): OfferedTemplate[] {
 
 /** The same for all workers that mean the same by a name. */
 function variantOf({ workers: _, ...meant }: Offer): string {
-  return createHash("sha256").update(JSON.stringify(meant)).digest("hex")
-    .slice(0, 8);
+  return shortHash(JSON.stringify(meant));
 }

@@ -8,6 +8,7 @@ import type { LauncherObserver, Replacement } from "../ansible/mod.ts";
 import { version } from "../version.ts";
 import { addressOf, type Config } from "../config/mod.ts";
 import type { GroupObserver } from "../group/observer.ts";
+import { ListenError } from "../listening.ts";
 import type { Log } from "../log.ts";
 import type { Rejected } from "../messages/rejected.ts";
 import type { HttpListener, Page } from "../metrics/listener.ts";
@@ -118,13 +119,12 @@ export class Observers
   }
 
   async #listen(listen: string): Promise<void> {
-    const [{ Metrics }, { HttpListener, ListenError }, { healthPage }] =
-      await Promise
-        .all([
-          import("../metrics/registry.ts"),
-          import("../metrics/listener.ts"),
-          import("../metrics/health.ts"),
-        ]);
+    const [{ Metrics }, { HttpListener }, { healthPage }] = await Promise
+      .all([
+        import("../metrics/registry.ts"),
+        import("../metrics/listener.ts"),
+        import("../metrics/health.ts"),
+      ]);
     const read = () => this.read();
     const metrics = new Metrics({ version, read });
     try {

@@ -1,11 +1,9 @@
 /** What is large: 10 MB of output, and 200 hosts × 100 play tasks. */
 import assert from "node:assert/strict";
-import { EVENT_STATES } from "../../../src/messages/event.ts";
-import { encodeEvent } from "../../../src/messages/event.ts";
+import { encodeEvent, EVENT_STATES } from "../../../src/messages/event.ts";
 import { encodeOutput } from "../../../src/messages/output.ts";
 import {
   encodeTaskStatus,
-  NO_PROGRESS,
   type TaskState,
 } from "../../../src/messages/task_status.ts";
 import { chromium } from "../../../dev/programs.ts";
@@ -15,34 +13,18 @@ import { Client } from "../../harness/client.ts";
 import { Project } from "../../harness/project.ts";
 import { until } from "../../harness/waiting.ts";
 import { Web } from "../../harness/web.ts";
+import { status } from "../messages.ts";
 
 const HOSTS = 200;
 const TASKS = 100;
 const OUTPUT_BYTES = 10 * 1024 * 1024;
 
-const at = new Date().toISOString();
-
 /** As a worker tells it. */
-function status(state: TaskState): string {
-  const isOver = state !== "running";
-  return encodeTaskStatus({
-    task_id: "large",
-    state,
-    created_at: at,
-    started_at: at,
-    completed_at: isOver ? at : null,
-    duration_seconds: 1,
-    return_code: isOver ? 0 : null,
-    error_message: null,
+function told(state: TaskState): string {
+  return encodeTaskStatus(status("large", state, {
     playbook: "large.yml",
-    inventory: "hosts.ini",
-    worker_id: "w1",
-    template: null,
-    revision: null,
-    lock: null,
-    ...NO_PROGRESS,
     tasks_total: HOSTS * TASKS,
-  });
+  }));
 }
 
 function* events(): Generator<string> {
@@ -111,7 +93,7 @@ Deno.test({
     await using web = await Web.start({ project, port: broker.port });
     await using client = await Client.connect(broker.port);
     const topic = `${client.base}/tasks/large`;
-    await client.publish(`${topic}/status`, status("running"), {
+    await client.publish(`${topic}/status`, told("running"), {
       retain: true,
     });
     await Promise.all(
@@ -120,7 +102,7 @@ Deno.test({
     await Promise.all(
       [...output()].map((one) => client.publish(`${topic}/output`, one)),
     );
-    await client.publish(`${topic}/status`, status("success"), {
+    await client.publish(`${topic}/status`, told("success"), {
       retain: true,
     });
 
