@@ -147,12 +147,15 @@ export class Project implements AsyncDisposable {
    * Processes of its runs. Workers are not, nor are the launchers of a worker
    * that lives, and what reads modules for these; those of a worker that is gone
    * are as unwanted as a run.
+   *
+   * @param asWorker process id of what has launchers as a worker has
    */
-  async runs(): Promise<Process[]> {
+  async runs(asWorker?: number): Promise<Process[]> {
     const all = await this.processes();
     const isWorker = ({ command }: Process) =>
       command.includes(`-c ${this.#root}/`);
     const workers = new Set(all.filter(isWorker).map(({ pid }) => pid));
+    if (asWorker !== undefined) workers.add(asWorker);
     const launchers = new Set(
       all.filter(({ parent }) => workers.has(parent)).map(({ pid }) => pid),
     );

@@ -44,8 +44,7 @@ Deno.test({
       processesNamed(
         new RegExp(`^ssh: ${project.path("home")}/\\S+ \\[mux\\]$`),
       );
-    const left = async () =>
-      (await project.runs()).filter(({ parent }) => parent !== Deno.pid);
+    const left = () => project.runs(Deno.pid);
     try {
       await t.step("with another run on it", async () => {
         const a = await begin("a", 60);
