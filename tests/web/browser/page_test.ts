@@ -147,6 +147,11 @@ function lineOf(page: Page, list: string, id: string): Locator {
   return page.locator(`#${list} .line`, { hasText: id });
 }
 
+/** The rows of a task's map, in the order in which their first results came. */
+function hostsOf(page: Page): Promise<string[]> {
+  return page.locator("#map .names > div").allInnerTexts();
+}
+
 Deno.test({
   name: "the page, live in a browser",
   ignore: !await chromium(),
@@ -260,8 +265,9 @@ Deno.test({
         await page.locator("#map .legend").getByText("ignored").waitFor();
         await page.locator("#plays .plays li").nth(1).waitFor();
         await page.locator("#map .area").hover({ position: { x: 24, y: 8 } });
+        const [first] = await hostsOf(page);
         await page.locator(".readout", {
-          hasText: "web-1 · Install base packages",
+          hasText: `${first} · Install base packages`,
         }).waitFor();
         await page.locator("#map .area").click({ position: { x: 24, y: 8 } });
         await page.locator(".cell-result pre", { hasText: "curl" }).waitFor();
@@ -455,8 +461,7 @@ Deno.test({
       await board.locator("#map .area path.c-failed").waitFor();
       await tabTo(board, "#map .area");
       await board.keyboard.press("End");
-      // Hosts stand in the order in which their first results came.
-      const hosts = await board.locator("#map .names > div").allInnerTexts();
+      const hosts = await hostsOf(board);
       for (let i = 0; i < hosts.indexOf("db-1"); i++) {
         await board.keyboard.press("ArrowDown");
       }
