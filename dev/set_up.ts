@@ -83,6 +83,13 @@ export const BUS: Need = {
   isThere: () => isFile("/usr/bin/dbus-daemon"),
 };
 
+/** What large files in git repositories are fetched by; the demo has none. */
+export const LARGE_FILES: Need = {
+  program: "git-lfs",
+  packages: all("git-lfs"),
+  isThere: () => runs("git-lfs", "version"),
+};
+
 /** What the tests look at pages with; the demo does without. */
 export const BROWSER: Need = {
   program: "chromium",
