@@ -83,19 +83,20 @@ export const BUS: Need = {
   isThere: () => isFile("/usr/bin/dbus-daemon"),
 };
 
-/** What large files in git repositories are fetched by; the demo has none. */
-export const LARGE_FILES: Need = {
-  program: "git-lfs",
-  packages: all("git-lfs"),
-  isThere: () => runs("git-lfs", "version"),
-};
-
-/** What the tests look at pages with; the demo does without. */
-export const BROWSER: Need = {
-  program: "chromium",
-  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium" },
-  isThere: () => chromium().then((path) => path !== null),
-};
+/** What the tests need beside; the demo does without. */
+export const FOR_TESTS: readonly Need[] = [
+  {
+    // Pages are looked at with it.
+    program: "chromium",
+    packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium" },
+    isThere: () => chromium().then((path) => path !== null),
+  },
+  {
+    program: "git-lfs",
+    packages: all("git-lfs"),
+    isThere: () => runs("git-lfs", "version"),
+  },
+];
 
 /**
  * Makes sure that everything is there, and what else is named.
@@ -205,4 +206,4 @@ async function runs(program: string, ...args: string[]): Promise<boolean> {
   }
 }
 
-if (import.meta.main) Deno.exit(await setUp(BROWSER) ? 0 : 1);
+if (import.meta.main) Deno.exit(await setUp(...FOR_TESTS) ? 0 : 1);
