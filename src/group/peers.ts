@@ -71,6 +71,12 @@ export class Peers {
     return this.#presences.get(workerId);
   }
 
+  /** Whether a worker is connected, by what it has said last. */
+  isThere(workerId: string): boolean {
+    const state = this.#presences.get(workerId)?.state;
+    return state === "online" || state === "draining";
+  }
+
   /** Whether the process of a worker that has said something is no more. */
   isGone(
     { worker_id, instance, updated_at }: Pick<

@@ -298,6 +298,7 @@ export function assemble(
     journal,
     records,
     dispatcher,
+    isThere: (id) => peers.isThere(id),
   });
   const load = stack.use(
     new LoadReport({
