@@ -96,6 +96,12 @@ export const FOR_TESTS: readonly Need[] = [
     packages: all("git-lfs"),
     isThere: () => runs("git-lfs", "version"),
   },
+  {
+    // Signs commits, with its agent.
+    program: "gpg",
+    packages: all("gnupg", { dnf: "gnupg2" }),
+    isThere: () => runs("gpg", "--version"),
+  },
 ];
 
 /**
