@@ -67,6 +67,8 @@ export interface TakeOverOptions {
   log: Log;
   /** Whether another worker is connected, by what it has said last. */
   isThere(workerId: string): boolean;
+  /** Whether there is no other worker. */
+  isAlone(): boolean;
   /** A peer that has a template which this worker has not. */
   workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
@@ -227,7 +229,8 @@ export class TakeOver {
     taskId: string,
     { keeper, holder }: { keeper: string; holder: string },
   ): Promise<boolean> {
-    const { records, workerId } = this.#options;
+    const { isAlone, records, workerId } = this.#options;
+    if (isAlone()) return false;
     const keepers = new Set(await records.keepers(taskId));
     keepers.delete(holder);
     // What an adoption that was not finished has left here.

@@ -122,6 +122,7 @@ function setUp(
     }),
     log,
     isThere: (id) => id === "another",
+    isAlone: () => false,
     workerWithTemplate: () => Promise.resolve(able?.peer ?? null),
     offer: (task, peer) => {
       offered.push(`${task.id} to ${peer}: ${task.state}`);
