@@ -104,3 +104,13 @@ Deno.test("simulation: what has failed once does not any more", async () => {
   }
   assert.ok(count > 0);
 });
+
+Deno.test("simulation: the faults that it is tried with fit the source", async () => {
+  for await (const { name } of Deno.readDir(`${DIRECTORY}/mutants`)) {
+    const { code, stderr } = await new Deno.Command("git", {
+      args: ["apply", "--check", `${DIRECTORY}/mutants/${name}`],
+      cwd: ROOT,
+    }).output();
+    assert.equal(code, 0, `${name}: ${new TextDecoder().decode(stderr)}`);
+  }
+});
