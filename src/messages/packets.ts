@@ -17,6 +17,11 @@ export interface MessageProperties {
   correlationData?: Uint8Array;
 }
 
+/** The connection was closed here, for good. */
+export class ConnectionClosedError extends Error {
+  override name = "ConnectionClosedError";
+}
+
 /** The connection was lost before the broker answered. */
 export class ConnectionLostError extends Error {
   override name = "ConnectionLostError";

@@ -21,6 +21,7 @@ import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
 import { fulfilledWithin } from "../deadline.ts";
 import {
+  ConnectionClosedError,
   ConnectionLostError,
   type Delivery,
   type Incoming,
@@ -521,7 +522,9 @@ export class MqttConnection implements AsyncDisposable {
     // Not one of those after which one tries again.
     if (this.#closed) {
       return Promise.reject(
-        new Error(`Cannot ${what}: the connection was closed here`),
+        new ConnectionClosedError(
+          `Cannot ${what}: the connection was closed here`,
+        ),
       );
     }
     if (!client?.connected) return this.#unlessOver(Promise.reject(lost()));

@@ -55,6 +55,7 @@
  * @module
  */
 import {
+  ConnectionClosedError,
   ConnectionLostError,
   type Incoming,
   type Outgoing,
@@ -436,6 +437,7 @@ export class TopicLock<T> {
       await this.#lookUp();
       return true;
     } catch (error) {
+      if (error instanceof ConnectionClosedError) return false;
       if (!isRefusal(error)) throw error;
       this.disconnected();
       this.#tryLater(error, () => void this.reconnected(session));

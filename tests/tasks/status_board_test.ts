@@ -2,7 +2,10 @@
  * Who has a task, where messages cross: a real broker cannot be made to deliver
  * to one client and not yet to the other, so this one is a fake that does.
  */
-import type { Outgoing } from "../../src/messages/packets.ts";
+import {
+  ConnectionClosedError,
+  type Outgoing,
+} from "../../src/messages/packets.ts";
 import assert from "node:assert/strict";
 import { Journal } from "../../src/tasks/journal.ts";
 import { StatusBoard } from "../../src/tasks/status_board.ts";
@@ -34,6 +37,7 @@ class Member {
   wasLost = false;
   readonly contested: string[] = [];
   readonly #broker: Broker;
+  #isClosed = false;
 
   constructor(broker: Broker, id: string, instance = id) {
     this.#broker = broker;
@@ -41,6 +45,9 @@ class Member {
     this.board = new StatusBoard({
       channel: {
         lookUp: () => {
+          if (this.#isClosed) {
+            return Promise.reject(new ConnectionClosedError("closed"));
+          }
           this.subscribed = true;
           if (broker.retained) this.#receive(broker.retained, true);
           return Promise.resolve();
@@ -72,6 +79,11 @@ class Member {
       onGone: () => this.wasLost = true,
       onContested: (task) => this.contested.push(task.id),
     });
+  }
+
+  /** It stops: nothing can be asked of the broker any more. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Reads so many of the messages that wait for it; all, if left out. */
@@ -288,4 +300,14 @@ Deno.test("status board: who has accepted a copy of what another one had first, 
     );
     assert.deepEqual(second.contested, begins ? [] : ["t"]);
   }
+});
+
+Deno.test("status board: a bid that comes when the connection was closed here ends nothing", async () => {
+  const { broker, stranger, holder } = await held();
+  holder.close();
+  void stranger.board.take(stranger.task(LATER), null);
+  await settle(broker);
+  // The look that it would take is not to be had, and nobody waits for it.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.notEqual(holder.board.token("t"), null);
 });
