@@ -9,7 +9,7 @@
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
  * | `queued`, from nobody, and two workers have a record of it | `failed`: nobody knows whether it has run |
- * | taken over by somebody who was about to end it, and has not | as if it had not been |
+ * | `running`, taken over by somebody who was about to end it, and has not | as if it had not been |
  *
  * The last but one is what is left when a worker that is gone had bid for a task
  * on a connection that stood still, and another one, gone as well, had begun it
@@ -246,9 +246,10 @@ export class TakeOver {
   #isLeftTo(seen: PublishedStatus): boolean {
     const { isThere, workerId } = this.#options;
     const bidder = seen.status.worker_id;
+    // What waits is ended by its holder itself, what runs by somebody else.
+    if (isBeingEnded(seen)) return seen.status.state === "running";
     // A bidder that is there has seen what was said before its bid.
-    return isBeingEnded(seen) ||
-      isFirstBid(seen) && bidder !== workerId && !isThere(bidder);
+    return isFirstBid(seen) && bidder !== workerId && !isThere(bidder);
   }
 
   /** Whether somebody else than its holder has accepted it too. */

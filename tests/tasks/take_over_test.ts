@@ -364,6 +364,17 @@ for (const holder of [ME, "dead"]) {
     }
   }
 
+  test("queued by another worker, which is about to end it: the task is left alone", async () => {
+    const world = setUp();
+    await record(world, holder);
+    const { properties } = await status(world, "queued", "another");
+    Object.assign(properties!.user!, { raised: "1", from: TOKEN });
+    const before = standing(world);
+    await takeOver(world, holder);
+    isGone(world);
+    assert.deepEqual(standing(world), before);
+  });
+
   test("running, and taken over by somebody who was about to end it: it has failed", async () => {
     const world = setUp();
     await record(world, holder);
