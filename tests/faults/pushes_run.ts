@@ -15,6 +15,9 @@ import { Project } from "../harness/project.ts";
 import { SshServer } from "../harness/ssh_server.ts";
 import { Worker } from "../harness/worker.ts";
 
+/** At most so many times the tasks, until a second commit is in use. */
+const MOST = 10;
+
 /** Looks at its files in three play tasks, with time between them. */
 const SITE = `
 - hosts: all
@@ -29,7 +32,8 @@ const LAST =
   `- set_stats: { data: { last: "{{ lookup('file', 'version') }}" } }\n`;
 
 /**
- * Pushes so often, while so many tasks run.
+ * Pushes so often, while so many tasks run; and more of these where all have run
+ * on one commit so far, since the worker looks slower than they run.
  *
  * @returns on how many commits they ran
  */
@@ -72,27 +76,32 @@ export async function pushWhileTasksRun(
       content: { ...options.config.content as object, ...place },
     },
   });
+  const ids: string[] = [];
+  const seen = new Set<string>();
   let last = "";
   let pushed = 1;
-  for (let i = 0; i < tasks; i++) {
+  while (
+    ids.length < tasks || (seen.size < 2 && ids.length < MOST * tasks)
+  ) {
+    const begun = Math.min(ids.length + 1, tasks);
     // As often as it takes for both to go on as long as each other.
-    for (; pushed - 1 < (i + 1) * pushes / tasks; pushed++) {
+    for (; pushed - 1 < begun * pushes / tasks; pushed++) {
       last = await repository.commit(changed(String(pushed + 1)));
       versions.set(last, String(pushed + 1));
       await client.publish("ansible/test/content", "");
     }
+    const id = `t-${ids.length}`;
+    ids.push(id);
     await client.submit({
-      task_id: `t-${i}`,
+      task_id: id,
       playbook: "site.yml",
       inventory: "hosts",
     });
-    if (i >= 4) await client.final(`t-${i - 4}`);
+    const [ended] = ids.slice(-5, -4);
+    if (ended) seen.add((await client.final(ended)).revision!);
   }
-  const seen = new Set<string>();
-  for (let i = 0; i < tasks; i++) {
-    const { state, revision, stats, error_message } = await client.final(
-      `t-${i}`,
-    );
+  for (const id of ids) {
+    const { state, revision, stats, error_message } = await client.final(id);
     assert.equal(state, "success", error_message ?? "");
     const version = versions.get(revision!)!;
     seen.add(revision!);
@@ -101,7 +110,7 @@ export async function pushWhileTasksRun(
       file: version,
       last: version,
     });
-    for (const status of client.history(`t-${i}`)) {
+    for (const status of client.history(id)) {
       if (status.state !== "queued") assert.equal(status.revision, revision);
     }
   }
