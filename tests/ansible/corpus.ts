@@ -13,6 +13,8 @@ export interface Case {
   /** Files beside it. */
   files?: Record<string, string>;
   inventory?: "hosts" | "unreachable" | "empty";
+  /** It is left to chance in which order what its hosts do is printed. */
+  unordered?: boolean;
   /** Fields of the request, and the same as arguments by hand. */
   request?: Record<string, unknown>;
   args?: string[];
@@ -256,6 +258,7 @@ tasks:
   },
   {
     name: "strategy free",
+    unordered: true,
     play: play(`
 strategy: free
 tasks:
@@ -372,6 +375,7 @@ tasks:
   },
   {
     name: "async",
+    unordered: true,
     play: play(`
 tasks:
   - command: sleep 0.1

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { PrintedRuns } from "../harness/printed.ts";
 import { localHosts, Project } from "../harness/project.ts";
-import { CORPUS, corpusProject } from "./corpus.ts";
 
 /** Plays that print in every way, warnings and deprecations of theirs too. */
 const PLAYS = `
@@ -60,32 +59,5 @@ Deno.test({
     const hand = await runs.byHand(command);
     assert.deepEqual(await runs.run(command), hand);
     assert.match(hand.stdout, /PLAY RECAP/);
-  },
-});
-
-Deno.test({
-  ...options,
-  name:
-    "each playbook of the corpus prints the same by hand, and ends the same",
-  async fn(t) {
-    await using project = await corpusProject();
-    await using runs = new PrintedRuns(project);
-    for (
-      const [i, { name, args = [], inventory = "hosts" }] of CORPUS.entries()
-    ) {
-      await t.step(name, async () => {
-        const command = {
-          argv: [
-            `--inventory=${inventory}`,
-            "--forks=1",
-            ...args,
-            "--",
-            `${i}/site.yml`,
-          ],
-        };
-        assert.deepEqual(await runs.run(command), await runs.byHand(command));
-      });
-    }
-    assert.equal(runs.launchers, 1);
   },
 });
