@@ -13,11 +13,11 @@ export interface Case {
   /** Files beside it. */
   files?: Record<string, string>;
   inventory?: "hosts" | "unreachable" | "empty";
-  /** It is left to chance in which order what its hosts do is printed. */
-  unordered?: boolean;
   /** Fields of the request, and the same as arguments by hand. */
   request?: Record<string, unknown>;
   args?: string[];
+  /** Hosts, or jobs, do not wait for each other: the order is never the same. */
+  unordered?: boolean;
 }
 
 /** Inventories of the cases. */
