@@ -4,6 +4,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, inTerminal, Piped, run } from "../harness/client_program.ts";
 import { Project } from "../harness/project.ts";
+import { PATIENCE } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 /** A run that fails on one of the workers. */
@@ -21,8 +22,10 @@ Deno.test("one request is run by each worker, and followed as one", async (t) =>
   await using broker = await Broker.start({ persistence: true });
   await using project = await Project.create({ "picky.yml": PICKY });
   await using client = await Client.connect(broker.port);
+  // One that is away is back before another one adopts it, however slow it is.
+  const patient = { timing: { returnMs: PATIENCE * 1000 } };
   const start = (id: string) =>
-    Worker.start({ project, port: broker.port, id });
+    Worker.start({ project, port: broker.port, id, inner: patient });
   await using _one = await start("w1");
   await using _two = await start("w2");
   const three = await start("w3");
