@@ -415,7 +415,7 @@ class Server {
     app.get("/tasks/:id/stream", (c) => {
       const { key, taskId } = this.#task(c);
       return eventStream(live.task(key, {
-        task: () => store.task(taskId, key),
+        task: () => this.#detail(taskId, key),
         parts: (task) => pages.taskParts(this.#base, task),
       }));
     });
@@ -653,13 +653,15 @@ class Server {
     return {
       ...board,
       workers: workerRows(view),
-      waitsFor: waitsFor(board.queued, view),
+      waitsFor: Object.fromEntries(
+        board.queued.map((task) => [task.key, waitsFor(task, view)]),
+      ),
     };
   }
 
   #task(c: Context<Env>): TaskDetail {
     const { run } = queryOf(c.req.raw, runQuery);
-    const task = this.#options.store.task(c.req.param("id")!, run);
+    const task = this.#detail(c.req.param("id")!, run);
     if (!task) {
       throw new ProblemError(
         404,
@@ -667,6 +669,15 @@ class Server {
       );
     }
     return task;
+  }
+
+  #detail(taskId: string, key: number | undefined): TaskDetail | null {
+    const { store, view } = this.#options;
+    const task = store.task(taskId, key);
+    return task && {
+      ...task,
+      waitsFor: task.state === "queued" ? waitsFor(task, view) : null,
+    };
   }
 
   #template(c: Context<Env>): OfferedTemplate {

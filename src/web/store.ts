@@ -146,7 +146,7 @@ export class Store {
   }
 
   /** The newest run under an id, or the one with a key; null for none. */
-  task(taskId: string, key?: number): TaskDetail | null {
+  task(taskId: string, key?: number): Omit<TaskDetail, "waitsFor"> | null {
     const record = this.#database.get<TaskRecord & Numbers>(
       `SELECT tasks.*, status FROM tasks JOIN statuses ON statuses.key = tasks.key
        WHERE task_id = ? AND tasks.key = coalesce(?, tasks.key)
@@ -733,6 +733,7 @@ function rowOf({ key, updated_at, status: text }: TaskRecord): TaskRow {
     done: ok + failed + skipped + unreachable + rescued,
     total: status.tasks_total,
     counts: { ok, changed, failed, unreachable, skipped, rescued, ignored },
+    lock: status.lock,
     currentTask: status.current_task,
     errorMessage: status.error_message,
   };
