@@ -467,8 +467,10 @@ export class Store {
   /** How many have failed within the last 24 hours. */
   failedToday(now = Date.now()): number {
     return this.#database.get<{ n: number }>(
+      // By the end, of which the index has the state too: by the state, all that
+      // have ever failed would be looked at.
       `SELECT count(*) AS n FROM tasks
-       WHERE completed_at > ? AND state IN ('failed', 'timeout')`,
+       WHERE completed_at > ? AND +state IN ('failed', 'timeout')`,
       new Date(now - DAY_MS).toISOString(),
     )!.n;
   }
