@@ -199,11 +199,17 @@ test("the page's program serves it, and the worker's says that it cannot", async
     run([...AS_NOBODY, archive.program, "web", ...words]),
     /start ansible-worker-web, which lies beside the worker's program/,
   );
-  const { stdout: unit } = await run([
-    ...[archive.program, "permissions", ...words],
-    ...["--for", "web", "--format", "systemd"],
-  ]);
+  const printed = async (format: string) =>
+    (await run([
+      ...[archive.program, "permissions", ...words],
+      ...["--for", "web", "--format", format],
+    ])).stdout;
+  const unit = await printed("systemd");
   assert.ok(unit.includes(`\nExecStart=${page} ${words.join(" ")}\n`), unit);
+  assert.match(
+    await printed("compile"),
+    /^deno compile .* --output ansible-worker-web src\/main\.ts web\n$/,
+  );
 });
 
 test("it runs by a link elsewhere, with its Python files beside the program", async () => {
