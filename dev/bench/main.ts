@@ -15,12 +15,14 @@ import { group } from "./group.ts";
 import { hosts } from "./hosts.ts";
 import { idle } from "./idle.ts";
 import { longRun } from "./long_run.ts";
+import { ready } from "./ready.ts";
 import { start } from "./start.ts";
 import { sustained } from "./sustained.ts";
 import { told } from "./told.ts";
 import { web } from "./web.ts";
 
 const BENCHMARKS: Record<string, () => Promise<Figure[]>> = {
+  ready,
   start,
   dispatch,
   sustained,
