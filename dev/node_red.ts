@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { cacheDirectory } from "./cache.ts";
 import { run } from "./distribution/run.ts";
 
 const VERSION = "4.1.15";
@@ -15,9 +16,7 @@ const VERSION = "4.1.15";
  * @throws {Error} it cannot be installed, or there is no Node.js
  */
 export async function nodeRed(): Promise<string> {
-  const cache = Deno.env.get("XDG_CACHE_HOME") ??
-    `${Deno.env.get("HOME")}/.cache`;
-  const directory = `${cache}/ansible-worker/node-red-${VERSION}`;
+  const directory = cacheDirectory(`node-red-${VERSION}`);
   const main = `${directory}/node_modules/node-red/red.js`;
   const done = `${directory}/installed`;
   if (await Deno.stat(done).then(() => true, () => false)) return main;

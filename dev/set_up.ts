@@ -83,12 +83,26 @@ export const BUS: Need = {
   isThere: () => isFile("/usr/bin/dbus-daemon"),
 };
 
-/** What the tests look at pages with; the demo does without. */
-export const BROWSER: Need = {
-  program: "chromium",
-  packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium" },
-  isThere: () => chromium().then((path) => path !== null),
-};
+/** What the tests need beside; the demo does without. */
+export const FOR_TESTS: readonly Need[] = [
+  {
+    // Pages are looked at with it.
+    program: "chromium",
+    packages: { "apt-get": "chromium", dnf: "chromium", apk: "chromium" },
+    isThere: () => chromium().then((path) => path !== null),
+  },
+  {
+    program: "git-lfs",
+    packages: all("git-lfs"),
+    isThere: () => runs("git-lfs", "version"),
+  },
+  {
+    // Signs commits, with its agent.
+    program: "gpg",
+    packages: all("gnupg", { dnf: "gnupg2" }),
+    isThere: () => runs("gpg", "--version"),
+  },
+];
 
 /**
  * Makes sure that everything is there, and what else is named.
@@ -198,4 +212,4 @@ async function runs(program: string, ...args: string[]): Promise<boolean> {
   }
 }
 
-if (import.meta.main) Deno.exit(await setUp(BROWSER) ? 0 : 1);
+if (import.meta.main) Deno.exit(await setUp(...FOR_TESTS) ? 0 : 1);

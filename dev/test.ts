@@ -15,7 +15,7 @@
  */
 import { count, type Counts } from "./junit.ts";
 import { ROOT } from "./programs.ts";
-import { BROWSER, setUp } from "./set_up.ts";
+import { FOR_TESTS, setUp } from "./set_up.ts";
 import { quickOnes, testFiles } from "./test_files.ts";
 
 /** Files that run side by side for each processor. */
@@ -32,7 +32,7 @@ const others = Deno.args.filter((one) => !/^--(jobs=|quick$)/.test(one));
 const options = others.filter((one) => one.startsWith("-"));
 const targets = others.filter((one) => !one.startsWith("-"));
 
-if (!quick && !await setUp(BROWSER)) Deno.exit(1);
+if (!quick && !await setUp(...FOR_TESTS)) Deno.exit(1);
 
 const all = await testFiles(targets.length > 0 ? targets : ["tests"]);
 const files = quick ? await quickOnes(all) : all;

@@ -6,6 +6,7 @@
  * @module
  */
 import { ServiceHost } from "../tests/harness/service_host.ts";
+import { cacheDirectory } from "./cache.ts";
 import { run } from "./distribution/run.ts";
 import { ROOT } from "./programs.ts";
 import { BUS, setUp } from "./set_up.ts";
@@ -30,7 +31,7 @@ Deno.exitCode = code;
 async function sudo(): Promise<Record<string, string>> {
   const has = await run(["sudo", "--version"]).then(() => true, () => false);
   if (has) return {};
-  const directory = `${Deno.env.get("HOME")}/.cache/ansible-worker/sudo`;
+  const directory = cacheDirectory("sudo");
   await Deno.mkdir(directory, { recursive: true });
   const kept = async () =>
     (await Array.fromAsync(Deno.readDir(directory)))

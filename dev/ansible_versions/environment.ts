@@ -44,7 +44,7 @@ export async function environmentOf(
 }
 
 /** Interpreters of one Python release: in PATH, and those that pyenv keeps. */
-async function interpreters(minor: number): Promise<string[]> {
+export async function interpreters(minor: number): Promise<string[]> {
   const found: string[] = [];
   const root = Deno.env.get("PYENV_ROOT") ||
     `${Deno.env.get("HOME") ?? ""}/.pyenv`;

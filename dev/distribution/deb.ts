@@ -125,7 +125,7 @@ Maintainer: ${maintainer()}
 Installed-Size: ${kilobytes}
 Depends: adduser, ansible-core (>= 2.14) | ansible (>= 7), libc6 (>= 2.27), libgcc-s1
 Recommends: openssh-client, git
-Suggests: mosquitto
+Suggests: git-lfs, gpg, mosquitto
 Section: admin
 Priority: optional
 Description: runs Ansible playbooks that are asked for by MQTT

@@ -133,7 +133,11 @@ export class Membership {
     return JSON.stringify(this.#presence("offline"));
   }
 
-  /** Publishes the presence; settles when it is acknowledged. */
+  /**
+   * Publishes the presence; settles when it is acknowledged.
+   *
+   * @throws {ConnectionLostError} of "online", which is said with each connection
+   */
   announce(
     state: "online" | "draining" | "offline" = this.#state,
   ): Promise<void> {
@@ -149,6 +153,8 @@ export class Membership {
         ]),
       qos: 1,
       retain: true,
+      // With a new connection it is true only when all is put right again.
+      fleeting: state === "online",
     });
   }
 

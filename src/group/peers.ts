@@ -30,6 +30,8 @@ export class Peers {
   #nextLoad: PromiseWithResolvers<void> | null = null;
   /** Of whom something was published since we look. */
   readonly #livePresences = new Set<string>();
+  /** Of whom something has come that the session has not brought. */
+  readonly #here = new Set<string>();
   readonly #offline = new Map<string, Set<() => void>>();
 
   /**
@@ -47,6 +49,14 @@ export class Peers {
   }
 
   /**
+   * The control connection is back, and the presences were looked at: what has
+   * come before may have waited in the session.
+   */
+  connected(): void {
+    this.#here.clear();
+  }
+
+  /**
    * Takes note of a presence; null for one that was cleared.
    *
    * @returns false for one that is older than what is known
@@ -57,7 +67,10 @@ export class Peers {
     message: { retained: boolean },
   ): boolean {
     if (message.retained && this.#livePresences.has(workerId)) return false;
-    if (!message.retained) this.#livePresences.add(workerId);
+    if (!message.retained) {
+      this.#livePresences.add(workerId);
+      this.#here.add(workerId);
+    }
     if (presence) this.#presences.set(workerId, presence);
     else this.#presences.delete(workerId);
     if (presence?.state === "online") return true;
@@ -69,6 +82,12 @@ export class Peers {
   /** The last presence of a worker. */
   find(workerId: string): Presence | undefined {
     return this.#presences.get(workerId);
+  }
+
+  /** Whether a worker is connected, by what it has said last. */
+  isThere(workerId: string): boolean {
+    const state = this.#presences.get(workerId)?.state;
+    return state === "online" || state === "draining";
   }
 
   /** Whether the process of a worker that has said something is no more. */
@@ -98,7 +117,7 @@ export class Peers {
 
   /** Of those who are online: who has said nothing since we look. */
   silent(): string[] {
-    return this.online().filter((id) => !this.#livePresences.has(id));
+    return this.online().filter((id) => !this.#here.has(id));
   }
 
   /** Calls back once, when a worker is no longer online. */

@@ -35,14 +35,12 @@ import { type Lock, lockSchema } from "../messages/lock.ts";
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import type { Log } from "./ports.ts";
+import { Refusals } from "./refusals.ts";
 import type { Task } from "./task.ts";
 import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
 
 /** How long what was given back stands, in seconds. */
 const FREE_SECONDS = 3600;
-
-/** How long after a refusal it is looked again, in milliseconds. */
-const RETRY_MS = 10_000;
 
 /** How long a lock is watched after there was need, in milliseconds. */
 const LINGER_MS = 10 * 60_000;
@@ -121,6 +119,7 @@ export class LockWatch {
   #confirmation: ReturnType<typeof setTimeout> | undefined;
   /** Ends the wait after the broker has refused a look. */
   #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #refusals = new Refusals();
   #hasFailed = false;
   /** When there was need for it last. */
   #usedAt = performance.now();
@@ -245,7 +244,7 @@ export class LockWatch {
 
   /** With a new connection: looks again, and says again what is ours. */
   async reconnected(session: { present: boolean }): Promise<void> {
-    if (this.#state === "watching") this.#look();
+    if (this.#state === "watching" || this.#hasFailed) this.#look();
     await Promise.all(
       [...this.#listening].map((lock) => lock.reconnected(session)),
     );
@@ -282,10 +281,12 @@ export class LockWatch {
 
   #look(): void {
     if (this.#state !== "looking") this.#move("looking");
+    clearTimeout(this.#retry);
     this.#seen = null;
     this.#lookUp().then(() => {
       if (this.#state !== "looking") return;
       this.#hasFailed = false;
+      this.#refusals.end();
       this.#move("watching");
       this.#options.onChange();
     }, (error) => this.#failed(error));
@@ -294,7 +295,8 @@ export class LockWatch {
   /** The broker does not let us look: what waits for the lock goes on waiting. */
   #failed(error: unknown): void {
     if (this.#isClosed) return;
-    if (!this.#hasFailed) {
+    const { isFirst, waitMs } = this.#refusals.next();
+    if (isFirst) {
       this.#options.log.error(
         "cannot look at a lock; what needs it waits, and it is tried again",
         { lock: this.#name, topic: this.#options.topic, error },
@@ -303,7 +305,8 @@ export class LockWatch {
     this.#hasFailed = true;
     if (this.#state === "taking") this.#move("watching");
     if (this.#state === "watching") this.#move("looking");
-    this.#retry = setTimeout(() => this.#look(), RETRY_MS);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#look(), waitMs);
     this.#options.onChange();
   }
 

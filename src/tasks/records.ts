@@ -37,6 +37,8 @@ export class Records {
   readonly #own = new Map<string, Outgoing>();
   /** What has come of the records that are being read, by their worker. */
   readonly #reading = new Map<string, Map<string, Incoming>>();
+  /** Who has a record of a task of which that is asked. */
+  readonly #keepers = new Map<string, Set<string>>();
 
   /** With none. */
   constructor(options: {
@@ -106,14 +108,24 @@ export class Records {
   /** Takes note of a record of this worker's that the broker already has. */
   keep(
     taskId: string,
-    message: Pick<Incoming, "payload" | "properties">,
+    { payload, properties }: Pick<Incoming, "payload" | "properties">,
   ): void {
     this.#own.set(taskId, {
       topic: this.#topics.record(this.#workerId, taskId),
-      ...message,
+      payload,
+      properties,
       qos: 1,
       retain: true,
     });
+  }
+
+  /** Stores the record of another worker as one of this one's. */
+  async copy(
+    taskId: string,
+    message: Pick<Incoming, "payload" | "properties">,
+  ): Promise<void> {
+    this.keep(taskId, message);
+    await this.#publish(taskId, this.#own.get(taskId)!);
   }
 
   /** The task is over here, or somebody else's. */
@@ -165,8 +177,27 @@ export class Records {
       .sort((a, b) => since(a) - since(b));
   }
 
+  /**
+   * The workers that have a record of a task.
+   *
+   * @throws {ConnectionLostError} there is no connection, or it was lost
+   */
+  async keepers(taskId: string): Promise<ReadonlySet<string>> {
+    const keepers = new Set<string>();
+    const filter = this.#topics.record("+", taskId);
+    this.#keepers.set(taskId, keepers);
+    try {
+      await this.#channel.lookUp(filter, { qos: 0 });
+      await this.#channel.unsubscribe(filter);
+    } finally {
+      this.#keepers.delete(taskId);
+    }
+    return keepers;
+  }
+
   /** A message on the topic of a record. */
   receive(workerId: string, taskId: string, message: Incoming): void {
+    if (message.payload.length > 0) this.#keepers.get(taskId)?.add(workerId);
     const found = this.#reading.get(workerId);
     if (!found || this.#topics.sentinel(workerId) === message.topic) return;
     if (message.payload.length === 0) found.delete(taskId);

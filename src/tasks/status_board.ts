@@ -502,7 +502,7 @@ export class StatusBoard {
         if (task) onContested(task);
       },
       onRefused: (error) =>
-        log.error("cannot publish a status; it is tried again", {
+        log.error("the broker refuses a status; it is tried again", {
           task_id: taskId,
           error,
         }),

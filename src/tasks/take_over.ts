@@ -8,6 +8,14 @@
  * | `queued`, by its holder | it waits here, as it has waited there; without its template, at a peer that has it; if it was for its holder alone, and that is gone, it is `failed` |
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
+ * | `queued`, from nobody, and two workers have a record of it | `failed`: nobody knows whether it has run |
+ * | taken over by somebody who was about to end it, and has not | as if it had not been |
+ *
+ * The last but one is what is left when a worker that is gone had bid for a task
+ * on a connection that stood still, and another one, gone as well, had begun it
+ * meanwhile: the bid has come late, and hides that. Of two that live each would
+ * have seen the other's; and of what moves on there are two records for a while,
+ * but then `queued` says from whom.
  *
  * What the journal of an earlier process knows comes before what stands there.
  *
@@ -28,7 +36,7 @@ import type { LeftBehind } from "./left_behind.ts";
 import type { Journal } from "./journal.ts";
 import { movedProperties, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
-import type { PublishedStatus } from "./published_status.ts";
+import { isBeingEnded, type PublishedStatus } from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Responses } from "./responses.ts";
@@ -39,6 +47,10 @@ import type { Turns } from "./turns.ts";
 
 /** How many are taken over side by side. */
 const AT_ONCE = 100;
+
+/** Why a task has failed of which two workers have a record. */
+const CONTESTED =
+  "two workers had accepted this task when one of them stopped, and it is not known whether it has run";
 
 /** What taking over needs. */
 export interface TakeOverOptions {
@@ -53,6 +65,8 @@ export interface TakeOverOptions {
   turns: Turns;
   leftBehind: LeftBehind;
   log: Log;
+  /** Whether another worker is connected, by what it has said last. */
+  isThere(workerId: string): boolean;
   /** A peer that has a template which this worker has not. */
   workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
@@ -152,36 +166,100 @@ export class TakeOver {
     else if (isFinal(seen!.status.state)) journal.told(seen!);
   }
 
-  async #record(
-    { taskId, message }: FoundRecord,
-    holder: string,
-  ): Promise<void> {
-    const { board, dispatcher, records, workerId } = this.#options;
-    const isOwn = holder === workerId;
-    let waits = false;
+  async #record(record: FoundRecord, keeper: string): Promise<void> {
+    const { dispatcher, records, workerId } = this.#options;
+    const { taskId } = record;
+    const isOwn = keeper === workerId;
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
-      const { judgement, seen } = await board.look(taskId, () => ({
-        redelivered: true,
-        from: null,
-      }), { holder });
-      if (judgement === "take") {
-        waits = await this.#open({ taskId, message }, { holder, seen });
-      } else if (judgement === "left behind") {
-        await this.#options.leftBehind.end(taskId, seen!);
-      }
+      const waits = await this.#settle(record, { keeper, holder: keeper });
       if (!waits && (isOwn || records.has(taskId))) records.remove(taskId);
     }
-    if (!isOwn) records.remove(taskId, holder);
+    if (!isOwn) records.remove(taskId, keeper);
+  }
+
+  /**
+   * Does with a task what is to be done with one of a holder that is gone.
+   *
+   * @param options.keeper whose record of it was found
+   * @returns whether it is ours and waits
+   */
+  async #settle(
+    record: FoundRecord,
+    options: { keeper: string; holder: string },
+  ): Promise<boolean> {
+    const { taskId } = record;
+    const { judgement, seen } = await this.#options.board.look(taskId, () => ({
+      redelivered: true,
+      from: null,
+    }), options);
+    if (seen === null) return await this.#open(record, { ...options, seen });
+    if (judgement === "left behind") {
+      await this.#end(record, { ...options, seen });
+    } else if (judgement !== "take") {
+      const holder = seen.status.worker_id;
+      if (holder !== options.holder && this.#isLeftTo(seen)) {
+        return await this.#settle(record, { ...options, holder });
+      }
+    } else if (isFirstBid(seen) && await this.#isContested(taskId, options)) {
+      const { created_at } = seen.status;
+      const begun = { state: "running", started_at: created_at } as const;
+      await this.#end(record, {
+        ...options,
+        seen: { ...seen, status: { ...seen.status, ...begun } },
+        error: CONTESTED,
+      });
+    } else return await this.#open(record, { ...options, seen });
+    return false;
+  }
+
+  /** Whether what stands there may be left to whoever has found a record. */
+  #isLeftTo(seen: PublishedStatus): boolean {
+    const { isThere, workerId } = this.#options;
+    const bidder = seen.status.worker_id;
+    // A bidder that is there has seen what was said before its bid.
+    return isBeingEnded(seen) ||
+      isFirstBid(seen) && bidder !== workerId && !isThere(bidder);
+  }
+
+  /** Whether somebody else than its holder has accepted it too. */
+  async #isContested(
+    taskId: string,
+    { keeper, holder }: { keeper: string; holder: string },
+  ): Promise<boolean> {
+    const { records, workerId } = this.#options;
+    const keepers = new Set(await records.keepers(taskId));
+    keepers.delete(holder);
+    // What an adoption that was not finished has left here.
+    if (keeper !== workerId) keepers.delete(workerId);
+    return keepers.size > 0;
+  }
+
+  /**
+   * Ends what was looked at. Its holder may be back, and let go of it; so there
+   * is a record of ours before.
+   */
+  async #end(
+    { taskId, message }: FoundRecord,
+    { keeper, seen, error }: {
+      keeper: string;
+      seen: PublishedStatus;
+      error?: string;
+    },
+  ): Promise<void> {
+    const { leftBehind, records, workerId } = this.#options;
+    if (keeper !== workerId) await records.copy(taskId, message);
+    await leftBehind.end(taskId, seen, error);
   }
 
   /** @returns whether it is ours and waits */
   async #open(
-    { taskId, message: { payload, properties } }: FoundRecord,
-    { holder, seen }: { holder: string; seen: PublishedStatus | null },
+    record: FoundRecord,
+    options: { keeper: string; holder: string; seen: PublishedStatus | null },
   ): Promise<boolean> {
-    const { board, leftBehind, log, opener, responses, workerId } =
-      this.#options;
+    const { board, log, opener, responses, workerId } = this.#options;
+    const { taskId, message: { payload, properties } } = record;
+    const { holder, seen } = options;
     const origin = originOf({ redelivered: true, properties });
     const owner = origin.owner ?? holder;
     const opened = await opener.open(payload, {
@@ -201,11 +279,11 @@ export class TakeOver {
         reason,
       });
       if (seen) {
-        await leftBehind.end(
-          taskId,
+        await this.#end(record, {
+          ...options,
           seen,
-          `its request is not valid any more: ${reason}`,
-        );
+          error: `its request is not valid any more: ${reason}`,
+        });
       } else board.forget(taskId);
       return false;
     }
@@ -215,18 +293,22 @@ export class TakeOver {
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
     });
-    return await this.#take(task, { holder, seen });
+    return await this.#take(task, options);
   }
 
   /** @returns whether it is ours and waits */
   async #take(
     task: Task,
-    { holder, seen }: { holder: string; seen: PublishedStatus | null },
+    { keeper, holder, seen }: {
+      keeper: string;
+      holder: string;
+      seen: PublishedStatus | null;
+    },
   ): Promise<boolean> {
     const { board, dispatcher, log, records, runner, workerId } = this.#options;
-    const isOwn = holder === workerId;
+    const isOwn = keeper === workerId && holder === workerId;
     task.queue();
-    if (isOwn) records.keep(task.id, task.message);
+    if (keeper === workerId) records.keep(task.id, task.message);
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) return false;
     const refusal = task.owner !== null
@@ -257,4 +339,9 @@ export class TakeOver {
     board.forget(task.id);
     return true;
   }
+}
+
+/** Whether whoever wants to have it has taken it from nobody. */
+function isFirstBid({ from, status }: PublishedStatus): boolean {
+  return status.state === "queued" && from === null;
 }

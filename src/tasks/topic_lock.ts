@@ -59,7 +59,7 @@ import {
   type Outgoing,
 } from "../messages/packets.ts";
 
-import { isTooLarge, Refusals } from "./refusals.ts";
+import { isRefusal, isTooLarge, Refusals } from "./refusals.ts";
 
 /** What the lock has to know of a message on its topic. */
 export interface Bid {
@@ -160,7 +160,7 @@ export interface TopicLockOptions<T> {
   onLost(to: Sighting<T>): void;
   /** The same, and by a bid of its own: it has not taken it over from us. */
   onContested(): void;
-  /** The broker has refused a message of ours, which is said again later. */
+  /** The broker has refused a message of ours, or a look; both are tried again. */
   onRefused(error: unknown): void;
 }
 
@@ -328,6 +328,7 @@ export class TopicLock<T> {
 
   /** The connection is lost: nothing is said before the next look. */
   disconnected(): void {
+    clearTimeout(this.#retry);
     this.#unsure ??= Promise.withResolvers<void>();
   }
 
@@ -348,7 +349,7 @@ export class TopicLock<T> {
       // What came between ours and now may have been missed: only a new one tells.
       awaited.seq = this.#seq + 1;
     }
-    await this.#lookUp();
+    if (!await this.#isSeen(session)) return;
     const isMissing = this.#seen < this.#acknowledged;
     // What others have said after our end was settled when it came.
     const isHidden = isMissing && (!this.#theirs || this.#state !== "resting");
@@ -417,6 +418,19 @@ export class TopicLock<T> {
     this.#isLive = false;
     this.#last = "nothing";
     await this.#options.lookUp();
+  }
+
+  /** Looks; if the broker refuses that, again later, and nothing is said before. */
+  async #isSeen(session: { present: boolean }): Promise<boolean> {
+    try {
+      await this.#lookUp();
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.disconnected();
+      this.#tryLater(error, () => void this.reconnected(session));
+      return false;
+    }
   }
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
@@ -555,7 +569,9 @@ export class TopicLock<T> {
   async #assertIfHidden(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
-    await this.#lookUp().finally(() => this.#isChecking = false);
+    const isSeen = await this.#isSeen({ present: true })
+      .finally(() => this.#isChecking = false);
+    if (!isSeen) return;
     const isOurs = this.#state === "taking" || this.#state === "held";
     if (isOurs && this.#last !== "ours") await this.#send();
   }
@@ -600,8 +616,8 @@ export class TopicLock<T> {
       await sent;
       this.#acknowledged = Math.max(this.#acknowledged, seq);
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) this.#refused(error);
       this.disconnected();
+      if (!(error instanceof ConnectionLostError)) this.#refused(error);
       await this.#send();
       return;
     }
@@ -610,8 +626,6 @@ export class TopicLock<T> {
 
   /** What the broker refuses is said again later, shorter if it was too long. */
   #refused(error: unknown): void {
-    const { isFirst, waitMs } = this.#refusals.next();
-    if (isFirst) this.#options.onRefused(error);
     const own = this.#own!;
     const { payload, shorten } = own.message;
     const shorter = isTooLarge(error)
@@ -620,8 +634,15 @@ export class TopicLock<T> {
     if (shorter !== null) {
       this.#own = { ...own, message: { ...own.message, payload: shorter } };
     }
+    this.#tryLater(error, () => this.#sure());
+  }
+
+  /** What the broker refuses is said once, and tried again after a growing wait. */
+  #tryLater(error: unknown, again: () => void): void {
+    const { isFirst, waitMs } = this.#refusals.next();
+    if (isFirst) this.#options.onRefused(error);
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#sure(), waitMs);
+    this.#retry = setTimeout(again, waitMs);
   }
 
   #move(to: State): void {

@@ -94,6 +94,7 @@ export function assemble(
       announced.then(() => log.info(ready, { worker_id: workerId, version }));
     },
     controlConnected: async (session: { present: boolean }) => {
+      peers.connected();
       await loads.reconnected(session);
       // Before anybody is told that this worker is there: others wait for that.
       await locks.reconnected(session);
@@ -298,6 +299,7 @@ export function assemble(
     journal,
     records,
     dispatcher,
+    isThere: (id) => peers.isThere(id),
   });
   const load = stack.use(
     new LoadReport({

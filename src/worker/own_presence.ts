@@ -5,6 +5,7 @@
  * @module
  */
 import { IdInUseError, type Membership } from "../group/membership.ts";
+import { ConnectionLostError } from "../messages/packets.ts";
 import type { Presence } from "../messages/presence.ts";
 import type { Log } from "../tasks/ports.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -34,12 +35,13 @@ export class OwnPresence {
     this.#options = options;
   }
 
-  /** Says how it stands; settles when that is acknowledged, or refused. */
+  /** Says how it stands; settles when that is acknowledged, refused or lost. */
   announce(): Promise<void> {
     const { log, membership } = this.#options;
-    return membership.announce().catch((error) =>
-      log.error("cannot publish the presence", { error })
-    );
+    return membership.announce().catch((error) => {
+      if (error instanceof ConnectionLostError) return;
+      log.error("cannot publish the presence", { error });
+    });
   }
 
   /** Takes note of a presence on this worker's own topic. */

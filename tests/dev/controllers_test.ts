@@ -207,6 +207,57 @@ async function hasNode(): Promise<boolean> {
     .then(({ success }) => success, () => false);
 }
 
+/** Set: a Python that has Home Assistant's own engine. */
+const HOME_ASSISTANT = Deno.env.get("ANSIBLE_WORKER_TEST_HOME_ASSISTANT");
+
+/** Renders templates by that, at a time of the test's, as an action gets texts. */
+const RENDER_THERE = `
+import asyncio, datetime, json, sys
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.template import Template
+from homeassistant.util import dt
+given = json.load(sys.stdin)
+moment = datetime.datetime.fromisoformat(given["now"].replace("Z", "+00:00"))
+dt.now = lambda time_zone=None: moment
+async def main():
+    hass = HomeAssistant("/nonexistent")
+    print(json.dumps([
+        cv.string(Template(template, hass).async_render(
+            {"trigger": trigger, **given.get("variables", {})}, strict=True))
+        for template in given["templates"] for trigger in given["triggers"]]))
+    await hass.async_stop(force=True)
+asyncio.run(main())
+`;
+
+/** Has it check a configuration, which it does with what is running. */
+const CHECK_THERE = `
+import asyncio, json, sys
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv, frame
+from homeassistant.helpers.selector import selector
+def check(given):
+    for one in given.get("automation", []):
+        cv.string(one.pop("alias"))
+        cv.TRIGGER_SCHEMA(one.pop("triggers"))
+        cv.CONDITIONS_SCHEMA(one.pop("conditions"))
+        cv.SCRIPT_SCHEMA(one.pop("actions"))
+        assert not one, one
+    for name, one in given["script"].items():
+        cv.slug(name)
+        cv.string(one.pop("alias"))
+        cv.SCRIPT_SCHEMA(one.pop("sequence"))
+        for field in one.pop("fields", {}).values():
+            selector(field["selector"])
+        assert not one, one
+async def main():
+    hass = HomeAssistant("/nonexistent")
+    frame.async_setup(hass)
+    check(json.load(sys.stdin))
+    await hass.async_stop(force=True)
+asyncio.run(main())
+`;
+
 /** Renders templates as Home Assistant documents it, at a time of the test's. */
 const RENDER = `
 import datetime, json, sys
@@ -234,21 +285,29 @@ async function render(
     now?: string;
   },
 ): Promise<string[]> {
-  const child = new Deno.Command(await pythonWith("jinja2==3.1.6"), {
-    args: ["-c", RENDER],
+  const input = { triggers: [null], now: NOW, ...given };
+  return JSON.parse(
+    HOME_ASSISTANT === undefined
+      ? await python(await pythonWith("jinja2==3.1.6"), RENDER, input)
+      : await python(HOME_ASSISTANT, RENDER_THERE, input),
+  );
+}
+
+/** Runs a script with JSON as its input; returns what it printed. */
+async function python(
+  ...[interpreter, script, given]: [string, string, unknown]
+): Promise<string> {
+  const child = new Deno.Command(interpreter, {
+    args: ["-c", script],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(
-    new TextEncoder().encode(
-      JSON.stringify({ triggers: [null], now: NOW, ...given }),
-    ),
-  );
+  await writer.write(new TextEncoder().encode(JSON.stringify(given)));
   await writer.close();
   const { stdout, success } = await child.output();
   assert.ok(success);
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return new TextDecoder().decode(stdout);
 }
 
 const NOW = "2026-05-04T12:00:02Z";
@@ -266,6 +325,16 @@ Deno.test("controllers: the form for Home Assistant asks for a template, whateve
     assert.deepEqual(parsed.extra_vars, { app_version });
     assert.equal(parsed.check_mode, true);
   }
+});
+
+Deno.test({
+  name: "controllers: Home Assistant takes its configuration",
+  ignore: HOME_ASSISTANT === undefined,
+  async fn() {
+    for (const name of ["home assistant", "home assistant form"]) {
+      await python(HOME_ASSISTANT!, CHECK_THERE, parse(example(name)));
+    }
+  },
 });
 
 Deno.test("controllers: the systemd timer's command runs a playbook, and its units are valid", async () => {

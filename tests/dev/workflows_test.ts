@@ -12,6 +12,7 @@ import { ROOT } from "../../dev/programs.ts";
 
 interface Step {
   uses?: string;
+  with?: Record<string, unknown>;
   run?: string;
   env?: Record<string, string>;
   "working-directory"?: string;
@@ -22,6 +23,8 @@ interface Workflow {
   permissions: Record<string, string>;
   jobs: Record<string, {
     "runs-on": string;
+    needs?: string;
+    permissions?: Record<string, string>;
     env?: Record<string, string>;
     strategy?: { matrix: Record<string, string[]> };
     container?: { image: string; options: string };
@@ -41,17 +44,33 @@ const stepsOf = ({ jobs }: Workflow) =>
 for (const name of ["ci", "release", "brokers"]) {
   test(`${name}: its actions are pinned, its scripts name what there is`, async () => {
     const flow = await workflow(name);
-    assert.ok(Object.keys(flow.permissions).length > 0, "it asks for no more");
+    assert.deepEqual(flow.permissions, { contents: "read" });
     for (const { steps, ...job } of Object.values(flow.jobs)) {
       assert.match(job["runs-on"], /^ubuntu-\d\d\.\d\d$/);
       assert.ok(steps.length > 0);
     }
     for (const step of stepsOf(flow)) {
       assert.equal(Number("uses" in step) + Number("run" in step), 1);
-      if (step.uses) assert.match(step.uses, /^[\w-]+\/[\w-]+@v\d+\.\d+\.\d+$/);
+      if (step.uses) await checkAction(name, step);
       if (step.run) await check(step.run);
     }
   });
+}
+
+/**
+ * An action of a workflow: named by its commit, since a tag may be moved, with
+ * the release that this is; and no token is left where a script may read it.
+ */
+async function checkAction(name: string, step: Step): Promise<void> {
+  assert.match(step.uses!, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+  const text = await Deno.readTextFile(`${ROOT}.github/workflows/${name}.yml`);
+  assert.match(
+    text,
+    new RegExp(`uses: ${step.uses} # v\\d+\\.\\d+\\.\\d+$`, "m"),
+  );
+  if (step.uses!.startsWith("actions/checkout@")) {
+    assert.equal(step.with?.["persist-credentials"], false);
+  }
 }
 
 /** A script of a workflow: its syntax, its files, its tasks. */
@@ -82,7 +101,8 @@ test("release: it begins with a tag, checks first, and publishes all that is mad
     "archive_test.ts",
     "deb_test.ts",
     "docker build",
-    "sha256sum",
+    "sha256sum ./",
+    "sha256sum --check",
     "gh release create",
   ].map(place);
   assert.deepEqual(order, [...order].sort((a, b) => a - b));
@@ -94,6 +114,20 @@ test("release: it begins with a tag, checks first, and publishes all that is mad
     const program = env?.ANSIBLE_WORKER_PROGRAM;
     if (!program) continue;
     assert.ok(program.endsWith(`/dist/${TARGETS[0]!.name}/${NAME}`), program);
+  }
+});
+
+test("release: what may write runs nothing of the repository", async () => {
+  const { jobs } = await workflow("release");
+  const writing = Object.values(jobs).filter(({ permissions = {} }) =>
+    Object.values(permissions).includes("write")
+  );
+  assert.equal(writing.length, 1);
+  const [{ needs, steps }] = writing as [typeof writing[number]];
+  assert.equal(needs, "make");
+  for (const { uses = "", run: script = "" } of steps) {
+    assert.doesNotMatch(uses, /checkout/);
+    assert.doesNotMatch(script, /\.ci\/|\bdeno\b|\bnpx?\b/);
   }
 });
 

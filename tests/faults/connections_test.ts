@@ -56,9 +56,10 @@ test("a run that ends while the broker is away: the log says at once how, and it
   await using g = await group();
   const { broker, client, project } = g;
   const worker = await g.start("w1");
-  await client.submit(project.work("t-0", { seconds: 3 }));
+  await client.submit(project.work("t-0", { held: true }));
   await project.started("t-0");
   await broker.stop();
+  await project.release("t-0");
   await worker.logged("the task ended: success");
   await broker.start();
   await allFinal(client, ["t-0"]);

@@ -31,9 +31,10 @@ for (const how of ["killed", "stopped"] as const) {
         worker: { journal: project.path("journal") },
       };
       await using worker = await Worker.start(options);
-      await client.submit(project.work("t-0", { seconds: 1.5 }));
+      await client.submit(project.work("t-0", { held: true }));
       await project.started("t-0");
       await broker.stop();
+      await project.release("t-0");
       await worker.logged("the task ended: success");
       if (how === "killed") await worker.kill();
       else await worker.stop();

@@ -27,9 +27,14 @@ test("what no peer takes waits for the next start, requests in between included"
   const { client, project } = g;
   const first = await g.start("w1", { worker: { shutdown_grace: 20 } });
   const ids = many(4);
-  for (const id of ids) await client.submit(project.work(id, { seconds: 1 }));
+  for (const id of ids) {
+    await client.submit(project.work(id, { held: id === "t-0" }));
+  }
   await project.started("t-0");
-  assert.equal(await first.stop(), 0);
+  const stopped = first.stop();
+  await first.logged("stopping");
+  await project.release("t-0");
+  assert.equal(await stopped, 0);
   await client.submit(project.work("between"));
   assert.equal((await project.truth()).length, 2, "only the first has run");
   await g.start("w1");

@@ -101,7 +101,8 @@ export class AlternateRoot implements AsyncDisposable {
   }
 
   #enter(): string[] {
-    return ["nsenter", `--mount=/proc/${this.#keeper.pid}/ns/mnt`];
+    // With its root, which need not be that of the namespace: see chroot(2).
+    return ["nsenter", `--target=${this.#keeper.pid}`, "--mount", "--root"];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,13 @@
 /**
- * An HTTP server for git repositories: git's own CGI program behind Deno's.
+ * An HTTP server for git repositories: git's own CGI program behind Deno's, and
+ * the large files of its extension LFS.
  *
  * @module
  */
+import { createHash } from "node:crypto";
+
+/** Where a repository's large files are, behind its own address. */
+const LFS = "/info/lfs/";
 
 /** A running server. */
 export class GitHttpServer implements AsyncDisposable {
@@ -11,6 +16,8 @@ export class GitHttpServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #root: string;
   readonly #authorization: string | null;
+  /** By their SHA-256. */
+  readonly #largeFiles = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /**
    * Serves the repositories of a directory.
@@ -38,6 +45,18 @@ export class GitHttpServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}/${name}`;
   }
 
+  /**
+   * Keeps a large file for all its repositories.
+   *
+   * @returns what stands for it in a commit
+   */
+  addLargeFile(content: string): string {
+    const bytes = new TextEncoder().encode(content);
+    const id = createHash("sha256").update(bytes).digest("hex");
+    this.#largeFiles.set(id, bytes);
+    return `version https://git-lfs.github.com/spec/v1\noid sha256:${id}\nsize ${bytes.length}\n`;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
   }
@@ -55,6 +74,7 @@ export class GitHttpServer implements AsyncDisposable {
       });
     }
     const { pathname, search } = new URL(request.url);
+    if (pathname.includes(LFS)) return this.#answerForLargeFile(pathname, body);
     const child = new Deno.Command("git", {
       args: ["http-backend"],
       env: {
@@ -79,6 +99,28 @@ export class GitHttpServer implements AsyncDisposable {
     const { stdout } = await child.output();
     await written;
     return answerOf(stdout);
+  }
+
+  /** Says where files are, in one batch, and gives them. */
+  #answerForLargeFile(pathname: string, body: Uint8Array): Response {
+    const [repository, name] = pathname.split(LFS) as [string, string];
+    if (name !== "objects/batch") {
+      const file = this.#largeFiles.get(name);
+      return file ? new Response(file) : new Response(null, { status: 404 });
+    }
+    const { objects } = JSON.parse(new TextDecoder().decode(body)) as {
+      objects: { oid: string; size: number }[];
+    };
+    const answer = objects.map((one) => ({
+      ...one,
+      actions: {
+        download: { href: this.url(`${repository.slice(1)}${LFS}${one.oid}`) },
+      },
+    }));
+    return new Response(
+      JSON.stringify({ transfer: "basic", objects: answer }),
+      { headers: { "content-type": "application/vnd.git-lfs+json" } },
+    );
   }
 }
 

@@ -37,6 +37,7 @@ const WORK = `
         msg: >-
           {{ lookup('pipe', 'echo start ' ~ id ~ ' ' ~ lookup('env', 'USER')
           ~ ' $(date +%s.%N) >> ' ~ truth ~ '; sleep ' ~ (seconds | default(0))
+          ~ '; while [ -e ' ~ truth ~ '.' ~ id ~ ' ]; do sleep 0.05; done'
           ~ '; echo end ' ~ id ~ ' ' ~ lookup('env', 'USER')
           ~ ' $(date +%s.%N) >> ' ~ truth) }}
 `;
@@ -98,12 +99,20 @@ export class Project implements AsyncDisposable {
     return { HOME: `${this.#root}/home`, USER: worker };
   }
 
-  /** A request of a run that writes down what it does. */
+  /**
+   * A request of a run that writes down what it does.
+   *
+   * @param options.seconds how long it lasts
+   * @param options.held whether it then lasts until it is released
+   */
   work(
     id: string,
-    options: { seconds?: number } & Record<string, unknown> = {},
+    options:
+      & { seconds?: number; held?: boolean }
+      & Record<string, unknown> = {},
   ) {
-    const { seconds = 0, ...more } = options;
+    const { seconds = 0, held = false, ...more } = options;
+    if (held) Deno.writeTextFileSync(this.#holding(id), "");
     return {
       task_id: id,
       playbook: "work.yml",
@@ -111,6 +120,16 @@ export class Project implements AsyncDisposable {
       extra_vars: { id, truth: this.truthFile, seconds },
       ...more,
     };
+  }
+
+  /** Lets a run end that is held. */
+  release(id: string): Promise<void> {
+    return Deno.remove(this.#holding(id));
+  }
+
+  /** While there is this file, the run does not end. */
+  #holding(id: string): string {
+    return `${this.truthFile}.${id}`;
   }
 
   /** What has happened so far. */

@@ -52,8 +52,8 @@ mkdir -p "$root/run/systemd/system"
 cat > "$root/run/systemd/system/test.target" <<END
 [Unit]
 DefaultDependencies=no
-Requires=systemd-journald.service dbus.socket
-After=systemd-journald.service dbus.socket
+Requires=systemd-journald.service systemd-journald-dev-log.socket dbus.socket
+After=systemd-journald.service systemd-journald-dev-log.socket dbus.socket
 AllowIsolate=yes
 END
 # What a service's own namespace mounts for it, its credentials, has to be seen.

@@ -243,12 +243,13 @@ Deno.test({
     await using first = await Worker.start({ project, port });
     const publish = (request: object) =>
       client.publish("ansible/test/tasks", JSON.stringify(request), { qos: 1 });
-    await publish(project.work("long", { seconds: 3 }));
+    await publish(project.work("long", { held: true }));
     await project.started("long");
     await publish(project.work("moves"));
     await client.status("moves", ({ state }) => state === "queued");
     await using second = await Worker.start({ project, port, id: "w2" });
     assert.equal((await client.final("moves")).worker_id, "w2");
+    await project.release("long");
     const ids = ["long", "moves"];
     await allFinal(client, ids);
     assert.deepEqual(await keptPromises(project, client, ids), { success: 2 });

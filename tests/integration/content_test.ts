@@ -298,12 +298,20 @@ Deno.test({
       "submodule.more.url",
       "../more.git",
     );
+    // As does a large file, for which a commit has its name only.
+    await Deno.writeTextFile(
+      project.path("home/.gitconfig"),
+      '[filter "lfs"]\n  smudge = git-lfs smudge -- %f\n  required = true\n',
+    );
     const one = await repository.commit({
+      ".gitattributes": "large.txt filter=lfs\n",
+      "large.txt": server.addLargeFile("by a large file\n"),
       "site.yml": `
 - hosts: all
   gather_facts: false
   tasks:
     - set_stats: { data: { said: "{{ lookup('file', 'more/said.txt') }}" } }
+    - set_stats: { data: { large: "{{ lookup('file', 'large.txt') }}" } }
 `,
     });
     await using client = await Client.connect(broker.port);
@@ -339,7 +347,10 @@ Deno.test({
     const first = await client.run(site("t1"));
     assert.equal(first.state, "success", first.error_message ?? "");
     assert.equal(first.revision, one);
-    assert.deepEqual(first.stats!.run, { said: "by the submodule" });
+    assert.deepEqual(first.stats!.run, {
+      said: "by the submodule",
+      large: "by a large file",
+    });
     const two = await repository.commit(changed("2"));
     await client.publish("ansible/test/content", "");
     await contentSaid(client, ({ revision }) => revision === two);

@@ -3,7 +3,7 @@ import { rejectedSchema } from "../../src/messages/rejected.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { localHosts, Project } from "../harness/project.ts";
-import { within } from "../harness/waiting.ts";
+import { pause, within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 Deno.test({
@@ -335,6 +335,44 @@ Deno.test({
       what === "start"
     );
     assert.deepEqual(starts.map(({ id }) => id), ["r", "d", "next"]);
+    assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "a task id that is used again each duplicate_window seconds runs each time",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const WINDOW = 3;
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    await using worker = await Worker.start({
+      project,
+      port: broker.port,
+      worker: { duplicate_window: WINDOW },
+    });
+    const created = new Set<string>();
+    for (let time = 1; time <= 3; time++) {
+      await client.submit(project.work("again", { seconds: 1.5 }));
+      // It began later than it was accepted, and ended later still.
+      const { state, created_at } = await client.status(
+        "again",
+        ({ completed_at, created_at }) =>
+          completed_at !== null && !created.has(created_at),
+      );
+      assert.equal(state, "success");
+      created.add(created_at);
+      const next = Date.parse(created_at) + WINDOW * 1000;
+      await pause(Math.max(0, next - Date.now()) / 1000);
+    }
+    assert.deepEqual(client.rejected(), []);
+    const starts = (await project.truth()).filter(({ what }) =>
+      what === "start"
+    );
+    assert.equal(starts.length, 3);
     assert.equal(await worker.stop(), 0);
   },
 });

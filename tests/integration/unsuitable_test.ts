@@ -184,6 +184,37 @@ test("a broker that refuses the status topic of one task for a while: it is said
   assert.equal(await worker.stop(), 0);
 });
 
+test("a broker that refuses the status topic of one task after its restart: it is said, the others run, and its end is there once it may be", async () => {
+  const refuses: string[] = [];
+  await using broker = await ListeningBroker.start({
+    persistence: true,
+    behaviour: { refuses },
+  });
+  await using project = await Project.create();
+  await using client = await Client.connect(broker.port);
+  await using worker = await Worker.start({
+    project,
+    port: broker.port,
+    worker: { max_concurrent_tasks: 2 },
+  });
+  await client.submit(project.work("t-0", { seconds: 1 }));
+  await project.started("t-0");
+  await broker.stop();
+  refuses.push("ansible/test/tasks/t-0/status");
+  await broker.start();
+  await worker.logged("(control)\n", 2);
+  await worker.logged("(intake)\n", 2);
+  assert.equal((await client.run(project.work("t-1"))).state, "success");
+  const waits = /ERROR the broker refuses a status; it is tried again/g;
+  assert.equal(worker.log.match(waits)?.length, 1, worker.log);
+  assert.equal(client.history("t-0").at(-1)!.state, "running");
+  refuses.pop();
+  assert.equal((await client.final("t-0")).state, "success");
+  assert.equal(worker.log.match(waits)!.length, 1);
+  await nothingHeld(client, broker.port, ["w1"]);
+  assert.equal(await worker.stop(), 0);
+});
+
 test("a broker that keeps no sessions: the worker says what that means, and works", async () => {
   await using broker = await ListeningBroker.start({
     behaviour: { offers: { sessionExpiryInterval: 0 } },

@@ -165,13 +165,23 @@ class World {
       random: new Random(plan.seed, "broker"),
       time: { now: virtualNow, after: (ms, action) => after(ms, null, action) },
       onMessage: (message) => this.#ledger.said(message),
-      onRepeated: ({ payload }) => {
+      onRepeated: ({ payload, topic }, clientId) => {
+        const kind = this.#topics.parse(topic)?.kind;
+        const worker = [...this.#seats.keys()].find((id) => isOf(clientId, id));
         const text = new TextDecoder().decode(payload);
         // What workers ask for by a schedule, nobody else has written.
         const due = new RegExp(`"(${SCHEDULED}:[^"]*)"`).exec(text)?.[1];
-        if (due !== undefined) this.#ledger.task(due).given++;
+        if (due !== undefined && kind === "tasks") {
+          this.#ledger.task(due).given++;
+        }
         for (const [id, { request }] of payloads) {
-          if (request === text) this.#ledger.repeated(id);
+          if (request !== text) continue;
+          if (kind === "everyone") this.#ledger.repeated(partId(id, worker!));
+          // What a peer hands over is known by its properties.
+          const isBound = this.#ledger.task(id).boundTo === worker;
+          if (kind === "tasks" || kind === "inbox" && isBound) {
+            this.#ledger.repeated(id);
+          }
         }
       },
       ...(told && {

@@ -34,6 +34,7 @@ worker:
   group_name: test
   worker_id: one
   playbook_directory: playbooks
+  journal: /var/lib/ansible-worker/journal
   shutdown_grace: 1
   kill_grace: 1
 `;
@@ -94,6 +95,17 @@ const SLEEP = `
   tasks:
     - shell: "touch ~/sleeping; sleep 600"
 `;
+
+/** Ends when it is told to. */
+const WAITS = `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - shell: "touch ~/waiting; until test -e ~/go-on; do sleep 0.1; done"
+`;
+
+const TASKS =
+  "MQTT_PASSWORD=secret ansible-worker tasks --host 127.0.0.1 --username worker --password-env MQTT_PASSWORD --group test";
 
 Deno.test({
   name: `the package under systemd, with ${StandIn.what}`,
@@ -174,23 +186,27 @@ Deno.test({
           ["sleep.yml", SLEEP],
           ["sleep-as-root.yml", SLEEP_AS_ROOT],
           ["outlives.yml", OUTLIVES],
+          ["waits.yml", WAITS],
         ] as const
       ) await host.write(`/etc/ansible-worker/playbooks/${name}`, text);
       await host.sh("systemctl daemon-reload");
       assert.equal(await host.show(UNIT, "ActiveState"), "inactive");
     });
 
+    const asTheService = async () =>
+      (await documented()).map((command) =>
+        command.replaceAll(
+          "-p User=",
+          "-p LoadCredential=mqtt:/etc/ansible-worker/mqtt-password -p User=",
+        )
+      );
+
     await step(
       "the documented commands look at it as the service",
       async () => {
-        for (const command of await documented()) {
-          const { code, said } = await host.tried(
-            command.replaceAll(
-              "-p User=",
-              "-p LoadCredential=mqtt:/etc/ansible-worker/mqtt-password -p User=",
-            ),
-          );
-          assert.doesNotMatch(said, /is not set/);
+        for (const command of await asTheService()) {
+          const { code, said } = await host.tried(command);
+          assert.doesNotMatch(said, /the variable \S+ is not set|Not needed/);
           if (command.includes("--validate")) {
             assert.deepEqual({ code, said }, {
               code: 0,
@@ -204,6 +220,31 @@ Deno.test({
         }
       },
     );
+
+    await step("a home that the unit closes is told everywhere", async () => {
+      // As "useradd --create-home" makes it by itself.
+      await host.sh(
+        "usermod --home /home/ansible-worker ansible-worker && install -d -o ansible-worker /home/ansible-worker",
+      );
+      const [validate, doctor] = await asTheService();
+      const problem =
+        /the home of the user ansible-worker, "\/home\/ansible-worker", is not there, or may not be entered/;
+      const validated = await host.tried(validate!);
+      assert.equal(validated.code, 0, validated.said);
+      assert.match(validated.said, /^warning: /);
+      assert.match(validated.said, problem);
+      const { said } = await host.tried(doctor!);
+      assert.match(said, /^FAILED +home: /m);
+      assert.match(said.replace(/\s+/g, " "), problem);
+      assert.match(
+        (await host.tried(
+          `mkdir /opt/credentials && cp /etc/ansible-worker/mqtt-password /opt/credentials/mqtt
+           MQTT_HOST=x CREDENTIALS_DIRECTORY=/opt/credentials ansible-worker permissions --format systemd -c ${CONFIG} > /dev/null`,
+        )).said,
+        /usermod --home \/var\/lib\/ansible-worker --move-home ansible-worker/,
+      );
+      await host.sh("usermod --home /var/lib/ansible-worker ansible-worker");
+    });
 
     await step("a broker that is down does not hold up the boot", async () => {
       const before = performance.now();
@@ -245,6 +286,50 @@ Deno.test({
       assert.doesNotMatch(all, /^<|^\d{4}-\d\d-\d\dT/m);
       assert.doesNotMatch(all, /the sandbox allows more/);
     });
+
+    await step(
+      "what modules are called with is not in the journal, unless it is to be",
+      async () => {
+        const { code, said } = await submit("made.yml");
+        assert.equal(code, 0, said);
+        assert.doesNotMatch(await journal(), /Invoked with/);
+        const settings = "/etc/ansible-worker/playbooks/ansible.cfg";
+        await host.write(settings, "[defaults]\nno_target_syslog = false\n");
+        const told = await submit("made.yml");
+        assert.equal(told.code, 0, told.said);
+        await until(
+          "what a module was called with",
+          async () => (await journal()).includes("Invoked with"),
+        );
+        await host.sh(`rm ${settings}`);
+      },
+    );
+
+    await step(
+      "a run that ends while the broker is away, and is told after a restart",
+      async () => {
+        const asked = await submit("waits.yml", "--detach --id unheard");
+        assert.equal(asked.code, 0, asked.said);
+        const home = "/var/lib/ansible-worker";
+        await until(
+          "the run",
+          async () => (await host.tried(`test -e ${home}/waiting`)).code === 0,
+        );
+        await host.sh(`systemctl stop mosquitto && touch ${home}/go-on`);
+        await until(
+          "its end in the log",
+          async () => (await journal()).includes("the task ended: success"),
+        );
+        await host.sh(
+          `systemctl stop ${UNIT} && systemctl start mosquitto ${UNIT}`,
+        );
+        await isNow("StatusText", /^ready for tasks on /);
+        await until(
+          "its end at the broker",
+          async () => /unheard +success/.test((await host.tried(TASKS)).said),
+        );
+      },
+    );
 
     await step(
       "a reload that is not valid fails, and harms nobody",
@@ -304,7 +389,8 @@ Deno.test({
     await step("a second worker of the template unit", async () => {
       await host.write(
         "/etc/ansible-worker/blue.yaml",
-        CONFIGURATION.replace("worker_id: one", "worker_id: blue"),
+        CONFIGURATION.replace("worker_id: one", "worker_id: blue")
+          .replace("/journal", "/blue.journal"),
       );
       await host.write(
         "/etc/systemd/system/ansible-worker@.service.d/password.conf",
@@ -318,6 +404,30 @@ Deno.test({
         "active",
       );
       await host.sh("systemctl stop ansible-worker@blue");
+    });
+
+    await step("a worker whose id is in use is given up", async () => {
+      const pid = await host.show(UNIT, "MainPID");
+      const twin = "ansible-worker@twin";
+      await host.write(
+        "/etc/ansible-worker/twin.yaml",
+        CONFIGURATION.replace("/journal", "/twin.journal"),
+      );
+      const quick = `/etc/systemd/system/${twin}.service.d/quick.conf`;
+      await host.write(quick, "[Service]\nRestartSec=0.5\n");
+      await host.sh("systemctl daemon-reload");
+      assert.notEqual((await host.tried(`systemctl start ${twin}`)).code, 0);
+      await until(
+        "its end",
+        async () => await host.show(twin, "ActiveState") === "failed",
+      );
+      assert.equal(await host.show(twin, "NRestarts"), "5");
+      assert.match(
+        await host.sh(`journalctl --no-pager -o cat -p err -u ${twin}`),
+        /the worker id "one" is in use/,
+      );
+      assert.equal(await host.show(UNIT, "MainPID"), pid);
+      assert.equal(await host.show(UNIT, "ActiveState"), "active");
     });
 
     await step("a broker on the host stops after the worker", async () => {
@@ -384,9 +494,7 @@ Deno.test({
         await isNow("NRestarts", /^[1-9]/);
         await isNow("StatusText", /^ready for tasks on /);
         assert.match(
-          (await host.tried(
-            "MQTT_PASSWORD=secret ansible-worker tasks --host 127.0.0.1 --username worker --password-env MQTT_PASSWORD --group test",
-          )).said,
+          (await host.tried(TASKS)).said,
           /killed +failed/,
         );
         assert.equal((await host.tried("pgrep -x sleep")).code, 1);

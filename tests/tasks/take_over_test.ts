@@ -5,6 +5,7 @@ import {
   type TaskState,
   type TaskStatus,
 } from "../../src/messages/task_status.ts";
+import type { Outgoing } from "../../src/messages/packets.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import { Dispatcher } from "../../src/tasks/dispatcher.ts";
 import { Journal } from "../../src/tasks/journal.ts";
@@ -120,6 +121,7 @@ function setUp(
       observer: { leftBehind: () => leftBehind++ },
     }),
     log,
+    isThere: (id) => id === "another",
     workerWithTemplate: () => Promise.resolve(able?.peer ?? null),
     offer: (task, peer) => {
       offered.push(`${task.id} to ${peer}: ${task.state}`);
@@ -183,8 +185,8 @@ function statusOf(state: TaskState, worker: string): TaskStatus {
   };
 }
 
-function status({ store }: World, state: TaskState, worker: string) {
-  return store.publish({
+async function status({ store }: World, state: TaskState, worker: string) {
+  const message: Outgoing = {
     topic: TOPICS.status("t"),
     payload: JSON.stringify(statusOf(state, worker)),
     qos: 1,
@@ -197,7 +199,9 @@ function status({ store }: World, state: TaskState, worker: string) {
         ...(state !== "queued" && { held: "1" }),
       },
     },
-  });
+  };
+  await store.publish(message);
+  return message;
 }
 
 const standing = ({ store }: World): TaskStatus | null =>
@@ -286,15 +290,22 @@ for (const holder of [ME, "dead"]) {
     );
     assert.equal(answers.length, 1);
     assert.match(String(answers[0]!.payload), /"state":"failed"/);
-    // Its end is said before its record goes: whoever dies in between finds it.
-    const order = world.store.published.map(({ topic, payload }) =>
-      topic === TOPICS.status("t")
-        ? /"state":"(\w+)"/.exec(String(payload))![1]
-        : topic === TOPICS.record(holder, "t")
-        ? "no record"
-        : null
-    ).filter((what) => what !== null);
-    assert.deepEqual(order.slice(-2), ["failed", "no record"]);
+    // Its end is said before its record goes, and a record of our own stands
+    // before its holder can let go: whoever dies in between is followed.
+    const records = [TOPICS.record(ME, "t"), TOPICS.record(holder, "t")];
+    const order = world.store.published.map(({ topic, payload }) => {
+      if (topic === TOPICS.status("t")) {
+        return /"state":"(\w+)"/.exec(String(payload))![1];
+      }
+      if (!records.includes(topic)) return null;
+      return payload.length > 0 ? "a record" : "no record";
+    }).filter((what) => what !== null);
+    assert.deepEqual(
+      order,
+      holder === ME
+        ? ["running", "failed", "no record"]
+        : ["a record", "running", "failed", "no record", "no record"],
+    );
   });
 
   for (const state of ["success", "failed", "cancelled", "timeout"] as const) {
@@ -321,6 +332,47 @@ for (const holder of [ME, "dead"]) {
       assert.deepEqual(standing(world), before);
     });
   }
+
+  for (const [who, bidder] of [["its holder", holder], ["gone", "gone"]]) {
+    for (const isFirst of [true, false]) {
+      test(
+        `queued by ${who}, and another that is gone has a record: ${
+          isFirst ? "it has failed" : "it has not failed if it has moved on"
+        }`,
+        async () => {
+          const world = setUp();
+          await record(world, holder);
+          await record(world, "gone");
+          const { properties } = await status(world, "queued", bidder!);
+          if (!isFirst) properties!.user!.from = "another.1";
+          await takeOver(world, holder);
+          assert.equal(standing(world)!.state, isFirst ? "failed" : "queued");
+          assert.equal(world.leftBehind(), isFirst ? 1 : 0);
+          if (!isFirst) return;
+          const end = standing(world)!;
+          assert.match(
+            end.error_message!,
+            /two workers had accepted this task/,
+          );
+          assert.equal(end.started_at, CREATED, "it is not run again");
+          assert.ok(!world.store.retained.has(TOPICS.record(holder, "t")));
+        },
+      );
+    }
+  }
+
+  test("running, and taken over by somebody who was about to end it: it has failed", async () => {
+    const world = setUp();
+    await record(world, holder);
+    const { properties } = await status(world, "running", "another");
+    Object.assign(properties!.user!, { raised: "1", from: "another.1" });
+    await takeOver(world, holder);
+    isGone(world);
+    assert.equal(
+      standing(world)!.error_message,
+      "the worker stopped while this task was running",
+    );
+  });
 
   for (const state of [null, "queued"] as const) {
     test(`${state ?? "with no status"}, which cannot be run here: it has failed, and says why`, async () => {

@@ -45,10 +45,10 @@ export interface BrokerOptions {
   /** Is told of each message that it has accepted, before anybody gets it. */
   onMessage?(message: Message): void;
   /**
-   * Is told of each message that is given as a new one again: to somebody else,
-   * or after it was forgotten that a client has had it.
+   * Is told of each message that is given to a client as a new one again: to
+   * another member of a share, or after it was forgotten that it was given.
    */
-  onRepeated?(message: Message): void;
+  onRepeated?(message: Message, clientId: string): void;
   /** Is told of each packet; `what` is only to be called where it is read. */
   onPacket?(
     clientId: string,
@@ -71,8 +71,8 @@ export class Broker {
   #sessions = new Map<string, Session>();
   #retained: Retained;
   /** Whose turn it is in each share. */
-  /** Messages of shares that somebody has had. */
-  readonly #given = new WeakSet<Message>();
+  /** Who has had a message; "" for the members of a share. */
+  readonly #given = new WeakMap<Message, Set<string>>();
   readonly #turns = new Map<string, number>();
   readonly #links = new Set<Link>();
   #up = true;
@@ -269,9 +269,11 @@ export class Broker {
     const { behaviour, time } = this.#options;
     return new Session(id, {
       now: () => time.now(),
-      onGiven: (message) => {
-        if (this.#given.has(message)) this.#options.onRepeated?.(message);
-        this.#given.add(message);
+      onGiven: (message, { isShared }) => {
+        const given = this.#given.get(message) ?? new Set();
+        const to = isShared ? "" : id;
+        if (given.has(to)) this.#options.onRepeated?.(message, id);
+        this.#given.set(message, given.add(to));
       },
       losesProperties: behaviour.losesProperties,
       expiresUnderWay: behaviour.expiresUnderWay,

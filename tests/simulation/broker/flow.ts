@@ -33,8 +33,8 @@ export interface FlowOptions {
   send(packet: Packet): void;
   /** Whether there is one. */
   connected(): boolean;
-  /** A message that has come by a share is given to its client as a new one. */
-  onGiven(message: Message): void;
+  /** A message is given to its client as a new one. */
+  onGiven(message: Message, how: { isShared: boolean }): void;
   /** See `Behaviour`. */
   losesProperties: boolean;
   /** See `Behaviour`. */
@@ -155,8 +155,8 @@ export class Flow {
       send({ cmd: "pubrel", messageId: id, reasonCode: 0 });
       return;
     }
-    if (parcel.share !== null && qos > 0 && !dup) {
-      this.#options.onGiven(message);
+    if (qos > 0 && !dup && !retain) {
+      this.#options.onGiven(message, { isShared: parcel.share !== null });
     }
     const { userProperties, ...others } = message.properties;
     send({
