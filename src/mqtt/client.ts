@@ -1,7 +1,7 @@
 /**
  * The library's client, on a byte stream that is made here. The library's own
  * `connect()` loads all that it can make, WebSocket and SOCKS too, whichever is
- * asked for: 20 ms of each start, and 3 MB of each worker.
+ * asked for: 20 ms of processor time, and 1 MB of a worker.
  *
  * @module
  */
