@@ -198,7 +198,10 @@ test("--retry runs it again where it failed", async ({ client, project, port }) 
     const [args, says] of [
       [["nothing"], '--retry: no task "nothing" is known in ansible/test'],
       [["a/b"], "--retry: must be 1 to 128 characters"],
-      [["good"], "--retry: good ended as success, and names no host"],
+      [
+        ["good"],
+        "--retry: good ended as success, and names no host that has failed or was unreachable; to run all of it again, give its playbook and inventory",
+      ],
       [["long"], "--retry: long is "],
       [
         ["first", "--limit", "h1"],
@@ -411,6 +414,10 @@ Deno.test({
     for (
       const [wrong, says] of [
         [["submit", "site.yml"], "--inventory: is required"],
+        [
+          ["submit", "-i", "hosts"],
+          "PLAYBOOK: is required, or --template or --retry in its place",
+        ],
         [[...args, "--follow", "--detach"], "cannot be used with"],
         [[...args, "--nope"], "unknown option '--nope'"],
         [[...args, "--id", "a b"], "--id: must be 1 to 128 characters"],
