@@ -466,8 +466,6 @@ export class Store {
 
   /** How many have failed within the last 24 hours. */
   failedToday(now = Date.now()): number {
-    // The plus keeps to the index of ends: by that of states, each failure that
-    // was ever kept would be looked at.
     return this.#database.get<{ n: number }>(
       // By the end, of which the index has the state too: by the state, all that
       // have ever failed would be looked at.
