@@ -15,6 +15,7 @@ import {
   needsOf,
   programDirectory,
 } from "../config/mod.ts";
+import type { FORMATS, PROGRAMS } from "./choices.ts";
 import { print } from "./output.ts";
 import {
   becomeDropIn,
@@ -24,14 +25,8 @@ import {
   webUnit,
 } from "./systemd.ts";
 
-/** Whose permissions can be had: each is a program of its own. */
-export const PROGRAMS = ["worker", "web"] as const;
-
 /** What they are called. */
 const NAMES = { worker: "ansible-worker", web: "ansible-worker-web" };
-
-/** The forms in which permissions can be had. */
-export const FORMATS = ["flags", "systemd", "deno", "compile"] as const;
 
 /**
  * How it is compiled, whatever the permissions: without packages that only the

@@ -31,13 +31,17 @@ export interface SimulateOptions {
   told: boolean;
   hash: boolean;
   mutants: boolean;
+  mutant?: string[] | undefined;
   brief: boolean;
   most: string;
 }
 
 /** @returns the exit code */
 export async function simulate(options: SimulateOptions): Promise<number> {
-  if (options.mutants) return await findMutants(options.seed) ? 0 : 1;
+  const { mutant = [], mutants } = options;
+  if (mutants || mutant.length > 0) {
+    return await findMutants(options.seed, mutant) ? 0 : 1;
+  }
   if (options.plan !== undefined) {
     const plan: Plan = JSON.parse(await Deno.readTextFile(options.plan));
     return await one(plan, options);

@@ -8,7 +8,7 @@
  * file; `--told` prints the story, whatever comes of the run; `--hash` prints a
  * digest of all packets and log lines; `--most N` goes on until so many runs have
  * failed; `--brief` tells no story; `--mutants` shows that the simulator finds what
- * it is there for.
+ * it is there for, `--mutant NAME` that it finds this.
  *
  * It ends with 0 where no promise falls but those in `known_failures.ts`, with 1
  * otherwise. A run that fails is made shorter, and told.
@@ -36,11 +36,12 @@ const { values } = parseArgs({
     hash: { type: "boolean", default: false },
     brief: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    mutant: { type: "string", multiple: true },
     most: { type: "string", default: "1" },
   },
 });
 // The search for mutants is done by other processes.
-const watchdog = values.mutants ? null : new Watchdog(turns);
+const watchdog = values.mutants || values.mutant ? null : new Watchdog(turns);
 const seed = values.seed === undefined
   ? Math.floor(realNow() * 1000) % 1_000_000
   : Number(values.seed);
