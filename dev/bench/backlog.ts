@@ -6,12 +6,12 @@
 import { backlogRun } from "../../tests/faults/backlog_run.ts";
 import type { Figure } from "./figures.ts";
 
-const TASKS = 10_000;
+const TASKS = 1000;
 
-/** 10,000 requests, with three slots. */
+/** With three slots. */
 export async function backlog(): Promise<Figure[]> {
   const { seconds, before, most, obeyed } = await backlogRun(TASKS);
-  const what = "backlog of 10,000";
+  const what = `backlog of ${TASKS.toLocaleString("en")}`;
   return [
     {
       what: `${what}: done`,

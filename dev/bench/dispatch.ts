@@ -9,12 +9,12 @@ import { pause } from "../../tests/harness/waiting.ts";
 import { type Figure, quantile } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
-const TASKS = 200;
+const TASKS = 100;
 
 /** Between a task and the next, in seconds. */
 const PAUSE = 0.15;
 
-/** 200 tasks without a lock and 200 with one, one after the other. */
+/** 100 tasks without a lock and 100 with one, one after the other. */
 export async function dispatch(): Promise<Figure[]> {
   await using scene = await Scene.create();
   await scene.worker();

@@ -9,7 +9,7 @@ import { type Figure, ratios } from "./figures.ts";
 import { Runner } from "./runner.ts";
 import { Scene } from "./scene.ts";
 
-const PAIRS = 20;
+const PAIRS = 15;
 
 /** Playbooks of 0, 1 and 10 play tasks. */
 export async function start(): Promise<Figure[]> {

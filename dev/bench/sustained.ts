@@ -7,8 +7,8 @@
 import { type Figure, ratios } from "./figures.ts";
 import { Scene } from "./scene.ts";
 
-const TASKS = 60;
-const ROUNDS = 3;
+const TASKS = 40;
+const ROUNDS = 2;
 
 /** With 1, 2 and 4 slots. */
 export async function sustained(): Promise<Figure[]> {

@@ -13,7 +13,7 @@ import { type Figure, ratios } from "./figures.ts";
 import { processorTime } from "./processor_time.ts";
 import { playbook, Scene } from "./scene.ts";
 
-const ROUNDS = 20;
+const ROUNDS = 4;
 const HOSTS = 50;
 const TASKS = 20;
 

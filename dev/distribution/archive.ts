@@ -1,26 +1,36 @@
 /**
- * The archive: a directory with the program and what belongs to it, which works
+ * The archive: a directory with the programs and what belongs to them, which works
  * wherever it is unpacked.
  *
  * @module
  */
 import { ROOT } from "../programs.ts";
-import { NAME, type Target, VERSION } from "./release.ts";
+import {
+  NAME,
+  PROGRAM_NAMES,
+  type Target,
+  VERSION,
+  WEB_NAME,
+} from "./release.ts";
 import { run } from "./run.ts";
 import { documents, type Entry, pythonFiles, writeTree } from "./tree.ts";
-import { unit } from "./unit.ts";
+import { pageUnit, unit } from "./unit.ts";
 
-/** Where docs/install.md has the archive unpacked, and linked from. */
-const PROGRAM = "/usr/local/bin/ansible-worker";
+/** Where docs/install.md has the archive linked from. */
+const LINKED = "/usr/local/bin";
 
 /** What is in the archive. */
 export async function archiveTree(
   target: Target,
-  { program }: { program: string },
+  { programs }: { programs: string },
 ): Promise<Entry[]> {
   const top = archiveName(target);
   return [
-    { path: `${top}/${NAME}`, from: program, mode: 0o755 },
+    ...PROGRAM_NAMES.map((name) => ({
+      path: `${top}/${name}`,
+      from: `${programs}/${name}`,
+      mode: 0o755,
+    })),
     ...await pythonFiles(`${top}/python`),
     { path: `${top}/LICENSE`, from: `${ROOT}LICENSE` },
     { path: `${top}/README.md`, from: `${ROOT}README.md` },
@@ -33,9 +43,13 @@ export async function archiveTree(
       from: `${ROOT}config.example.yaml`,
     },
     { path: `${top}/${NAME}.1`, from: `${ROOT}docs/${NAME}.1` },
-    ...target.architecture === null
-      ? []
-      : [{ path: `${top}/${NAME}.service`, content: unit(PROGRAM) }],
+    ...target.architecture === null ? [] : [
+      { path: `${top}/${NAME}.service`, content: unit(`${LINKED}/${NAME}`) },
+      {
+        path: `${top}/${WEB_NAME}.service`,
+        content: pageUnit(`${LINKED}/${WEB_NAME}`),
+      },
+    ],
   ];
 }
 
@@ -47,14 +61,14 @@ export function archiveName({ name }: Target): string {
 /**
  * Makes the archive. The same files and the same time give the same bytes.
  *
- * @param options.program the compiled program
+ * @param options.programs the directory of the compiled programs
  * @param options.directory where to put it
  * @returns its path
  */
 export async function makeArchive(
   target: Target,
-  { program, directory, time }: {
-    program: string;
+  { programs, directory, time }: {
+    programs: string;
     directory: string;
     time: number;
   },
@@ -62,7 +76,7 @@ export async function makeArchive(
   const file = `${directory}/${archiveName(target)}.tar.gz`;
   const top = await Deno.makeTempDir({ prefix: "archive-" });
   try {
-    await writeTree(await archiveTree(target, { program }), { top, time });
+    await writeTree(await archiveTree(target, { programs }), { top, time });
     await run([
       "tar",
       "--create",

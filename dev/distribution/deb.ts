@@ -10,10 +10,22 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { SERVICE_HOME } from "../../src/cli/systemd.ts";
 import { ROOT } from "../programs.ts";
-import { NAME, type Target, VERSION } from "./release.ts";
+import {
+  NAME,
+  PROGRAM_NAMES,
+  type Target,
+  VERSION,
+  WEB_NAME,
+} from "./release.ts";
 import { run } from "./run.ts";
 import { documents, type Entry, pythonFiles, writeTree } from "./tree.ts";
-import { CONFIGURATION, instancesUnit, unit } from "./unit.ts";
+import {
+  CONFIGURATION,
+  instancesUnit,
+  pageUnit,
+  unit,
+  WEB_CONFIGURATION,
+} from "./unit.ts";
 
 /** Where the package has its playbooks. */
 const PLAYBOOKS = "/etc/ansible-worker/playbooks";
@@ -22,13 +34,19 @@ const DEBIAN = `${ROOT}packaging/debian`;
 
 /** What the package installs, at paths below the root directory. */
 export async function installedTree(
-  { program, time }: { program: string; time: number },
+  { programs, time }: { programs: string; time: number },
 ): Promise<Entry[]> {
   const doc = `usr/share/doc/${NAME}`;
   return [
-    { path: `usr/lib/${NAME}/${NAME}`, from: program, mode: 0o755 },
+    ...PROGRAM_NAMES.flatMap((name) => [
+      {
+        path: `usr/lib/${NAME}/${name}`,
+        from: `${programs}/${name}`,
+        mode: 0o755,
+      },
+      { path: `usr/bin/${name}`, link: `../lib/${NAME}/${name}` },
+    ]),
     ...await pythonFiles(`usr/lib/${NAME}/python`),
-    { path: `usr/bin/${NAME}`, link: `../lib/${NAME}/${NAME}` },
     {
       path: `usr/lib/systemd/system/${NAME}.service`,
       content: unit(`/usr/bin/${NAME}`),
@@ -36,6 +54,15 @@ export async function installedTree(
     {
       path: `usr/lib/systemd/system/${NAME}@.service`,
       content: instancesUnit(`/usr/bin/${NAME}`),
+    },
+    {
+      path: `usr/lib/systemd/system/${WEB_NAME}.service`,
+      content: pageUnit(`/usr/bin/${WEB_NAME}`),
+    },
+    {
+      path: WEB_CONFIGURATION.slice(1),
+      from: `${DEBIAN}/web.yaml`,
+      mode: 0o640,
     },
     {
       path: CONFIGURATION.slice(1),
@@ -47,6 +74,7 @@ export async function installedTree(
       path: `usr/share/man/man1/${NAME}.1.gz`,
       content: await zipped(`${ROOT}docs/${NAME}.1`),
     },
+    { path: `usr/share/man/man1/${WEB_NAME}.1.gz`, link: `${NAME}.1.gz` },
     { path: `${doc}/README.md.gz`, content: await zipped(`${ROOT}README.md`) },
     // Packed texts; a picture could not be seen from them.
     ...await Promise.all(
@@ -130,12 +158,15 @@ Section: admin
 Priority: optional
 Description: runs Ansible playbooks that are asked for by MQTT
  A controller publishes a small JSON message; one idle worker of a group runs
- that playbook, and publishes its progress live on a retained topic. There is no
- database, no web server and no inbound port: one outbound connection to an MQTT
- broker.
+ that playbook, and publishes its progress live on a retained topic. A worker has
+ no database, no web server and no inbound port: one outbound connection to an
+ MQTT broker. A page that shows what runs is a service of its own.
 `,
     },
-    { path: "DEBIAN/conffiles", content: `${CONFIGURATION}\n` },
+    {
+      path: "DEBIAN/conffiles",
+      content: `${CONFIGURATION}\n${WEB_CONFIGURATION}\n`,
+    },
     { path: "DEBIAN/md5sums", content: sums },
     ...scripts.map((name) => ({
       path: `DEBIAN/${name}`,
@@ -145,7 +176,7 @@ Description: runs Ansible playbooks that are asked for by MQTT
   ];
 }
 
-/** The sums of all files but the configuration, and what all of it takes up. */
+/** The sums of all files but the configurations, and what all of it takes up. */
 async function measured(top: string) {
   const lines: string[] = [];
   let kilobytes = 0;
@@ -161,7 +192,7 @@ async function measured(top: string) {
       if (!isFile) continue;
       const bytes = await Deno.readFile(`${top}/${path}`);
       kilobytes += Math.ceil(bytes.length / 1024);
-      if (`/${path}` === CONFIGURATION) continue;
+      if ([CONFIGURATION, WEB_CONFIGURATION].includes(`/${path}`)) continue;
       const sum = createHash("md5").update(bytes).digest("hex");
       lines.push(`${sum}  ${path}\n`);
     }
@@ -175,7 +206,7 @@ async function measured(top: string) {
 /**
  * Builds the package.
  *
- * @param options.program the compiled program
+ * @param options.programs the directory of the compiled programs
  * @param options.directory where to put it
  * @param options.compression xz is small, gzip is quick
  * @returns its path
@@ -183,8 +214,8 @@ async function measured(top: string) {
  */
 export async function makeDeb(
   target: Target,
-  { program, directory, time, compression = "xz" }: {
-    program: string;
+  { programs, directory, time, compression = "xz" }: {
+    programs: string;
     directory: string;
     time: number;
     compression?: "xz" | "gzip";
@@ -196,7 +227,7 @@ export async function makeDeb(
   const file = `${directory}/${NAME}_${VERSION}_${target.architecture}.deb`;
   const top = await Deno.makeTempDir({ prefix: "deb-" });
   try {
-    await writeTree(await installedTree({ program, time }), { top, time });
+    await writeTree(await installedTree({ programs, time }), { top, time });
     await writeTree(await controlTree(target, { top }), { top, time });
     await run([
       "dpkg-deb",

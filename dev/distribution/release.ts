@@ -13,7 +13,13 @@ export const VERSION: string = project.version;
 /** The name of the program, its package, its user and its directories. */
 export const NAME = "ansible-worker";
 
-/** A system that there is a program for. */
+/** The name of the page's program, its user and its directories. */
+export const WEB_NAME = "ansible-worker-web";
+
+/** The programs, as they lie beside each other wherever they are. */
+export const PROGRAM_NAMES = [NAME, WEB_NAME] as const;
+
+/** A system that there are programs for. */
 export interface Target {
   /** As it is called in names of files. */
   name: string;

@@ -11,7 +11,8 @@ import {
 } from "../client/connection.ts";
 import { RequestError } from "../client/request.ts";
 import { standardOutput, type Terminal } from "../client/terminal.ts";
-import { type ClientFlags, ConfigError, loadClient } from "../config/mod.ts";
+import { type ClientFlags, loadClient } from "../config/client.ts";
+import { ConfigError } from "../config/problems.ts";
 import { harmless, harmlessLines } from "../harmless.ts";
 import { KeyError } from "../messages/signed.ts";
 import { Topics } from "../messages/topics.ts";

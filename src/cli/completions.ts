@@ -5,14 +5,12 @@
  * @module
  */
 import type { Command } from "commander";
+import type { SHELLS } from "./choices.ts";
 import { bash } from "./completions/bash.ts";
 import { branchesOf } from "./completions/branches.ts";
 import { fish } from "./completions/fish.ts";
 import { zsh } from "./completions/zsh.ts";
 import { print } from "./output.ts";
-
-/** The shells that there are completions for. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** Prints the completions of a program. */
 export function completions(

@@ -15,6 +15,7 @@ import {
   needsOf,
   programDirectory,
 } from "../config/mod.ts";
+import type { FORMATS, PROGRAMS } from "./choices.ts";
 import { print } from "./output.ts";
 import {
   becomeDropIn,
@@ -24,14 +25,8 @@ import {
   webUnit,
 } from "./systemd.ts";
 
-/** Whose permissions can be had: each is a program of its own. */
-export const PROGRAMS = ["worker", "web"] as const;
-
 /** What they are called. */
 const NAMES = { worker: "ansible-worker", web: "ansible-worker-web" };
-
-/** The forms in which permissions can be had. */
-export const FORMATS = ["flags", "systemd", "deno", "compile"] as const;
 
 /**
  * How it is compiled, whatever the permissions: without packages that only the
@@ -80,7 +75,8 @@ export async function permissions(
     return 1;
   }
   const absolute = resolve(file);
-  const words = [...(asked === "web" ? ["web"] : []), "-c", absolute];
+  const toServe = asked === "web" ? ["web"] : [];
+  const configured = ["-c", absolute];
   const compiled = Deno.build.standalone;
   // A compiled program has neither: these are for a copy of the sources.
   const deno = compiled ? "deno" : Deno.execPath();
@@ -94,7 +90,8 @@ export async function permissions(
     "--quiet",
     ...flagsOf(needs),
     main,
-    ...words,
+    ...toServe,
+    ...configured,
   ];
   switch (format) {
     case "flags":
@@ -111,8 +108,9 @@ export async function permissions(
       print(
         Deno.stdout,
         unit({
-          // The permissions of a compiled program are in it.
-          command: compiled ? [Deno.execPath(), ...words] : run,
+          // The permissions of a compiled program are in it, and the page's
+          // that it is to serve: the two lie beside each other.
+          command: compiled ? [programOf(asked), ...configured] : run,
           denoDirectory: compiled ? null : "/opt/ansible-worker/.deno",
           origin:
             `Made by "ansible-worker permissions --format systemd" for\n# ${absolute}`,
@@ -127,12 +125,18 @@ export async function permissions(
       print(
         Deno.stdout,
         compileLine([deno, "compile", ...COMPILE_OPTIONS, ...flagsOf(needs)], {
-          main,
+          main: [main, ...toServe],
           output: NAMES[asked],
         }),
       );
   }
   return 0;
+}
+
+/** Where the compiled program is that has the permissions of one of them. */
+function programOf(asked: typeof PROGRAMS[number]): string {
+  const own = Deno.execPath();
+  return asked === "worker" ? own : join(dirname(own), NAMES[asked]);
 }
 
 /** What a unit is made from beside the configuration. */
@@ -221,11 +225,11 @@ function flagsOf(needs: readonly Need[]): string[] {
 /** The lines that make the program, and put its Python files beside it. */
 function compileLine(
   command: readonly string[],
-  { main, output }: { main: string; output: string },
+  { main, output }: { main: [string, ...string[]]; output: string },
 ): string {
-  const python = join(dirname(main), "ansible/python");
+  const python = join(dirname(main[0]), "ansible/python");
   return [
-    [...command, "--output", output, main],
+    [...command, "--output", output, ...main],
     ...(output === NAMES.worker ? [["cp", "-R", python, "python"]] : []),
   ].map((line) => line.map(shellWord).join(" ") + "\n").join("");
 }

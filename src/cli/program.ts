@@ -8,21 +8,16 @@
  * | 2 | the command line is wrong |
  * | 78 | the worker cannot start with this configuration, or in this sandbox |
  *
- * `submit` has codes of its own.
+ * `submit` has codes of its own. What a command does is loaded when it is asked
+ * for.
  *
  * @module
  */
 import { Argument, Command, CommanderError, Option } from "commander";
 import { addClientCommands } from "./client_commands.ts";
 import { addWebCommands } from "./web_commands.ts";
-import { completions, SHELLS } from "./completions.ts";
-import { doctor } from "./doctor.ts";
-import { keygen, publicHalf } from "./keygen.ts";
+import { FORMATS, PROGRAMS, SHELLS, SUBJECTS } from "./choices.ts";
 import { print } from "./output.ts";
-import { FORMATS, permissions, PROGRAMS } from "./permissions.ts";
-import { run } from "./run.ts";
-import { schema, SUBJECTS } from "./schema.ts";
-import { validate } from "./validate.ts";
 import { version } from "../version.ts";
 
 const COMMANDS_HELP = `
@@ -68,7 +63,9 @@ export async function main(args: string[]): Promise<number> {
     })
     .showHelpAfterError("(--help shows what can be given)")
     .action(({ config, validate: only }) => {
-      code = only ? validate(config) : run(config);
+      code = only
+        ? import("./validate.ts").then(({ validate }) => validate(config))
+        : import("./run.ts").then(({ run }) => run(config));
     });
   program.command("permissions")
     .description("print the narrowest permissions for a configuration")
@@ -90,11 +87,10 @@ export async function main(args: string[]): Promise<number> {
     )
     .allowExcessArguments(false)
     .action(({ format, become, for: program }, command: Command) => {
-      code = permissions(command.optsWithGlobals().config, {
-        format,
-        become,
-        program,
-      });
+      const { config } = command.optsWithGlobals();
+      code = import("./permissions.ts").then(({ permissions }) =>
+        permissions(config, { format, become, program })
+      );
     });
   program.command("keygen")
     .description("make a key to sign requests with")
@@ -102,7 +98,9 @@ export async function main(args: string[]): Promise<number> {
     .option("--public <file>", "print the public half of this one instead")
     .allowExcessArguments(false)
     .action(({ id, public: file }) => {
-      code = file === undefined ? keygen(id) : publicHalf(file);
+      code = import("./keygen.ts").then(({ keygen, publicHalf }) =>
+        file === undefined ? keygen(id) : publicHalf(file)
+      );
     });
   addWebCommands(program, (running) => code = running);
   addClientCommands(program, (running) => code = running);
@@ -121,7 +119,7 @@ and as the first line of config.yaml:
   # yaml-language-server: $schema=config.schema.json`,
     )
     .action((what: string) => {
-      code = schema(what);
+      code = import("./schema.ts").then(({ schema }) => schema(what));
     });
   program.command("doctor")
     .description("look for what is wrong, and say what to do")
@@ -129,14 +127,19 @@ and as the first line of config.yaml:
     .option("--json", "one JSON object a line", false)
     .allowExcessArguments(false)
     .action(({ json }, command: Command) => {
-      code = doctor(command.optsWithGlobals().config, { json });
+      const { config } = command.optsWithGlobals();
+      code = import("./doctor.ts").then(({ doctor }) =>
+        doctor(config, { json })
+      );
     });
   program.command("completions")
     .description("print completions for a shell")
     .addArgument(new Argument("<shell>").choices(SHELLS))
     .allowExcessArguments(false)
     .action((shell) => {
-      code = completions(program, shell);
+      code = import("./completions.ts").then(({ completions }) =>
+        completions(program, shell)
+      );
     });
   try {
     const [first] = args;

@@ -11,13 +11,6 @@ import { type MessageName, messageSchemas } from "../messages/schemas.ts";
 import { print } from "./output.ts";
 import { version } from "../version.ts";
 
-/** What can be asked for. */
-export const SUBJECTS: readonly string[] = [
-  ...Object.keys(messageSchemas),
-  "config",
-  "asyncapi",
-];
-
 /** Prints it as JSON; returns the exit code. */
 export function schema(subject: string): number {
   print(Deno.stdout, `${JSON.stringify(documentOf(subject), null, 2)}\n`);

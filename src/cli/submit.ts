@@ -255,7 +255,8 @@ function reportAll(
 
 /** What is asked for, for a person to read. */
 function subjectOf({ template, playbook, inventory }: RequestFlags): string {
-  const hosts = inventory.join(", ");
+  // The comma that makes hosts of a text is none of the sentence's.
+  const hosts = inventory.map((text) => text.replace(/,+$/, "")).join(", ");
   return (template ?? playbook ?? "") + (hosts === "" ? "" : ` on ${hosts}`);
 }
 

@@ -152,11 +152,14 @@ const WEB_USER = "ansible-worker-web";
 export function webUnit(
   { command, file, denoDirectory, origin, group, variables }:
     & Pick<UnitOptions, "command" | "file" | "denoDirectory" | "origin">
-    & { group: string; variables: boolean },
+    & Pick<UnitOptions, "group">
+    & { variables: boolean },
 ): string {
   return `# ${origin}
 [Unit]
-Description=Page of the Ansible playbooks asked for by MQTT (${group})
+Description=Page of the Ansible playbooks asked for by MQTT${
+    group === null ? "" : ` (${group})`
+  }
 After=network-online.target ${BROKERS.join(" ")}
 Wants=network-online.target
 StartLimitIntervalSec=60

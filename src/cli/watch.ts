@@ -69,14 +69,14 @@ export function watch(
                 status.completed_at !== null && !isNamed);
             if (isNews) print(status);
           }
-          board?.show(
-            view.inOrder().map((status) => ({
+          board?.show(() => ({
+            tasks: view.inOrder().map((status) => ({
               status,
               at: receivedAt.get(status.task_id) ?? 0,
               holder: view.waitsFor(status),
             })),
-            { workers: view.online().length },
-          );
+            workers: view.online().length,
+          }));
           const named = taskIds.map((id) => view.tasks.get(id));
           const isOver = named.every((status) =>
             (status?.completed_at ?? null) !== null

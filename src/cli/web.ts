@@ -27,6 +27,10 @@ import { sayDenied, warnOfOpenFiles } from "./start_log.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** What denied permissions mean in a compiled program. */
+const OTHER_PROGRAM =
+  "the permissions of a compiled program are in it: start ansible-worker-web, which lies beside the worker's program and has those of the page; one of your own has to be compiled again for a changed configuration";
+
 /** Serves the page until a signal comes; returns the exit code. */
 export async function web(file: string): Promise<number> {
   const place = await configuration(() => loadWeb(file));
@@ -40,7 +44,10 @@ export async function web(file: string): Promise<number> {
   log.redact(place.secrets);
   const denied = await missing(place.needs);
   sayDenied(denied, { log, started: "the page" });
-  if (denied.length > 0) return EXIT_CONFIGURATION;
+  if (denied.length > 0) {
+    if (Deno.build.standalone) log.error(OTHER_PROGRAM);
+    return EXIT_CONFIGURATION;
+  }
   await warnOfOpenFiles(place.secretFiles, log);
   const stopped = Promise.withResolvers<null>();
   const stop = () => stopped.resolve(null);

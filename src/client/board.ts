@@ -20,6 +20,14 @@ const TICK_MS = 1000;
 /** The largest number of shown tasks that had ended before the start. */
 const MAX_OLD = 5;
 
+/** What there is to show. */
+export interface Shown {
+  /** The oldest comes first. */
+  tasks: readonly ReceivedStatus[];
+  /** How many workers there are. */
+  workers: number;
+}
+
 /** Shows tasks. */
 export class Board implements Disposable {
   readonly #screen: Screen;
@@ -28,8 +36,7 @@ export class Board implements Disposable {
   readonly #since = new Date().toISOString();
   readonly #ticker: ReturnType<typeof setInterval>;
   #redraw: ReturnType<typeof setTimeout> | null = null;
-  #tasks: readonly ReceivedStatus[] = [];
-  #workers = 0;
+  #ask = (): Shown => ({ tasks: [], workers: 0 });
   #note: string | null = null;
 
   /** Shows nothing at first. */
@@ -40,13 +47,13 @@ export class Board implements Disposable {
     this.#ticker = setInterval(() => this.#draw(), TICK_MS);
   }
 
-  /** Shows these from now on; the oldest comes first. */
-  show(
-    tasks: readonly ReceivedStatus[],
-    { workers }: { workers: number },
-  ): void {
-    this.#tasks = tasks;
-    this.#workers = workers;
+  /**
+   * Has something new to show.
+   *
+   * @param ask what it is; asked at each drawing, not with each message
+   */
+  show(ask: () => Shown): void {
+    this.#ask = ask;
     this.#redraw ??= setTimeout(() => this.#draw(), MIN_REDRAW_MS);
   }
 
@@ -67,16 +74,20 @@ export class Board implements Disposable {
     if (this.#redraw !== null) clearTimeout(this.#redraw);
     this.#redraw = null;
     const { columns: width, rows } = this.#screen.size;
+    const { tasks, workers } = this.#ask();
     const notes = this.#note === null ? [] : [harmless(this.#note)];
     // The line above the table, its heads, and the line that says what is not
     // shown.
-    const { shown, hidden } = this.#choice(rows - 3 - notes.length);
+    const { shown, hidden } = choose(
+      tasks,
+      { room: rows - 3 - notes.length, since: this.#since },
+    );
     if (hidden > 0) notes.push(`… and ${hidden} more`);
-    const states = this.#tasks.map(({ status }) => status.state);
+    const states = tasks.map(({ status }) => status.state);
     this.#screen.draw([
       [{
         text: harmless(
-          groupSummary(this.#group, { workers: this.#workers, states }),
+          groupSummary(this.#group, { workers, states }),
         ),
         paint: (text) => this.#paint(text, "bold"),
       }],
@@ -87,31 +98,33 @@ export class Board implements Disposable {
       }]),
     ]);
   }
+}
 
-  /**
-   * What there is room for: what runs and waits before what has ended, and of
-   * that the newest. The order stays that of their creation.
-   */
-  #choice(room: number): { shown: ReceivedStatus[]; hidden: number } {
-    const active: ReceivedStatus[] = [];
-    const ended: ReceivedStatus[] = [];
-    for (const received of this.#tasks) {
-      (received.status.completed_at === null ? active : ended).push(received);
-    }
-    const isNew = ({ status }: ReceivedStatus) =>
-      status.completed_at! >= this.#since;
-    const old = ended.filter((received) => !isNew(received)).slice(-MAX_OLD);
-    const news = ended.filter(isNew);
-    const past = [...old, ...news];
-    const forPast = Math.max(0, room - active.length);
-    const chosen = new Set([
-      ...active.slice(0, Math.max(0, room)),
-      ...(forPast > 0 ? past.slice(-forPast) : []),
-    ]);
-    return {
-      shown: this.#tasks.filter((received) => chosen.has(received)),
-      hidden: active.length + news.length -
-        [...active, ...news].filter((received) => chosen.has(received)).length,
-    };
+/**
+ * What there is room for: what runs and waits before what has ended, and of
+ * that the newest. The order stays that of their creation.
+ */
+function choose(
+  tasks: readonly ReceivedStatus[],
+  { room, since }: { room: number; since: string },
+): { shown: ReceivedStatus[]; hidden: number } {
+  const active: ReceivedStatus[] = [];
+  const ended: ReceivedStatus[] = [];
+  for (const received of tasks) {
+    (received.status.completed_at === null ? active : ended).push(received);
   }
+  const isNew = ({ status }: ReceivedStatus) => status.completed_at! >= since;
+  const old = ended.filter((received) => !isNew(received)).slice(-MAX_OLD);
+  const news = ended.filter(isNew);
+  const past = [...old, ...news];
+  const forPast = Math.max(0, room - active.length);
+  const chosen = new Set([
+    ...active.slice(0, Math.max(0, room)),
+    ...(forPast > 0 ? past.slice(-forPast) : []),
+  ]);
+  return {
+    shown: tasks.filter((received) => chosen.has(received)),
+    hidden: active.length + news.length -
+      [...active, ...news].filter((received) => chosen.has(received)).length,
+  };
 }

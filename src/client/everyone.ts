@@ -128,7 +128,6 @@ export class EveryonesSubmission implements OnItsWay {
     });
     const timer = setInterval(() => this.#lookForSilent(), LOOK_MS);
     this.#result.promise.then(() => clearInterval(timer));
-    this.#lookForSilent();
   }
 
   #onRejected({ payload, retained }: Incoming): void {

@@ -85,7 +85,9 @@ export class GroupView {
   }
 
   /** Which task has the lock that a task waits for; null for none. */
-  waitsFor({ lock, state, task_id }: TaskStatus): Lock | null {
+  waitsFor(
+    { lock, state, task_id }: Pick<TaskStatus, "lock" | "state" | "task_id">,
+  ): Lock | null {
     const holder = this.locks.get(lock ?? "");
     return state === "queued" && holder?.state === "held" &&
         holder.task_id !== task_id

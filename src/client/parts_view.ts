@@ -30,12 +30,12 @@ export class PartsBoard implements TaskView {
   /** A row. */
   status(status: TaskStatus): void {
     this.#parts.set(status.task_id, { status, at: performance.now() });
-    this.#board.show(
-      [...this.#parts.values()].sort((a, b) =>
+    this.#board.show(() => ({
+      tasks: [...this.#parts.values()].sort((a, b) =>
         a.status.task_id < b.status.task_id ? -1 : 1
       ),
-      { workers: this.#workers },
-    );
+      workers: this.#workers,
+    }));
   }
 
   /** What happens on each host is too much for one table. */

@@ -83,10 +83,13 @@ export function situation(
   { holder = null }: { holder?: Lock | null } = {},
 ): string {
   const text = status.current_task ?? status.error_message ?? "";
-  const by = holder && status.current_task !== null
-    ? `, held by ${holder.task_id} at ${holder.worker_id}`
-    : "";
+  const by = holder && status.current_task !== null ? heldBy(holder) : "";
   return harmless(text.trim().split("\n")[0]! + by);
+}
+
+/** Who has the lock that a task waits for, as it follows what the task says. */
+export function heldBy({ task_id, worker_id }: Lock): string {
+  return `, held by ${task_id} at ${worker_id}`;
 }
 
 /** Where a task waits, and for what if not for a slot, on one line. */

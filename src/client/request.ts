@@ -101,6 +101,9 @@ export async function requestOf(
       const [field, ...rest] = path.split(".");
       const option = OPTIONS[field!];
       if (option === undefined) return `the request ${message}`;
+      if (field === "playbook" && flags.playbook === undefined) {
+        return `PLAYBOOK: ${message}, or --template or --retry in its place`;
+      }
       return `${option}: ${
         // The place in a list says little of a list in one word.
         field === "extra_vars" && rest.length > 0

@@ -40,24 +40,29 @@ export function retryOf(
       );
     }
   }
+  const { playbook, inventory, template } = status;
+  const again = template === null
+    ? "give its playbook and inventory"
+    : `ask for the template "${template}"`;
   const { task_id, state, failed_hosts, unreachable_hosts } = status;
   const refuse = (why: string) =>
     new RequestError(`--retry: ${task_id} ${why}`);
   if (status.completed_at === null) throw refuse(`is ${state}, and not over`);
   if (failed_hosts.more + unreachable_hosts.more > 0) {
-    throw refuse("has more such hosts than its status names");
+    throw refuse(
+      `has failed on more hosts than its status names; to run all of it again, ${again}`,
+    );
   }
   const hosts = new Set([...failed_hosts.names, ...unreachable_hosts.names]);
   if (hosts.size === 0) {
     throw refuse(
-      `ended as ${state}, and names no host that has failed or was unreachable; to run all of it again, give its playbook and inventory`,
+      `ended as ${state}, and names no host that has failed or was unreachable; to run all of it again, ${again}`,
     );
   }
   const limit = [...hosts].join(",");
   if (limit.length > MAX_LIMIT) {
     throw refuse(`has more such hosts than a request can name (${hosts.size})`);
   }
-  const { playbook, inventory, template } = status;
   if (template !== null) return { template, inventory: given.inventory, limit };
   if (playbook === null || inventory === null) {
     throw refuse("names no playbook");

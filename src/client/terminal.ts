@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { environmentOf } from "../config/mod.ts";
+import { environmentOf } from "../config/expand.ts";
 
 /** Where a client writes. */
 export interface Terminal {

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type Broker, brokerOf } from "./broker.ts";
 import { environmentOf, type Variables } from "./expand.ts";
 import { namedPaths, problemOfPath } from "./files.ts";
-import { completeMqtt, readConfig } from "./load.ts";
+import { completeMqtt, readConfig } from "./read.ts";
 import { hostAndPort, missing } from "./permissions.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import { contradictions, sections } from "./schema.ts";

@@ -11,7 +11,7 @@ import { type Broker, brokerOf } from "./broker.ts";
 import { PLACE, placeSchema } from "./client.ts";
 import { environmentOf, type Variables } from "./expand.ts";
 import { namedPaths, problemOfPath } from "./files.ts";
-import { completeMqtt, readConfig } from "./load.ts";
+import { completeMqtt, readConfig } from "./read.ts";
 import { collector, hostAndPort, type Need } from "./permissions.ts";
 import { ConfigError, Problems } from "./problems.ts";
 import {

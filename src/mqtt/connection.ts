@@ -15,7 +15,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import { writeToStream } from "mqtt-packet";
@@ -28,7 +27,8 @@ import {
   type Outgoing,
 } from "../messages/packets.ts";
 import type { Broker } from "../config/broker.ts";
-import { backoff, brokerOptions } from "./broker.ts";
+import { backoff } from "./broker.ts";
+import { clientOf, streamsTo } from "./client.ts";
 import { Deliveries } from "./deliveries.ts";
 import {
   grantedBy,
@@ -154,11 +154,13 @@ export class MqttConnection implements AsyncDisposable {
    * worker cannot do without
    * @throws {ConnectionLostError} with `reconnect: false`, if it fails
    */
-  connect(): Promise<void> {
+  async connect(): Promise<void> {
     const first = Promise.withResolvers<void>();
     const { broker } = this.#options;
+    const streams = streamsTo(broker);
+    const openStream = streams instanceof Promise ? await streams : streams;
+    if (this.#closed) return first.promise;
     const options: IClientOptions = {
-      ...brokerOptions(broker),
       ...sessionOptions(this.#options),
       reconnectOnConnackError: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -166,9 +168,7 @@ export class MqttConnection implements AsyncDisposable {
         ? 0
         : backoff(broker, 0),
     };
-    const client = broker.openStream
-      ? new mqtt.MqttClient(broker.openStream, options)
-      : mqtt.connect(options);
+    const client = clientOf({ broker, openStream }, options);
     this.#client = client;
     this.#listen(client);
     client.on("packetsend", ({ cmd }) => {

@@ -6,12 +6,11 @@
  */
 import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { Buffer } from "node:buffer";
-import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { IConnackPacket, Packet } from "mqtt-packet";
 import type { Broker } from "../config/broker.ts";
 import { fulfilledWithin, inTime } from "../deadline.ts";
-import { brokerOptions } from "./broker.ts";
+import { clientOf, streamsTo } from "./client.ts";
 import { Quiet } from "./quiet.ts";
 import {
   CHECK_PROPERTY,
@@ -255,8 +254,8 @@ async function attempt(
   broker: Broker,
   options: IClientOptions,
 ): Promise<{ client: MqttClient; connack: IConnackPacket }> {
-  const client = mqtt.connect({
-    ...brokerOptions(broker),
+  const openStream = await streamsTo(broker);
+  const client = clientOf({ broker, openStream }, {
     resubscribe: false,
     reconnectPeriod: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,

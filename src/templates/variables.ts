@@ -78,7 +78,7 @@ export class Variables {
         if (faults.has(error.instancePath)) continue;
         faults.set(error.instancePath, {
           path: steps(error.instancePath),
-          message: sentence(error),
+          message: sentence(error, schema),
         });
       }
       throw new VariablesSchemaError([...faults.values()]);
@@ -120,7 +120,9 @@ export class Variables {
       const own = lenient.getSchema(`${ROOT}#/${pointer}`)!;
       return own(structuredClone(value)) ? [] : [{
         path: [...path, "default"],
-        message: `is not valid by its own schema: ${sentence(own.errors![0]!)}`,
+        message: `is not valid by its own schema: ${
+          sentence(own.errors![0]!, value)
+        }`,
       }];
     });
     if (faults.length > 0) throw new VariablesSchemaError(faults);
@@ -139,7 +141,7 @@ export class Variables {
     const faults = innermost(this.#validate.errors ?? []).map((error) => ({
       path: ["variables", ...steps(error.instancePath), ...missingStep(error)]
         .join("."),
-      message: sentence(error),
+      message: sentence(error, complete),
     }));
     return { faults: faults.slice(0, MAX_FAULTS), complete };
   }
@@ -231,8 +233,11 @@ function missingStep({ params }: ErrorObject): string[] {
   return name === undefined ? [] : [String(name)];
 }
 
-/** A fault in words; no value of a request gets into it. */
-function sentence({ keyword, params, message }: ErrorObject): string {
+/** A fault of values in words; none of the values gets into it. */
+function sentence(
+  { keyword, params, message, instancePath }: ErrorObject,
+  values: unknown,
+): string {
   switch (keyword) {
     case "pattern":
       return `must match ${params.pattern}`;
@@ -245,7 +250,9 @@ function sentence({ keyword, params, message }: ErrorObject): string {
     case "const":
       return `must be ${JSON.stringify(params.allowedValue)}`;
     case "type":
-      return `must be of type ${[params.type].flat().join(" or ")}`;
+      return `must be of type ${[params.type].flat().join(" or ")}, not ${
+        typeOf(at(values, steps(instancePath)))
+      }`;
     case "required":
       return "is required";
     case "additionalProperties":
@@ -254,4 +261,18 @@ function sentence({ keyword, params, message }: ErrorObject): string {
     default:
       return message ?? `is not valid (${keyword})`;
   }
+}
+
+/** The value at a place. */
+function at(values: unknown, path: readonly string[]): unknown {
+  return path.reduce(
+    (inner, step) => (inner as Record<string, unknown>)[step],
+    values,
+  );
+}
+
+/** The type of a value, as JSON Schema calls it. */
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
 }

@@ -38,7 +38,7 @@ const looseRejected = rejectedSchema.loose();
 
 /** What is to be known beside what is written down. */
 export interface IngestEvents {
-  /** A worker has come, has gone, or has other work. */
+  /** A worker has come, has gone, or has other work; a lock is another's. */
   onWorkers(): void;
   /** The connection is there, or is lost. */
   onConnection(isConnected: boolean): void;
@@ -50,7 +50,7 @@ export interface IngestEvents {
 
 /** The session. */
 export class Ingest implements AsyncDisposable {
-  /** The workers. */
+  /** The workers and the locks. */
   readonly view: GroupView;
   readonly #topics: Topics;
   readonly #recorder: Recorder;
@@ -131,7 +131,7 @@ export class Ingest implements AsyncDisposable {
   }
 
   async #subscribe(present: boolean): Promise<void> {
-    const { group, allStatuses, allPresences, allLoads, rejected } =
+    const { group, allStatuses, allPresences, allLoads, allLocks, rejected } =
       this.#topics;
     this.#retained = [];
     const subscribe = this.#connection.subscribe.bind(this.#connection);
@@ -139,7 +139,7 @@ export class Ingest implements AsyncDisposable {
       subscribe(`${group}/tasks/+/events`, { qos: 1 }),
       subscribe(`${group}/tasks/+/output`, { qos: 1 }),
       subscribe(rejected, { qos: 1 }),
-      ...[allStatuses, allPresences, allLoads].flatMap((topic) => [
+      ...[allStatuses, allPresences, allLoads, allLocks].flatMap((topic) => [
         subscribe(topic, { qos: 0 }),
         subscribe(topic, { qos: 1, retained: false }),
       ]),

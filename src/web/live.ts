@@ -52,7 +52,12 @@ export class Live implements Disposable {
   readonly #boards = new Map<string, Stream>();
   readonly #tasks = new Map<
     number,
-    Stream & { cells(rows: CellRow[]): void; outputIsStale: boolean }
+    Stream & {
+      cells(rows: CellRow[]): void;
+      outputIsStale: boolean;
+      /** It shows what a queued task waits for. */
+      isWaiting: boolean;
+    }
   >();
   readonly #summaries: Stream;
   readonly #changes: Stream;
@@ -162,6 +167,7 @@ export class Live implements Disposable {
     if (!stream) {
       const changes = new Parts(() => {
         const now = task();
+        created.isWaiting = now?.state === "queued";
         return now === null ? { parts: [], lists: [] } : parts(now);
       });
       const map = new LiveMap(this.#store.cells(key));
@@ -191,6 +197,7 @@ export class Live implements Disposable {
         },
         isStale: false,
         outputIsStale: false,
+        isWaiting: false,
         cells: (rows: CellRow[]) => map.add(rows),
       };
       stream = created;
@@ -250,9 +257,12 @@ export class Live implements Disposable {
     this.#tellSoon();
   }
 
-  /** Workers have changed. */
+  /** Workers have changed, or locks. */
   workersChanged(): void {
     this.#workersChanged = this.#changes.isStale = true;
+    for (const stream of this.#tasks.values()) {
+      stream.isStale ||= stream.isWaiting;
+    }
     this.boardsChanged();
   }
 

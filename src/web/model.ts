@@ -58,7 +58,9 @@ export interface TaskRow {
   done: number;
   total: number;
   counts: Counts;
-  /** The play task that runs. */
+  /** The lock with which it waits for others. */
+  lock: string | null;
+  /** The play task that runs; of a queued task, the lock that it waits for. */
   currentTask: string | null;
   /** Why it failed or was ended, in full. */
   errorMessage: string | null;
@@ -80,6 +82,8 @@ export interface TaskDetail extends TaskRow {
   returnCode: number | null;
   failedHosts: { names: string[]; more: number };
   unreachableHosts: { names: string[]; more: number };
+  /** Of a queued task, what it waits for, as a sentence; null for any other. */
+  waitsFor: string | null;
   /** What set_stats has left. */
   stats: unknown;
   /** Each state that it was in, and with which worker. */
@@ -240,7 +244,7 @@ export interface Board {
   /** What runs and what waits, all of it that the filters let through, oldest first. */
   running: TaskRow[];
   queued: TaskRow[];
-  /** What a queued one waits for, by its key, where that can be told. */
+  /** What each queued one waits for, as a sentence, by its key. */
   waitsFor: Record<number, string>;
   /** What has ended, a page of it. */
   ended: TaskPage;

@@ -146,7 +146,7 @@ export class Store {
   }
 
   /** The newest run under an id, or the one with a key; null for none. */
-  task(taskId: string, key?: number): TaskDetail | null {
+  task(taskId: string, key?: number): Omit<TaskDetail, "waitsFor"> | null {
     const record = this.#database.get<TaskRecord & Numbers>(
       `SELECT tasks.*, status FROM tasks JOIN statuses ON statuses.key = tasks.key
        WHERE task_id = ? AND tasks.key = coalesce(?, tasks.key)
@@ -171,7 +171,7 @@ export class Store {
         record.key,
       ),
       ...failures,
-      plays: this.#plays(record.key),
+      plays: this.#plays(record.key, goneOnUntil(status)),
       hasEvents: record.events_seq > 0,
       outputLines: record.output_lines + record.output_is_open,
       outputBytes: record.output_bytes,
@@ -467,8 +467,10 @@ export class Store {
   /** How many have failed within the last 24 hours. */
   failedToday(now = Date.now()): number {
     return this.#database.get<{ n: number }>(
+      // By the end, of which the index has the state too: by the state, all that
+      // have ever failed would be looked at.
       `SELECT count(*) AS n FROM tasks
-       WHERE completed_at > ? AND state IN ('failed', 'timeout')`,
+       WHERE completed_at > ? AND +state IN ('failed', 'timeout')`,
       new Date(now - DAY_MS).toISOString(),
     )!.n;
   }
@@ -538,7 +540,7 @@ export class Store {
     return { failures, moreFailures: n - failures.length };
   }
 
-  #plays(key: number): PlaySpan[] {
+  #plays(key: number, until: number | null): PlaySpan[] {
     const starts = this.#database.all<
       { seq: number; time: string; col: number; play: string; task: string }
     >(
@@ -552,8 +554,10 @@ export class Store {
       "SELECT time FROM events WHERE key = ? ORDER BY seq DESC LIMIT 1",
       key,
     )!;
-    const seconds = (time: string) =>
-      Math.max(0, (Date.parse(time) - Date.parse(first.time)) / 1000);
+    const since = (time: number) =>
+      Math.max(0, (time - Date.parse(first.time)) / 1000);
+    const seconds = (time: string) => since(Date.parse(time));
+    const end = Math.max(seconds(last.time), since(until ?? 0));
     const plays: PlaySpan[] = [];
     const seen = new Set<number>();
     for (const { time, col, play, task } of starts) {
@@ -564,7 +568,7 @@ export class Store {
       const before = plays.at(-1);
       const open = before?.tasks.at(-1);
       if (before && open) before.end = open.end = start;
-      const task_ = { column: col, task, start, end: seconds(last.time) };
+      const task_ = { column: col, task, start, end };
       if (before?.play === play) {
         before.tasks.push(task_);
         before.end = task_.end;
@@ -640,6 +644,18 @@ function gapsOf(
     "missing: the broker was too slow for the worker",
   );
   return gaps;
+}
+
+/**
+ * Until when a play task without a result has gone on, by the clock of its
+ * worker, in milliseconds since 1970; null for a run that came to its own end.
+ */
+function goneOnUntil(
+  { state, started_at, duration_seconds }: TaskStatus,
+): number | null {
+  return state === "success" || state === "failed" || started_at === null
+    ? null
+    : Date.parse(started_at) + (duration_seconds ?? 0) * 1000;
 }
 
 /** What SQL the filters are. */
@@ -733,6 +749,7 @@ function rowOf({ key, updated_at, status: text }: TaskRecord): TaskRow {
     done: ok + failed + skipped + unreachable + rescued,
     total: status.tasks_total,
     counts: { ok, changed, failed, unreachable, skipped, rescued, ignored },
+    lock: status.lock,
     currentTask: status.current_task,
     errorMessage: status.error_message,
   };

@@ -6,6 +6,7 @@
  */
 import type { GroupView } from "../client/group_view.ts";
 import { nextTime, type Offer, offersOf } from "../client/offers.ts";
+import { heldBy } from "../client/progress.ts";
 import { fieldsOf } from "./forms.ts";
 import { shortHash } from "./short_hash.ts";
 import type { TaskRow, TemplateRow, WorkerRow } from "./model.ts";
@@ -32,24 +33,24 @@ export function workerRows(view: GroupView): WorkerRow[] {
   });
 }
 
-/** What queued tasks wait for, where that can be told, by their keys. */
+/** What a queued task waits for: its worker, a lock, a slot, or its turn. */
 export function waitsFor(
-  tasks: readonly TaskRow[],
+  { taskId, state, workerId, lock, currentTask }: TaskRow,
   view: GroupView,
-): Record<number, string> {
-  const reasons: Record<number, string> = {};
-  for (const { key, workerId } of tasks) {
-    const presence = view.presences.get(workerId);
-    if (!presence) reasons[key] = `${workerId} is not known any more`;
-    else if (presence.state !== "online") {
-      reasons[key] = `${workerId} is ${presence.state}`;
-    } else if (view.loads.get(workerId)?.free_slots === 0) {
-      reasons[key] = presence.slots === 1
-        ? `${workerId} is busy`
-        : `all ${presence.slots} slots of ${workerId} are busy`;
-    }
+): string {
+  const presence = view.presences.get(workerId);
+  if (!presence) return `waits: ${workerId} is not known any more`;
+  if (presence.state !== "online") {
+    return `waits: ${workerId} is ${presence.state}`;
   }
-  return reasons;
+  if (currentTask !== null) {
+    const holder = view.waitsFor({ task_id: taskId, state, lock });
+    return currentTask + (holder === null ? "" : heldBy(holder));
+  }
+  if (view.loads.get(workerId)?.free_slots !== 0) return "waits for its turn";
+  return presence.slots === 1
+    ? `waits: ${workerId} is busy`
+    : `waits: all ${presence.slots} slots of ${workerId} are busy`;
 }
 
 /** Why nobody takes a task, where that can be told. */

@@ -16,7 +16,7 @@ export interface Case {
   /** Fields of the request, and the same as arguments by hand. */
   request?: Record<string, unknown>;
   args?: string[];
-  /** Hosts do not wait for each other: who prints first is never the same. */
+  /** Hosts, or jobs, do not wait for each other: the order is never the same. */
   unordered?: boolean;
 }
 
@@ -375,6 +375,7 @@ tasks:
   },
   {
     name: "async",
+    unordered: true,
     play: play(`
 tasks:
   - command: sleep 0.1

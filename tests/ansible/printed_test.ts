@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { PrintedRuns } from "../harness/printed.ts";
 import { localHosts, Project } from "../harness/project.ts";
-import { CORPUS, corpusProject } from "./corpus.ts";
 
 /** Plays that print in every way, warnings and deprecations of theirs too. */
 const PLAYS = `
@@ -62,42 +61,3 @@ Deno.test({
     assert.match(hand.stdout, /PLAY RECAP/);
   },
 });
-
-Deno.test({
-  ...options,
-  name:
-    "each playbook of the corpus prints the same by hand, and ends the same",
-  async fn(t) {
-    await using project = await corpusProject();
-    await using runs = new PrintedRuns(project);
-    for (
-      const [i, { name, args = [], inventory = "hosts", unordered }] of CORPUS
-        .entries()
-    ) {
-      await t.step(name, async () => {
-        const command = {
-          argv: [
-            `--inventory=${inventory}`,
-            "--forks=1",
-            ...args,
-            "--",
-            `${i}/site.yml`,
-          ],
-        };
-        const [run, hand] = [
-          await runs.run(command),
-          await runs.byHand(command),
-        ].map((one) =>
-          unordered ? { ...one, stdout: linesOf(one.stdout) } : one
-        );
-        assert.deepEqual(run, hand);
-      });
-    }
-    assert.equal(runs.launchers, 1);
-  },
-});
-
-/** The lines of a text, each once, whatever their order. */
-function linesOf(text: string): string[] {
-  return [...new Set(text.split("\n"))].sort();
-}

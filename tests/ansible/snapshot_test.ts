@@ -274,7 +274,7 @@ Deno.test({
     await Deno.chmod(project.directory, 0o777);
     for (let time = 0; time < 2; time++) {
       const { error_message, text } = await runs.run("greet.yml");
-      assert.match(error_message!, /the role 'greet' was not found/);
+      assert.match(error_message!, /the role 'greet' was not found/i);
       assert.match(text.replace(/\s+/g, " "), warning);
     }
     assert.equal(runs.log.filter((line) => warning.test(line)).length, 1);

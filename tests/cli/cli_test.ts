@@ -7,7 +7,8 @@ import project from "../../deno.json" with { type: "json" };
 import { Command } from "commander";
 import { freePort, ROOT, startArguments } from "../../dev/programs.ts";
 import { addClientCommands } from "../../src/cli/client_commands.ts";
-import { documentOf, SUBJECTS } from "../../src/cli/schema.ts";
+import { SUBJECTS } from "../../src/cli/choices.ts";
+import { documentOf } from "../../src/cli/schema.ts";
 import { Project } from "../harness/project.ts";
 import { Worker } from "../harness/worker.ts";
 

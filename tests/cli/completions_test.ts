@@ -1,6 +1,7 @@
 /** Completions, in the shells that are installed. */
 import assert from "node:assert/strict";
 import { ROOT, startArguments } from "../../dev/programs.ts";
+import { Terminal } from "../harness/terminal.ts";
 
 /** The completions for a shell, as the program prints them. */
 async function script(shell: string): Promise<string> {
@@ -36,6 +37,19 @@ async function run(
   return text.decode(stdout);
 }
 
+/** What stands for the program, where names are asked for. */
+const NAMES = `
+ansible-worker() {
+  case "$*" in
+    "templates --names") printf '%s\\n' deploy-web deploy-db other ;;
+    "workers --names") printf '%s\\n' w1 w2 ;;
+    "workers --names "*)
+      shift 2
+      local IFS=,
+      printf 'w3:%s\\n' "$*" ;;
+  esac
+}`;
+
 /** Whether a shell is installed. */
 function isThere(shell: string): boolean {
   return (Deno.env.get("PATH") ?? "").split(":").some((directory) => {
@@ -59,10 +73,7 @@ test("bash completes commands, options, their values, and files", async () => {
       const output = await run("bash", ["--norc", "-s"], {
         cwd: directory,
         stdin: `${completions}
-ansible-worker() {
-  [[ "$*" == "templates --names" ]] && printf '%s\\n' deploy-web deploy-db other
-  [[ "$*" == "workers --names" ]] && printf '%s\\n' w1 w2
-}
+${NAMES}
 COMP_WORDS=(${quoted.join(" ")})
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 complete -p ansible-worker >/dev/null || exit 1
@@ -100,6 +111,15 @@ _ansible_worker
       "deploy-web",
     ]);
     assert.deepEqual(await offers("submit", "--worker", ""), ["w1", "w2"]);
+    // Of the group that the line is for, not of another.
+    const place = ["-c", "my.yaml", "submit", "--host", "=", "b", "--tls"];
+    assert.deepEqual(await offers(...place, "--worker", ""), [
+      "w3:-c,my.yaml,--host,b,--tls",
+    ]);
+    assert.deepEqual(await offers("submit", "-c", ""), [
+      "my config.yaml",
+      "other.yaml",
+    ]);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -140,8 +160,41 @@ test("every command and option of --help is in every shell's completions", async
   }
 });
 
-test("zsh takes the completions", { ignore: !isThere("zsh") }, async () => {
-  await run("zsh", ["-n"], { stdin: await script("zsh") });
+test("zsh completes commands, options, and names", {
+  ignore: !isThere("zsh"),
+}, async () => {
+  const directory = await Deno.makeTempDir({ prefix: "completions-" });
+  try {
+    await Deno.writeTextFile(
+      `${directory}/.zshrc`,
+      `zmodload zsh/zle; unset zle_bracketed_paste; unsetopt prompt_sp
+autoload -Uz compinit; compinit -u -D
+${await script("zsh")}
+${NAMES}
+PS1='> '`,
+    );
+    /** What zsh makes of a line, with one tab. */
+    const completes = async (line: string, shows: RegExp) => {
+      await using zsh = Terminal.run(["zsh", "-d", "-i"], {
+        columns: 120,
+        // A terminal of lines alone, which is what is looked at.
+        env: { TERM: "dumb", ZDOTDIR: directory },
+      });
+      await zsh.shows(/^>/m);
+      await zsh.type(`ansible-worker ${line}\t`);
+      await zsh.shows(shows);
+    };
+    await completes("doc", /> ansible-worker doctor$/m);
+    await completes("submit --everyo", /submit --everyone$/m);
+    await completes("permissions -f sys", /-f systemd$/m);
+    await completes("submit --template deploy-w", /--template deploy-web$/m);
+    await completes(
+      "-c my.yaml submit --host=b --tls --worker ",
+      /--worker w3\\?:-c,my.yaml,--host=b,--tls/,
+    );
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 test("fish completes", { ignore: !isThere("fish") }, async () => {
@@ -149,11 +202,21 @@ test("fish completes", { ignore: !isThere("fish") }, async () => {
     stdin: `${await script("fish")}
 complete -C 'ansible-worker doctor --'
 complete -C 'ansible-worker permissions -f sys'
+function ansible-worker
+  string join -- , names $argv
+end
+complete -C 'ansible-worker submit --template nam'
+complete -C 'ansible-worker -c my.yaml submit --host=b --tls --group g --worker nam'
 `,
   });
   assert.match(offered, /^--config\t/m);
   assert.match(offered, /^--json\t/m);
   assert.match(offered, /^systemd\t/m);
+  assert.match(offered, /^names,templates,--names$/m);
+  assert.match(
+    offered,
+    /^names,workers,--names,-c,my.yaml,--host=b,--tls,--group,g$/m,
+  );
 });
 
 test("another shell is a usage error that names those that there are", async () => {

@@ -6,9 +6,13 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { compile, compileArguments } from "../../dev/distribution/compile.ts";
-import { TARGETS, targetsNamed } from "../../dev/distribution/release.ts";
+import {
+  PROGRAM_NAMES,
+  TARGETS,
+  targetsNamed,
+} from "../../dev/distribution/release.ts";
 import { run } from "../../dev/distribution/run.ts";
-import { ROOT, startArguments } from "../../dev/programs.ts";
+import { ROOT, startArguments, webArguments } from "../../dev/programs.ts";
 import { type Embedded, embeddedIn } from "../harness/embedded.ts";
 
 /** Packages that only the tests import. */
@@ -25,13 +29,16 @@ const PACKAGES = Object.keys(project.imports)
   .filter((name) => !OF_TESTS.includes(name) && !name.endsWith("/"));
 
 /** Compiles with Deno as the runtime, and reads what is in it. */
-async function compiled(triple: string): Promise<Embedded> {
+async function compiled(
+  triple: string,
+  name: typeof PROGRAM_NAMES[number],
+): Promise<Embedded> {
   const target = TARGETS.find((one) => one.triple === triple)!;
   const directory = await Deno.makeTempDir({ prefix: "compile-" });
   Deno.env.set("DENORT_BIN", Deno.execPath());
   try {
     const output = `${directory}/program`;
-    await compile(target, { output });
+    await compile(target, { name, output });
     return await embeddedIn(output);
   } finally {
     Deno.env.delete("DENORT_BIN");
@@ -44,11 +51,18 @@ const ELF = TARGETS.filter(({ triple }) =>
   triple.endsWith("linux-gnu") === (Deno.build.os === "linux")
 );
 
-for (const { name, triple } of ELF) {
-  test(`${name}: the program has all its modules in it, and nothing else`, async () => {
-    const { files, permissions } = await compiled(triple);
+for (
+  const [{ name: target, triple }, name] of ELF.flatMap((target) =>
+    PROGRAM_NAMES.map((name) => [target, name] as const)
+  )
+) {
+  test(`${target}: ${name} has all its modules in it, and nothing else`, async () => {
+    const { files, permissions, args } = await compiled(triple, name);
     const modules = await modulesOf("src/main.ts");
     assert.ok(modules.includes("src/worker/worker.ts"));
+    for (const asset of ["page.js", "style.css", "favicon.svg"]) {
+      assert.ok(modules.includes(`src/web/assets/${asset}`), asset);
+    }
     const isPackage = (path: string) =>
       path.startsWith(".deno_compile_node_modules/");
     assert.deepEqual(files.filter((path) => !isPackage(path)), modules);
@@ -56,20 +70,39 @@ for (const { name, triple } of ELF) {
       files.some((path) => isPackage(path) && path.includes(`/${name}/`));
     for (const name of PACKAGES) assert.ok(has(name), name);
     for (const name of OF_TESTS) assert.ok(!has(name), name);
-    assert.deepEqual(flags(permissions), startFlags());
+    assert.deepEqual(flags(permissions), flagsOf(name));
+    assert.deepEqual(args, name === "ansible-worker" ? [] : ["web"]);
     assert.equal(permissions.prompt, false);
   });
 }
 
-test("every target is compiled under the flags of the start task", () => {
+test("every target is compiled under the flags of its task", () => {
   for (const target of TARGETS) {
-    const args = compileArguments(target, { output: "out" });
-    for (const flag of startFlags()) assert.ok(args.includes(flag), flag);
-    assert.equal(args[args.indexOf("--target") + 1], target.triple);
-    assert.equal(args.at(-1), `${ROOT}src/main.ts`);
-    // It would write compiled code where others may, and read it from there.
-    assert.ok(args.includes("--no-code-cache"));
+    for (const name of PROGRAM_NAMES) {
+      const args = compileArguments(target, { name, output: "out" });
+      for (const flag of flagsOf(name)) assert.ok(args.includes(flag), flag);
+      assert.equal(args[args.indexOf("--target") + 1], target.triple);
+      assert.deepEqual(args.slice(args.indexOf(`${ROOT}src/main.ts`) + 1), [
+        ...(name === "ansible-worker" ? [] : ["web"]),
+      ]);
+      // It would write compiled code where others may, and read it from there.
+      assert.ok(args.includes("--no-code-cache"));
+    }
   }
+});
+
+test("the page's program runs nothing, and the worker's writes nothing", () => {
+  const kinds = (name: typeof PROGRAM_NAMES[number]) =>
+    flagsOf(name).map((flag) => flag.replace(/=.*/, ""));
+  const both = ["--allow-env", "--allow-net", "--allow-read", "--ignore-env"];
+  assert.deepEqual(
+    kinds("ansible-worker"),
+    [...both, "--allow-run"].sort(),
+  );
+  assert.deepEqual(
+    kinds("ansible-worker-web"),
+    [...both, "--allow-write"].sort(),
+  );
 });
 
 test("a target that there is none of is named, with those that there are", () => {
@@ -111,10 +144,10 @@ async function modulesOf(main: string): Promise<string[]> {
     .map((specifier) => specifier.slice(root.length)).sort();
 }
 
-/** The permissions of the start task. */
-function startFlags(): string[] {
-  return startArguments().filter((word) => /^--(allow|ignore)-/.test(word))
-    .sort();
+/** The permissions of a program's task. */
+function flagsOf(name: typeof PROGRAM_NAMES[number]): string[] {
+  const args = name === "ansible-worker" ? startArguments() : webArguments();
+  return args.filter((word) => /^--(allow|ignore)-/.test(word)).sort();
 }
 
 /** The flags that a program's permissions come from. */

@@ -3,54 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { nodeRed } from "../../dev/node_red.ts";
-import { freePort, ROOT } from "../../dev/programs.ts";
 import { pythonWith } from "../../dev/python.ts";
-import { Broker } from "../harness/broker.ts";
 import { taskRequestSchema } from "../../src/messages/task_request.ts";
-import { Client } from "../harness/client.ts";
 import { run } from "../harness/client_program.ts";
-import { Project } from "../harness/project.ts";
-import { until } from "../harness/waiting.ts";
-import { Worker } from "../harness/worker.ts";
-
-const DOCUMENT = await Deno.readTextFile(`${ROOT}docs/controllers.md`);
-
-function example(language: string): string {
-  const found = new RegExp(
-    `<!-- \\w+: ${language} -->\\s*\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``,
-  ).exec(DOCUMENT);
-  assert.ok(found, `there is an example in ${language}`);
-  return found[1]!;
-}
-
-const GOOD = "- hosts: all\n  gather_facts: false\n  tasks: [debug: ]\n";
-const BAD =
-  "- hosts: all\n  gather_facts: false\n  tasks: [fail: { msg: wrong }]\n";
-
-/** A worker of the group that the examples are for. */
-async function workerOf(files: Record<string, string>) {
-  await using stack = new AsyncDisposableStack();
-  const broker = stack.use(await Broker.start());
-  const project = stack.use(await Project.create(files));
-  const group = "default";
-  const client = stack.use(await Client.connect(broker.port, { group }));
-  const worker = stack.use(
-    await Worker.start({
-      project,
-      port: broker.port,
-      worker: { group_name: group },
-    }),
-  );
-  const rest = stack.move();
-  return {
-    broker,
-    client,
-    project,
-    worker,
-    [Symbol.asyncDispose]: () => rest.disposeAsync(),
-  };
-}
+import { BAD, example, GOOD, workerOf } from "../harness/examples.ts";
 
 const PROGRAMS: [language: string, program: () => Promise<string>][] = [
   ["shell", () => Promise.resolve("sh")],
@@ -90,121 +46,6 @@ for (const [language, program] of PROGRAMS) {
       assert.equal(await worker.stop(), 0);
     },
   });
-}
-
-/** Node-RED with the flow of the document, until it is disposed of. */
-class NodeRed implements AsyncDisposable {
-  said = "";
-  readonly #child: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
-
-  constructor(main: string, { directory, port }: {
-    directory: string;
-    port: number;
-  }) {
-    this.#child = new Deno.Command("node", {
-      args: [
-        main,
-        "--userDir",
-        directory,
-        "--port",
-        String(port),
-        "flows.json",
-      ],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#reading = this.#read();
-  }
-
-  /** Settles when it has said a text. */
-  says(text: string): Promise<void> {
-    return until(`${text} from Node-RED`, () => this.said.includes(text));
-  }
-
-  /** How often it has told a failure of this task. */
-  told(taskId: string): number {
-    return this.said.split(`(${taskId}) failed: `).length - 1;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // By itself it would leave the broker in order, and take its time.
-    this.#child.kill("SIGKILL");
-    await this.#child.status;
-    await this.#reading;
-  }
-
-  async #read(): Promise<void> {
-    for await (
-      const text of this.#child.stdout.pipeThrough(new TextDecoderStream())
-    ) this.said += text;
-  }
-}
-
-Deno.test({
-  name:
-    "controllers: the flow for Node-RED tells each failure once, also after a restart",
-  ignore: !await hasNode(),
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn() {
-    const main = await nodeRed();
-    await using group = await workerOf({
-      "site.yml": GOOD,
-      "bad.yml": BAD,
-      "hosts.ini": "h1 ansible_connection=local\n",
-    });
-    const { broker, client, project, worker } = group;
-    const fail = async (task_id: string) => {
-      const request = { task_id, playbook: "bad.yml", inventory: "hosts" };
-      assert.equal((await client.run(request)).state, "failed");
-    };
-    const directory = project.path("node-red");
-    await Deno.mkdir(directory);
-    await Deno.writeTextFile(
-      `${directory}/flows.json`,
-      example("node-red").replace('"localhost"', '"127.0.0.1"')
-        .replace('"1883"', `"${broker.port}"`),
-    );
-    await fail("long-ago");
-    const port = freePort();
-    {
-      await using red = new NodeRed(main, { directory, port });
-      await red.says("Connected to broker");
-      await until(
-        "the editor",
-        () =>
-          fetch(`http://127.0.0.1:${port}/inject/aw-ask`, { method: "POST" })
-            .then(async (answer) => {
-              await answer.body?.cancel();
-              return answer.ok;
-            }, () => false),
-      );
-      const asked = () =>
-        client.messages.map(({ topic }) => topic.split("/").at(-2)!)
-          .find((id) => id.startsWith("node-red-"));
-      await until("what it asked for", () => asked() !== undefined);
-      assert.equal((await client.final(asked()!)).state, "success");
-      await fail("while-it-ran");
-      await red.says("(while-it-ran) failed: ");
-      assert.equal(red.told("long-ago"), 0);
-    }
-    await fail("meanwhile");
-    await using red = new NodeRed(main, { directory, port });
-    await red.says("(meanwhile) failed: ");
-    await fail("afterwards");
-    await red.says("(afterwards) failed: ");
-    const told = ["long-ago", "while-it-ran", "meanwhile", "afterwards"]
-      .map((id) => red.told(id));
-    assert.deepEqual(told, [0, 0, 1, 1]);
-    assert.equal(await worker.stop(), 0);
-  },
-});
-
-async function hasNode(): Promise<boolean> {
-  return await new Deno.Command("node", { args: ["--version"] }).output()
-    .then(({ success }) => success, () => false);
 }
 
 /** Set: a Python that has Home Assistant's own engine. */
@@ -370,59 +211,6 @@ Deno.test("controllers: the systemd timer's command runs a playbook, and its uni
   }).output().catch(() => null);
   const text = new TextDecoder();
   if (verified) assert.equal(verified.code, 0, text.decode(verified.stderr));
-});
-
-/** Runs a source until its first event. */
-const SOURCE = `
-import asyncio, json, sys
-sys.path.insert(0, sys.argv[1])
-import ansible_worker
-async def first():
-    queue = asyncio.Queue()
-    source = asyncio.create_task(
-        ansible_worker.main(queue, {"host": "127.0.0.1", "port": sys.argv[2],
-                                    "topic": "ansible/default/tasks/+/status"}))
-    print(json.dumps(await asyncio.wait_for(queue.get(), 60)), flush=True)
-    source.cancel()
-asyncio.run(first())
-`;
-
-Deno.test("controllers: the source for Event-Driven Ansible tells what is news, and the rulebook asks for a task", async () => {
-  const python = await pythonWith("paho-mqtt==2.1.0");
-  await using group = await workerOf({ "bad.yml": BAD });
-  const { broker, client, project } = group;
-  const ask = (task_id: string) =>
-    client.run({ task_id, playbook: "bad.yml", inventory: "hosts" });
-  await ask("before");
-  const directory = project.path("eda");
-  await Deno.mkdir(directory);
-  await Deno.writeTextFile(
-    `${directory}/ansible_worker.py`,
-    example("eda source"),
-  );
-  const source = new Deno.Command(python, {
-    args: ["-c", SOURCE, directory, String(broker.port)],
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const output = source.output();
-  let isOver = false;
-  output.then(() => isOver = true);
-  // Until it has subscribed, there is nobody to be told.
-  for (let i = 0; !isOver && i < 60; i++) await ask(`now-${i}`);
-  const { status } = JSON.parse(
-    new TextDecoder().decode((await output).stdout),
-  );
-  assert.match(status.task_id, /^now-/);
-  const [{ rules: [rule] }] = parse(example("eda rulebook"));
-  const [request] = await render({
-    templates: [rule.action.run_module.module_args.payload],
-    variables: { event: { status: { ...status, state: "failed" } } },
-  });
-  assert.deepEqual(JSON.parse(request!), {
-    task_id: `rollback-${status.task_id}`,
-    template: "rollback-web",
-  });
 });
 
 Deno.test("controllers: the templates for Home Assistant ask for a task, and tell what is news", async () => {

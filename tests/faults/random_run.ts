@@ -35,12 +35,15 @@ interface Seat {
 /**
  * Runs it.
  *
+ * @param options.apart how long it is from one task to the next at most, in
+ * seconds: so much happens meanwhile
  * @returns one line about what happened
  */
 export async function randomRun(
   seed: number,
-  options: { tasks: number },
+  options: { tasks: number; apart?: number },
 ): Promise<string> {
+  const { apart = 0.3 } = options;
   const random = numbers(seed);
   const pick = <T>(list: readonly T[]): T =>
     list[Math.floor(random() * list.length)]!;
@@ -89,7 +92,7 @@ export async function randomRun(
         note("cancel");
         await client.cancel(pick(ids), "by chance");
       }
-      if (random() < 0.5) await pause(random() * 0.3);
+      if (random() < 0.5) await pause(random() * apart);
     }
     submitted = true;
   })();

@@ -70,10 +70,13 @@ export class Report {
   }
 }
 
+/** How often it was called: several may be at work at once. */
+let calls = 0;
+
 /** Calls the doctor. */
 export async function examine(options: DoctorOptions): Promise<Report> {
   const { project, port } = options;
-  const file = project.path("doctor.yaml");
+  const file = project.path(`${++calls}-doctor.yaml`);
   await Deno.writeTextFile(
     file,
     JSON.stringify({

@@ -11,6 +11,8 @@ export type Permissions = Record<string, string[] | null | boolean>;
 /** What is in a program. */
 export interface Embedded {
   permissions: Permissions;
+  /** What it is given each time that it is started. */
+  args: string[];
   /** The paths of all files in it. */
   files: string[];
 }
@@ -28,12 +30,14 @@ export async function embeddedIn(program: string): Promise<Embedded> {
   const bytes = Buffer.from((await Deno.readFile(program)).buffer);
   const end = bytes.lastIndexOf(MARK);
   const begin = bytes.lastIndexOf(MARK, end - 1);
-  const { permissions } = block(bytes, bytes.indexOf('{"argv":', begin)) as {
-    permissions: Permissions;
-  };
+  const { permissions, argv } = block(
+    bytes,
+    bytes.indexOf('{"argv":', begin),
+  ) as { permissions: Permissions; argv: string[] };
   const nodes = block(bytes, bytes.indexOf('[{"Dir":', begin)) as Node[];
   return {
     permissions,
+    args: argv,
     files: nodes.flatMap((node) => paths(node, "")).sort(),
   };
 }

@@ -20,7 +20,7 @@ export interface Listening {
 }
 
 /** A running program. */
-export class ListeningProgram {
+export class ListeningProgram implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #read: Promise<unknown>;
   #said = "";
@@ -95,6 +95,10 @@ export class ListeningProgram {
   async end(signal: Deno.Signal): Promise<void> {
     this.signal(signal);
     await Promise.all([this.#child.status, this.#read]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end("SIGTERM");
   }
 
   async #keep(stream: ReadableStream<Uint8Array>): Promise<void> {

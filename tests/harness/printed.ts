@@ -107,7 +107,8 @@ export class PrintedRuns implements AsyncDisposable {
   }
 }
 
-function printed(
+/** What was printed, without what is different each time. */
+export function printed(
   code: number | null,
   { stdout, stderr }: { stdout: string; stderr: string },
 ): Printed {

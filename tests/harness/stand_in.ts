@@ -1,22 +1,23 @@
 /**
- * A stand-in for the compiled program.
+ * Stand-ins for the compiled programs.
  *
- * `deno compile` downloads the runtime that it puts under the program, which
+ * `deno compile` downloads the runtime that it puts under a program, which
  * cannot be had everywhere. So that all else of a distribution can be tried, a
- * script takes the program's place: it runs the same modules, from a copy
+ * script takes each program's place: it runs the same modules, from a copy
  * without their Python files, under the permissions that are compiled in, by a
  * copy of Deno that is told that it is a compiled program at the script's path.
  * What it says nothing about is the compiled program itself.
  *
  * @module
  */
+import { dirname } from "node:path";
 import { COMPILE_OPTIONS } from "../../src/cli/permissions.ts";
 import { compileArguments } from "../../dev/distribution/compile.ts";
-import { TARGETS } from "../../dev/distribution/release.ts";
+import { PROGRAM_NAMES, TARGETS } from "../../dev/distribution/release.ts";
 import { run } from "../../dev/distribution/run.ts";
 import { ROOT } from "../../dev/programs.ts";
 
-/** Set: a compiled program to try in place of the stand-in. */
+/** Set: a compiled program to try, with the page's beside it, not the stand-ins. */
 const PROGRAM = "ANSIBLE_WORKER_PROGRAM";
 
 /** What the copy of Deno runs before the program. */
@@ -28,23 +29,23 @@ const path = Deno.env.get("ANSIBLE_WORKER_STAND_IN");
 Object.defineProperty(Deno, "execPath", { value: () => path });
 `;
 
-/** The program of a distribution: a compiled one, or its stand-in. */
+/** The programs of a distribution: compiled ones, or their stand-ins. */
 export class StandIn implements AsyncDisposable {
-  /** The file to put where the compiled program belongs. */
-  readonly program: string;
+  /** The directory of the files to put where the compiled programs belong. */
+  readonly programs: string;
   /** Says what it is, for the name of a test. */
   static readonly what: string = Deno.env.has(PROGRAM)
     ? "the compiled program"
     : "a stand-in for the compiled program";
   readonly #directory: string | null;
 
-  private constructor(program: string, directory: string | null) {
-    this.program = program;
+  private constructor(programs: string, directory: string | null) {
+    this.programs = programs;
     this.#directory = directory;
   }
 
   /**
-   * Makes it.
+   * Makes them.
    *
    * @param options.below where its directory is made; a temporary one if left out
    * @param options.seenAt where that is when the program runs
@@ -53,14 +54,14 @@ export class StandIn implements AsyncDisposable {
     { below, seenAt = below }: { below?: string; seenAt?: string } = {},
   ): Promise<StandIn> {
     const given = Deno.env.get(PROGRAM);
-    if (given !== undefined) return new StandIn(given, null);
+    if (given !== undefined) return new StandIn(dirname(given), null);
     const directory = await Deno.makeTempDir({
       prefix: "stand-in-",
       ...below !== undefined && { dir: below },
     });
     // For other users, too.
     await Deno.chmod(directory, 0o755);
-    const standIn = new StandIn(`${directory}/program`, directory);
+    const standIn = new StandIn(directory, directory);
     await run(["cp", "-r", `${ROOT}src`, `${directory}/src`]);
     await Deno.remove(`${directory}/src/ansible/python`, { recursive: true });
     for (const name of ["deno.json", "deno.lock"]) {
@@ -74,13 +75,14 @@ export class StandIn implements AsyncDisposable {
     ], { cwd: directory });
     await Deno.copyFile(Deno.execPath(), `${directory}/deno`);
     await Deno.writeTextFile(`${directory}/pretend.js`, PRETEND);
-    await Deno.writeTextFile(
-      standIn.program,
-      script(
-        below === undefined ? directory : directory.replace(below, seenAt!),
-      ),
-    );
-    await Deno.chmod(standIn.program, 0o755);
+    const seen = below === undefined
+      ? directory
+      : directory.replace(below, seenAt!);
+    for (const name of PROGRAM_NAMES) {
+      const program = `${directory}/${name}`;
+      await Deno.writeTextFile(program, script(name, seen));
+      await Deno.chmod(program, 0o755);
+    }
     return standIn;
   }
 
@@ -90,8 +92,10 @@ export class StandIn implements AsyncDisposable {
   }
 }
 
-function script(directory: string): string {
-  const flags = compileArguments(TARGETS[0]!, { output: "" })
+function script(name: typeof PROGRAM_NAMES[number], directory: string) {
+  const args = compileArguments(TARGETS[0]!, { name, output: "" });
+  const main = args.indexOf(`${ROOT}src/main.ts`);
+  const flags = args.slice(0, main)
     .filter((word) =>
       word.startsWith("--no-") || /^--(ignore|allow)/.test(word)
     )
@@ -103,6 +107,6 @@ ANSIBLE_WORKER_STAND_IN=$here DENO_DIR=/nonexistent exec ${directory}/deno run \
   --quiet --cached-only --node-modules-dir=manual \\
   --preload ${directory}/pretend.js \\
   '${flags.join("' '")}' \\
-  ${directory}/src/main.ts "$@"
+  ${[`${directory}/src/main.ts`, ...args.slice(main + 1)].join(" ")} "$@"
 `;
 }

@@ -6,11 +6,13 @@ import assert from "node:assert/strict";
 import { archiveName, makeArchive } from "../../dev/distribution/archive.ts";
 import { TARGETS } from "../../dev/distribution/release.ts";
 import { run } from "../../dev/distribution/run.ts";
-import { ROOT } from "../../dev/programs.ts";
+import { freePort, ROOT } from "../../dev/programs.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { ListeningProgram } from "../harness/listening.ts";
 import { Project } from "../harness/project.ts";
 import { StandIn } from "../harness/stand_in.ts";
+import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 const TARGET = TARGETS[0]!;
@@ -38,8 +40,8 @@ async function unpacked() {
     await run(["chmod", "-R", "u+w", directory]);
     await Deno.remove(directory, { recursive: true });
   });
-  const { program } = standIn;
-  const file = await makeArchive(TARGET, { program, directory, time: TIME });
+  const { programs } = standIn;
+  const file = await makeArchive(TARGET, { programs, directory, time: TIME });
   await run(["tar", "-xzf", file, "-C", directory]);
   const top = `${directory}/${archiveName(TARGET)}`;
   await run(["chmod", "-R", "a-w", top]);
@@ -98,6 +100,8 @@ test("what is in it, and that the same files give the same bytes", async () => {
       "LICENSE",
       "README.md",
       "ansible-worker",
+      "ansible-worker-web",
+      "ansible-worker-web.service",
       "ansible-worker.1",
       "ansible-worker.service",
       "config.example.yaml",
@@ -119,7 +123,7 @@ test("what is in it, and that the same files give the same bytes", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const again = await makeArchive(TARGET, {
-      program: archive.program,
+      programs: archive.top,
       directory,
       time: TIME,
     });
@@ -160,6 +164,52 @@ test("it runs a task where nobody may write, and leaves nothing there", async ()
   assert.equal(final.tasks_ok, 1);
   assert.equal(await worker.stop(), 0);
   assert.deepEqual(await list(archive.top), before);
+});
+
+test("the page's program serves it, and the worker's says that it cannot", async () => {
+  await using all = await broughtUp();
+  const { archive, broker, project } = all;
+  const port = freePort();
+  await Deno.writeTextFile(
+    project.path("page.yaml"),
+    JSON.stringify({
+      mqtt: { host: "127.0.0.1", port: broker.port },
+      worker: { group_name: "test" },
+      web: { listen: `127.0.0.1:${port}`, database: project.path("page.db") },
+    }),
+  );
+  const words = ["-c", project.path("page.yaml")];
+  const page = `${archive.top}/ansible-worker-web`;
+  {
+    const [program = "", ...args] = [...AS_NOBODY, page, ...words];
+    await using served = await ListeningProgram.start({
+      program,
+      args,
+      ports: [port],
+      seconds: 60,
+    });
+    const response = await fetch(`http://127.0.0.1:${port}/assets/page.js`);
+    assert.match(await response.text(), /EventSource/);
+    await until(
+      "the address",
+      () => served.said.includes("the page is at http:"),
+    );
+  }
+  await assert.rejects(
+    run([...AS_NOBODY, archive.program, "web", ...words]),
+    /start ansible-worker-web, which lies beside the worker's program/,
+  );
+  const printed = async (format: string) =>
+    (await run([
+      ...[archive.program, "permissions", ...words],
+      ...["--for", "web", "--format", format],
+    ])).stdout;
+  const unit = await printed("systemd");
+  assert.ok(unit.includes(`\nExecStart=${page} ${words.join(" ")}\n`), unit);
+  assert.match(
+    await printed("compile"),
+    /^deno compile .* --output ansible-worker-web src\/main\.ts web\n$/,
+  );
 });
 
 test("it runs by a link elsewhere, with its Python files beside the program", async () => {

@@ -10,8 +10,12 @@ import { at, inTerminal, Piped, run } from "../harness/client_program.ts";
 import { finalStatus } from "../harness/final_status.ts";
 import { Project } from "../harness/project.ts";
 import type { Terminal } from "../harness/terminal.ts";
+import { testsTogether } from "../harness/together.ts";
 import { pause, until, within } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
+
+/** Tests in one group: each has tasks of its own, and leaves none that runs. */
+const test = testsTogether("client");
 
 test("tasks and workers: as tables and as messages", async ({ client, port, project }) => {
   await client.publish(`${client.base}/tasks/old/status`, finalStatus("old"), {
@@ -70,12 +74,12 @@ test("more tasks than a broker queues are all listed", async ({ client, port }) 
   const ids = Array.from({ length: 1500 }, (_, i) => `t${i}`);
   await Promise.all(
     ids.map((id) =>
-      client.publish(`${client.base}/tasks/${id}/status`, finalStatus(id), {
+      client.publish(`ansible/many/tasks/${id}/status`, finalStatus(id), {
         retain: true,
       })
     ),
   );
-  const { stdout } = await run(["tasks", "--json", ...at(port)]);
+  const { stdout } = await run(["tasks", "--json", ...at(port, "many")]);
   assert.equal(stdout.trimEnd().split("\n").length, ids.length);
 });
 
@@ -133,41 +137,44 @@ test("tables fit their terminals, and have colours only where they are wanted", 
 });
 
 for (const [columns, rows] of [[80, 24], [40, 10], [120, 8]] as const) {
-  test(`watch in a terminal of ${columns} x ${rows}: a table that is drawn again, until Ctrl-C`, async ({ client, port, project }) => {
-    await client.publish(
-      `${client.base}/tasks/old/status`,
-      finalStatus("old"),
-      {
-        retain: true,
-      },
-    );
-    await using terminal = inTerminal(["watch", ...at(port)], {
-      columns,
-      rows,
-      env: { NO_COLOR: "1" },
-    });
-    await terminal.shows(/^ansible\/test: 1 worker online, 0 run/);
-    await terminal.shows(/\nTASK .*\nold +success/);
-    await client.submit(project.work("first", { seconds: 600 }));
-    await terminal.shows(/\nfirst +running/);
-    const waiting = Array.from({ length: 12 }, (_, i) => `waiting-${i}`);
-    for (const id of waiting) await client.submit(project.work(id));
-    if (rows < 16) await terminal.shows(/\n… and \d+ more\n$/);
-    else await terminal.shows(/\nwaiting-11 +queued/);
-    fits(terminal, columns);
-    assert.ok(terminal.lines.length <= rows, terminal.text);
-    await terminal.resize(60, rows);
-    for (const id of waiting) await client.cancel(id);
-    await client.cancel("first");
-    await terminal.shows(
-      /^ansible\/test: 1 worker online, 0 running, 0 queued\n/,
-    );
-    // Nothing of what stood there is left.
-    assert.equal(terminal.text.split("ansible/test:").length, 2);
-    fits(terminal, 60);
-    await terminal.type("\x03");
-    assert.equal(await terminal.exited, 0);
-  });
+  testAlone(
+    `watch in a terminal of ${columns} x ${rows}: a table that is drawn again, until Ctrl-C`,
+    async ({ client, port, project }) => {
+      await client.publish(
+        `${client.base}/tasks/old/status`,
+        finalStatus("old"),
+        {
+          retain: true,
+        },
+      );
+      await using terminal = inTerminal(["watch", ...at(port)], {
+        columns,
+        rows,
+        env: { NO_COLOR: "1" },
+      });
+      await terminal.shows(/^ansible\/test: 1 worker online, 0 run/);
+      await terminal.shows(/\nTASK .*\nold +success/);
+      await client.submit(project.work("first", { seconds: 600 }));
+      await terminal.shows(/\nfirst +running/);
+      const waiting = Array.from({ length: 12 }, (_, i) => `waiting-${i}`);
+      for (const id of waiting) await client.submit(project.work(id));
+      if (rows < 16) await terminal.shows(/\n… and \d+ more\n$/);
+      else await terminal.shows(/\nwaiting-11 +queued/);
+      fits(terminal, columns);
+      assert.ok(terminal.lines.length <= rows, terminal.text);
+      await terminal.resize(60, rows);
+      for (const id of waiting) await client.cancel(id);
+      await client.cancel("first");
+      await terminal.shows(
+        /^ansible\/test: 1 worker online, 0 running, 0 queued\n/,
+      );
+      // Nothing of what stood there is left.
+      assert.equal(terminal.text.split("ansible/test:").length, 2);
+      fits(terminal, 60);
+      await terminal.type("\x03");
+      assert.equal(await terminal.exited, 0);
+    },
+  );
 }
 
 test("watch in a pipe: a line for each change, until those that are named have ended", async ({ client, port, project }) => {
@@ -306,18 +313,21 @@ test("cancel: what became of each", async ({ client, port, project }) => {
   assert.equal((await client.final("unknown")).state, "cancelled");
 });
 
-test("cancel: the worker that has it is offline", async ({ client, port, project, worker }) => {
-  await client.submit(project.work("running", { seconds: 600 }));
-  await client.submit(project.work("waiting"));
-  await client.status("waiting", ({ state }) => state === "queued");
-  assert.equal(await worker.stop(), 0);
-  const { code, stderr } = await run(["cancel", "waiting", ...at(port)]);
-  assert.equal(code, 1);
-  assert.equal(
-    stderr,
-    "waiting: queued on w1, which is offline; the broker keeps the cancel for it, if it keeps its session\n",
-  );
-});
+testAlone(
+  "cancel: the worker that has it is offline",
+  async ({ client, port, project, worker }) => {
+    await client.submit(project.work("running", { seconds: 600 }));
+    await client.submit(project.work("waiting"));
+    await client.status("waiting", ({ state }) => state === "queued");
+    assert.equal(await worker.stop(), 0);
+    const { code, stderr } = await run(["cancel", "waiting", ...at(port)]);
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      "waiting: queued on w1, which is offline; the broker keeps the cancel for it, if it keeps its session\n",
+    );
+  },
+);
 
 test("output: each stream to its own, until the end", async ({ client, port, project }) => {
   await client.submit(project.work("printing", { seconds: 600 }));
@@ -502,14 +512,17 @@ function withoutTimes(text: string): string {
 }
 
 interface Setting {
-  broker: Broker;
   client: Client;
   port: number;
   project: Project;
   worker: Worker;
 }
 
-function test(name: string, fn: (setting: Setting) => Promise<void>): void {
+/** A test in a group of its own, since it needs an empty one or breaks it. */
+function testAlone(
+  name: string,
+  fn: (setting: Setting) => Promise<void>,
+): void {
   Deno.test({
     name: `client: ${name}`,
     sanitizeOps: true,
@@ -519,7 +532,7 @@ function test(name: string, fn: (setting: Setting) => Promise<void>): void {
       await using project = await Project.create();
       await using worker = await Worker.start({ project, port: broker.port });
       await using client = await Client.connect(broker.port);
-      await fn({ broker, client, port: broker.port, project, worker });
+      await fn({ client, port: broker.port, project, worker });
     },
   });
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 /** Play tasks of the run, and how long each takes, in seconds. */
@@ -78,5 +79,58 @@ Deno.test({
     const hours = (Date.parse(waited.started_at!) - Date.now()) / 3600_000;
     assert.ok(hours > 1.9 && hours < 2.1, waited.started_at!);
     assert.equal(await worker.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "workers whose clocks are 2 s apart run each time of a schedule once, and refuse none",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    await using broker = await Broker.start();
+    await using project = await Project.create();
+    await using client = await Client.connect(broker.port);
+    const templates = {
+      often: {
+        playbook: "work.yml",
+        inventory: "hosts",
+        extra_vars: { id: "often", truth: project.truthFile, seconds: 0 },
+        schedule: { cron: "*/2 * * * * *" },
+      },
+    };
+    const start = async (id: string, offset: number) => {
+      await Deno.writeTextFile(project.path(`${id}.offset`), String(offset));
+      const preload = project.path(`${id}.js`);
+      await Deno.writeTextFile(preload, CLOCK(project.path(`${id}.offset`)));
+      return await Worker.start({
+        project,
+        port: broker.port,
+        id,
+        config: { templates },
+        arguments: ([run, ...rest]) => [run!, `--preload=${preload}`, ...rest],
+      });
+    };
+    await using one = await start("w1", 0);
+    await using two = await start("w2", 2000);
+    await using three = await start("w3", 1000);
+    const ended = () =>
+      client.messages.filter(({ topic }) =>
+        /\/tasks\/often:[^/]*\/status$/.test(topic)
+      ).map(({ text }) => JSON.parse(text))
+        .filter(({ completed_at }) => completed_at !== null);
+    await until("some times", () => ended().length >= 10);
+    const workers = [one, two, three];
+    const codes = await Promise.all(workers.map((worker) => worker.stop()));
+    assert.deepEqual(codes, [0, 0, 0]);
+    const statuses = ended();
+    assert.ok(statuses.every(({ state }) => state === "success"));
+    const ids = statuses.map(({ task_id }) => task_id);
+    assert.equal(new Set(ids).size, ids.length);
+    const starts = (await project.truth()).filter(({ what }) =>
+      what === "start"
+    );
+    assert.equal(starts.length, ids.length);
+    assert.deepEqual(client.rejected(), []);
   },
 });

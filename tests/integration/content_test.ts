@@ -251,14 +251,20 @@ Deno.test({
   },
 });
 
-for (const by of ["http", "ssh"] as const) {
+// At length, with 200 pushes and 300 tasks: see `pushes_run.ts`.
+for (
+  const { by, pushes, tasks } of [
+    { by: "http", pushes: 6, tasks: 18 },
+    { by: "ssh", pushes: 3, tasks: 9 },
+  ] as const
+) {
   Deno.test({
     ...options,
     name:
       `by ${by}: while somebody pushes, each task runs on one commit, and says which`,
     ignore: by === "ssh" && !SshServer.isInstalled(),
     async fn() {
-      const commits = await pushWhileTasksRun({ pushes: 16, tasks: 48, by });
+      const commits = await pushWhileTasksRun({ pushes, tasks, by });
       assert.ok(commits > 1, `all on ${commits}`);
     },
   });

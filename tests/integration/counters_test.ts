@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { outputSchema } from "../../src/messages/output.ts";
+import { freePort } from "../../dev/programs.ts";
+import { outputSchema, type OutputStream } from "../../src/messages/output.ts";
 import type { TaskStatus } from "../../src/messages/task_status.ts";
 import { CORPUS, corpusProject, requestOf } from "../ansible/corpus.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
-import type { Project } from "../harness/project.ts";
+import { type Printed, printed, PrintedRuns } from "../harness/printed.ts";
+import { Scrape } from "../harness/scrape.ts";
 import { Worker } from "../harness/worker.ts";
 import { base, countersOf, EVENTS, sums, told } from "./told_events.ts";
 
@@ -18,15 +20,27 @@ const COLUMNS = {
   ignored: "tasks_ignored",
 } as const;
 
+/** Cases whose hosts go on several at a time, as they do unless it is forbidden. */
+const SEVERAL_AT_A_TIME = [
+  "loops",
+  "block, rescue and always",
+  "handlers",
+  "unreachable hosts",
+  "strategy free",
+];
+
 Deno.test({
   name:
-    "the counters are those of the recap that a run prints, and there is one event for each result",
+    "each playbook prints what it prints by hand, ends the same, is counted as its recap says, and has one event for each result",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn(t) {
     await using broker = await Broker.start();
     await using project = await corpusProject();
+    // Some of what is printed names the user.
+    await using hand = new PrintedRuns(project, { USER: "w1" });
     await using client = await Client.connect(broker.port);
+    const metrics = freePort();
     await using worker = await Worker.start({
       project,
       port: broker.port,
@@ -36,30 +50,58 @@ Deno.test({
         max_concurrent_tasks: 2,
         status_interval: 0.05,
       },
+      config: { metrics: { listen: `127.0.0.1:${metrics}` } },
     });
     for (const [i] of CORPUS.entries()) {
-      await client.submit(requestOf(i, "c"));
+      // One host after the other, so that each prints in the same order.
+      await client.submit({ ...requestOf(i, "c"), forks: 1 });
     }
-    for (const [i, { name }] of CORPUS.entries()) {
+    const several = SEVERAL_AT_A_TIME.map((name) =>
+      CORPUS.findIndex((one) => one.name === name)
+    );
+    for (const i of several) await client.submit(requestOf(i, "several"));
+    for (const [i, { name, unordered }] of CORPUS.entries()) {
       const final = await client.final(`c-${i}`);
-      await t.step(name, () => {
-        // That it is what is printed by hand is shown by `printed_test.ts`.
-        compare(final, printed(client, `c-${i}`));
-        const totals = client.history(`c-${i}`)
-          .filter(({ state }) => state === "running")
-          .map(({ tasks_total }) => tasks_total);
-        assert.deepEqual(totals, totals.toSorted((a, b) => a - b));
-        const events = told(client, `c-${i}`);
-        assert.deepEqual(sums(events), countersOf(final));
-        for (const event of events) {
-          assert.notEqual(event.play, "", "it is of a play");
-          assert.notEqual(event.task, "", "and of a play task");
-        }
+      await t.step(name, async () => {
+        const byHand = await hand.byHand({ argv: argumentsOf(i) });
+        const ours = printed(final.return_code, {
+          stdout: outputOf(client, `c-${i}`, "stdout"),
+          stderr: outputOf(client, `c-${i}`, "stderr"),
+        });
+        if (unordered) assert.deepEqual(linesOf(ours), linesOf(byHand));
+        else assert.deepEqual(ours, byHand);
+        assertCounted(client, final);
       });
     }
+    for (const i of several) {
+      const final = await client.final(`several-${i}`);
+      await t.step(`${CORPUS[i]!.name}, several hosts at a time`, () => {
+        assertCounted(client, final);
+      });
+    }
+    // All of it by the launchers that it began with.
+    const replaced = (await Scrape.of(metrics))
+      .by("launcher_restarts_total", "reason");
+    assert.deepEqual(replaced, {});
     assert.equal(await worker.stop(), 0);
   },
 });
+
+/** The counters and the events of a task are what its run has printed. */
+function assertCounted(client: Client, final: TaskStatus): void {
+  const { task_id: id } = final;
+  compare(final, outputOf(client, id, "stdout"));
+  const totals = client.history(id)
+    .filter(({ state }) => state === "running")
+    .map(({ tasks_total }) => tasks_total);
+  assert.deepEqual(totals, totals.toSorted((a, b) => a - b));
+  const events = told(client, id);
+  assert.deepEqual(sums(events), countersOf(final));
+  for (const event of events) {
+    assert.notEqual(event.play, "", "it is of a play");
+    assert.notEqual(event.task, "", "and of a play task");
+  }
+}
 
 Deno.test({
   name: "the counters do not depend on what ansible.cfg has printed",
@@ -68,6 +110,7 @@ Deno.test({
   async fn(t) {
     await using broker = await Broker.start();
     await using project = await corpusProject();
+    await using hand = new PrintedRuns(project);
     await using client = await Client.connect(broker.port);
     await using worker = await Worker.start({ project, port: broker.port });
     for (const callback of ["minimal", "oneline"]) {
@@ -80,8 +123,8 @@ Deno.test({
           const i = CORPUS.findIndex((one) => one.name === name);
           const final = await client.run(requestOf(i, callback));
           await Deno.remove(`${project.directory}/ansible.cfg`);
-          const { code, text } = await byHand(project, i);
-          compare(final, text);
+          const { code, stdout } = await hand.byHand({ argv: argumentsOf(i) });
+          compare(final, stdout);
           assert.equal(final.return_code, code);
           await project.write({
             "ansible.cfg": `[defaults]\nstdout_callback = ${callback}\n`,
@@ -93,25 +136,35 @@ Deno.test({
   },
 });
 
-async function byHand(project: Project, i: number) {
+/** What by hand says the same as the request, one host after the other. */
+function argumentsOf(i: number): string[] {
   const { args = [], inventory = "hosts" } = CORPUS[i]!;
-  const { code, stdout } = await new Deno.Command("ansible-playbook", {
-    args: [`--inventory=${inventory}`, ...args, "--", `${i}/site.yml`],
-    cwd: project.directory,
-    env: { ...project.environment("hand"), LC_ALL: "C.UTF-8" },
-    stdin: "null",
-  }).output();
-  return { code, text: new TextDecoder().decode(stdout) };
+  return [
+    `--inventory=${inventory}`,
+    "--forks=1",
+    ...args,
+    "--",
+    `${i}/site.yml`,
+  ];
 }
 
-/** What a task's run has printed on stdout. */
-function printed(client: Client, id: string): string {
+/** What a task's run has printed on one of its streams. */
+function outputOf(
+  client: Client,
+  id: string,
+  wanted: OutputStream,
+): string {
   return client.messages
     .filter(({ topic }) => topic === `${base(id)}/output`)
     .map(({ text }) => outputSchema.parse(JSON.parse(text)))
-    .filter(({ stream }) => stream === "stdout")
+    .filter(({ stream }) => stream === wanted)
     .map(({ text }) => text)
     .join("");
+}
+
+/** The lines, each once, in no order. */
+function linesOf({ stdout, ...rest }: Printed) {
+  return { ...rest, stdout: new Set(stdout.split("\n")) };
 }
 
 /** Compares with the recap, which is the last thing on stdout. */

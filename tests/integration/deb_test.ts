@@ -6,12 +6,14 @@ import assert from "node:assert/strict";
 import { makeDeb } from "../../dev/distribution/deb.ts";
 import { TARGETS, VERSION } from "../../dev/distribution/release.ts";
 import { run } from "../../dev/distribution/run.ts";
-import { ROOT } from "../../dev/programs.ts";
+import { freePort, ROOT } from "../../dev/programs.ts";
 import { AlternateRoot } from "../harness/alternate_root.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { ListeningProgram } from "../harness/listening.ts";
 import { Project } from "../harness/project.ts";
 import { StandIn } from "../harness/stand_in.ts";
+import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 const TARGET = TARGETS.find(({ triple }) =>
@@ -19,6 +21,7 @@ const TARGET = TARGETS.find(({ triple }) =>
 )!;
 const TIME = 1767225600;
 const CONFIGURATION = "/etc/ansible-worker/config.yaml";
+const WEB_CONFIGURATION = "/etc/ansible-worker-web/config.yaml";
 
 const hasDpkg = await exists("dpkg-deb");
 const canInstall = hasDpkg && await AlternateRoot.isPossible();
@@ -31,17 +34,17 @@ async function exists(program: string): Promise<boolean> {
 /** The package, in a directory of its own. */
 async function built() {
   const stack = new AsyncDisposableStack();
-  const { program } = stack.use(await StandIn.create());
+  const { programs } = stack.use(await StandIn.create());
   const directory = await Deno.makeTempDir({ prefix: "package-" });
   stack.defer(() => Deno.remove(directory, { recursive: true }));
   return {
     deb: await makeDeb(TARGET, {
-      program,
+      programs,
       directory,
       time: TIME,
       compression: "gzip",
     }),
-    program,
+    programs,
     directory,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
@@ -49,7 +52,7 @@ async function built() {
 
 test("what is in it, and that the same files give the same bytes", async () => {
   await using package_ = await built();
-  const { deb, directory, program } = package_;
+  const { deb, directory, programs } = package_;
   const { stdout } = await run(["dpkg-deb", "--contents", deb]);
   const found = stdout.trim().split("\n").map((line) => {
     const [mode, owner, , , , path, , link] = line.split(/\s+/);
@@ -64,10 +67,13 @@ test("what is in it, and that the same files give the same bytes", async () => {
   const docs = await named("docs", "*.md");
   const files: Record<string, string> = Object.fromEntries([
     ["./usr/lib/ansible-worker/ansible-worker", "-rwxr-xr-x"],
+    ["./usr/lib/ansible-worker/ansible-worker-web", "-rwxr-xr-x"],
     ["./etc/ansible-worker/config.yaml", "-rw-r-----"],
+    ["./etc/ansible-worker-web/config.yaml", "-rw-r-----"],
     ...[
       "./usr/lib/systemd/system/ansible-worker.service",
       "./usr/lib/systemd/system/ansible-worker@.service",
+      "./usr/lib/systemd/system/ansible-worker-web.service",
       "./usr/share/doc/ansible-worker/README.md.gz",
       "./usr/share/doc/ansible-worker/changelog.gz",
       "./usr/share/doc/ansible-worker/copyright",
@@ -87,7 +93,14 @@ test("what is in it, and that the same files give the same bytes", async () => {
   assert.deepEqual(
     found.filter(({ mode }) => mode!.startsWith("l"))
       .map(({ path, link }) => [path, link]),
-    [["./usr/bin/ansible-worker", "../lib/ansible-worker/ansible-worker"]],
+    [
+      ["./usr/bin/ansible-worker", "../lib/ansible-worker/ansible-worker"],
+      [
+        "./usr/bin/ansible-worker-web",
+        "../lib/ansible-worker/ansible-worker-web",
+      ],
+      ["./usr/share/man/man1/ansible-worker-web.1.gz", "ansible-worker.1.gz"],
+    ],
   );
   for (const { mode, owner, path } of found) {
     assert.equal(owner, "root/root", path);
@@ -97,7 +110,7 @@ test("what is in it, and that the same files give the same bytes", async () => {
   }
   const second = await Deno.makeTempDir({ dir: directory });
   const again = await makeDeb(TARGET, {
-    program,
+    programs,
     directory: second,
     time: TIME,
     compression: "gzip",
@@ -176,7 +189,7 @@ Deno.test({
 
     await t.step("nothing else on the machine has changed", async () => {
       const own =
-        /^(usr\/(lib|share\/doc)\/ansible-worker\/|etc\/ansible-worker\/|usr\/bin\/ansible-worker$|usr\/lib\/systemd\/system\/ansible-worker@?\.service$|usr\/share\/man\/man1\/ansible-worker\.1\.gz$)/;
+        /^(usr\/(lib|share\/doc)\/ansible-worker\/|etc\/ansible-worker(-web)?\/|usr\/bin\/ansible-worker(-web)?$|usr\/lib\/systemd\/system\/ansible-worker(-web|@)?\.service$|usr\/share\/man\/man1\/ansible-worker(-web)?\.1\.gz$)/;
       const accounts = /^etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$/;
       const notes =
         /^var\/(lib\/dpkg|log|cache\/man|cache\/ldconfig)\/|\.lock$|^run\/adduser$/;
@@ -189,7 +202,7 @@ Deno.test({
     });
 
     await t.step(
-      "its user owns only its home, and reads what it has to",
+      "its users own only their homes, and read what they have to",
       async () => {
         assert.match(
           await text("getent", "passwd", "ansible-worker"),
@@ -197,6 +210,11 @@ Deno.test({
         );
         for (
           const [path, rights] of [
+            [WEB_CONFIGURATION, "640 root:ansible-worker-web"],
+            [
+              "/var/lib/ansible-worker-web",
+              "700 ansible-worker-web:ansible-worker-web",
+            ],
             [CONFIGURATION, "640 root:ansible-worker"],
             ["/etc/ansible-worker/playbooks", "750 root:ansible-worker"],
             ["/var/lib/ansible-worker", "750 ansible-worker:ansible-worker"],
@@ -253,7 +271,13 @@ Deno.test({
       name: "systemd finds nothing wrong with its unit",
       ignore: !await exists("systemd-analyze"),
       async fn() {
-        for (const name of ["ansible-worker", "ansible-worker@second"]) {
+        for (
+          const name of [
+            "ansible-worker",
+            "ansible-worker@second",
+            "ansible-worker-web",
+          ]
+        ) {
           const { stdout, stderr } = await root.run([
             "systemd-analyze",
             "verify",
@@ -281,6 +305,53 @@ Deno.test({
     });
 
     await t.step(
+      "the page is served as its user, with the configuration as it comes",
+      async () => {
+        const unit = await text(
+          "cat",
+          "/usr/lib/systemd/system/ansible-worker-web.service",
+        );
+        const [, command] = /^ExecStart=(.*)$/m.exec(unit)!;
+        assert.equal(
+          command,
+          `/usr/bin/ansible-worker-web -c ${WEB_CONFIGURATION}`,
+        );
+        assert.match(unit, /^User=ansible-worker-web$/m);
+        assert.match(unit, /^StateDirectory=ansible-worker-web$/m);
+        await assert.rejects(
+          text(...as("ansible-worker"), ...command!.split(" ")),
+          /[Cc]annot read/,
+          "the worker's user may not read it",
+        );
+        const port = freePort();
+        await text(
+          ...["sed", "-i", `s/# listen: .*/listen: "127.0.0.1:${port}"/`],
+          WEB_CONFIGURATION,
+        );
+        const [program = "", ...args] = root.words([
+          ...as("ansible-worker-web"),
+          ...command!.split(" "),
+        ]);
+        await using page = await ListeningProgram.start({
+          program,
+          args,
+          ports: [port],
+          seconds: 60,
+        });
+        const response = await fetch(`http://127.0.0.1:${port}/`);
+        assert.match(await response.text(), /No worker is online/);
+        await until(
+          "the address",
+          () => page.said.includes("the page is at http:"),
+        );
+        assert.equal(
+          await text("stat", "-c", "%U", "/var/lib/ansible-worker-web/web.db"),
+          "ansible-worker-web",
+        );
+      },
+    );
+
+    await t.step(
       "installed again, the configuration stays as it was left",
       async () => {
         await text("sh", "-c", `echo '# ours' >> ${CONFIGURATION}`);
@@ -304,7 +375,7 @@ Deno.test({
     );
 
     await t.step(
-      "removed, it leaves the configuration; purged, only its user",
+      "removed, it leaves the configuration; purged, only its users",
       async () => {
         await text(
           "mkdir",
@@ -318,6 +389,7 @@ Deno.test({
         await dpkg("--purge", "ansible-worker");
         for (const path of ["/etc", "/usr/lib", "/var/lib"]) {
           await text("test", "!", "-e", `${path}/ansible-worker`);
+          await text("test", "!", "-e", `${path}/ansible-worker-web`);
         }
         assert.equal(
           await text(

@@ -5,6 +5,7 @@ import { Broker } from "../harness/broker.ts";
 import { Certificates } from "../harness/certificates.ts";
 import { Client, open } from "../harness/client.ts";
 import { type DoctorOptions, examine, type Report } from "../harness/doctor.ts";
+import { idleLauncher } from "../harness/idle_launcher.ts";
 import { OldBroker } from "../harness/old_broker.ts";
 import { contentOf } from "../harness/content.ts";
 import { Project } from "../harness/project.ts";
@@ -29,6 +30,33 @@ function assertWrong(
     if (status === "skipped") assert.match(message, /^needs /);
   }
   assert.equal(report.code, report.with("failed").length > 0 ? 1 : 0);
+}
+
+/** How many doctors are at work at once: half of their time they wait. */
+const DOCTORS = 2;
+
+/** Makes a step of each case, of which several run at once. */
+async function sideBySide<T>(
+  t: Deno.TestContext,
+  cases: T[],
+  stepOf: (one: T, i: number) => { name: string; fn(): Promise<void> },
+): Promise<void> {
+  const left = [...cases.entries()];
+  const passed: boolean[] = [];
+  await Promise.all(Array.from({ length: DOCTORS }, async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [i, one] = next;
+      passed.push(
+        await t.step({
+          ...stepOf(one, i),
+          sanitizeOps: false,
+          sanitizeResources: false,
+          sanitizeExit: false,
+        }),
+      );
+    }
+  }));
+  assert.ok(passed.every((one) => one));
 }
 
 /** What is retained below `ansible/`: topics with their payloads. */
@@ -357,17 +385,19 @@ test("broken connections name their cause", async (t) => {
       /^Deno's sandbox does not allow 1 of what is needed$/,
     ],
   ];
-  for (const [name, options, id, says] of cases) {
-    await t.step(name, async () => {
-      const report = await examine({ project, ...options });
+  const env = await idleLauncher(project);
+  await sideBySide(t, cases, ([name, options, id, says]) => ({
+    name,
+    async fn() {
+      const report = await examine({ project, env, ...options });
       const failed = id === "permissions" ? [id, "broker"] : [id];
       assertWrong(report, { failed, says });
       assert.ok(!/(pass|wrong)-word/.test(report.text));
       // What does not depend on it is looked at all the same.
       assert.equal(report.of("launcher").status, "ok");
       assert.equal(report.of("retained").status, "skipped");
-    });
-  }
+    },
+  }));
   await t.step("a broker that does not answer", async () => {
     broker.pause();
     try {
@@ -594,12 +624,15 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
   await using broker = await Broker.start({
     extra: [`acl_file ${project.path("acl")}`],
   });
-  for (const [i, { name, id, says, helping, also }] of cases.entries()) {
-    await t.step(name, async () => {
+  const env = await idleLauncher(project);
+  await sideBySide(t, cases, ({ name, id, says, helping, also }, i) => ({
+    name,
+    async fn() {
       const report = await examine({
         project,
         port: broker.port,
         mqtt: { username: `case-${i}`, password: "any" },
+        env,
       });
       assertWrong(report, {
         [helping ? "warning" : "failed"]: [
@@ -608,8 +641,8 @@ test("access rules that deny one topic are found, whichever it is", async (t) =>
         ],
         says,
       });
-    });
-  }
+    },
+  }));
 });
 
 test("strict rules that a worker can live with are no failure", async () => {

@@ -4,6 +4,7 @@ import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { at, inTerminal, Piped, run } from "../harness/client_program.ts";
 import { Project } from "../harness/project.ts";
+import { PATIENCE } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 /** A run that fails on one of the workers. */
@@ -21,8 +22,10 @@ Deno.test("one request is run by each worker, and followed as one", async (t) =>
   await using broker = await Broker.start({ persistence: true });
   await using project = await Project.create({ "picky.yml": PICKY });
   await using client = await Client.connect(broker.port);
+  // One that is away is back before another one adopts it, however slow it is.
+  const patient = { timing: { returnMs: PATIENCE * 1000 } };
   const start = (id: string) =>
-    Worker.start({ project, port: broker.port, id });
+    Worker.start({ project, port: broker.port, id, inner: patient });
   await using _one = await start("w1");
   await using _two = await start("w2");
   const three = await start("w3");
@@ -35,6 +38,7 @@ Deno.test("one request is run by each worker, and followed as one", async (t) =>
 
   await t.step("lines, and the worst exit code", async () => {
     const { code, stdout, stderr } = await run(submit("all", "--everyone"));
+    // On a machine that is busy an answer may take more than a second.
     assert.deepEqual({ code, stderr: stderr.replace(/^no answer.*\n/gm, "") }, {
       code: 2,
       stderr: "",
@@ -80,8 +84,12 @@ Deno.test("one request is run by each worker, and followed as one", async (t) =>
   await t.step(
     "--worker: that one, and its words if there is none",
     async () => {
-      const { code } = await run(submit("mine", "--worker", "w1"));
+      const { code, stdout } = await run([
+        ...["submit", "picky.yml", "-i", "localhost,", "--id", "mine"],
+        ...["--worker", "w1", ...at(port)],
+      ]);
       assert.equal(code, 0);
+      assert.match(stdout, /^mine: picky.yml on localhost, by w1$/m);
       assert.equal((await client.final("mine")).worker_id, "w1");
       const unknown = await run(submit("no", "--worker", "w9"));
       assert.equal(unknown.code, 106);

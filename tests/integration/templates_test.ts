@@ -189,6 +189,12 @@ test("are listed, asked for by name, and run as they say", async ({ client, port
     hosts: ["h2"],
   });
 
+  const nothing = await run(["submit", "--retry", "good", ...at(port)]);
+  assert.match(
+    nothing.stderr,
+    /to run all of it again, ask for the template "deploy-web"/,
+  );
+
   for (
     const [args, code, says] of [
       [
@@ -199,6 +205,11 @@ test("are listed, asked for by name, and run as they say", async ({ client, port
         "variables.app_version: must match ^\\d+\\.\\d+\\.\\d+$\n",
       ],
       [[], 100, "variables.app_version: is required"],
+      [
+        ["-e", "app_version=2.5.0 restart=false"],
+        100,
+        "variables.restart: must be of type boolean, not string",
+      ],
       [["tell.yml"], 100, "playbook: is fixed by the template"],
       [["--template", "deplyo-web"], 100, 'did you mean "deploy-web"?'],
       [["--template", "a b"], 106, "--template: must be 1 to 64 characters"],

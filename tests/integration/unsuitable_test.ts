@@ -5,6 +5,7 @@ import mqtt from "mqtt-packet";
 import type { Packet } from "mqtt-packet";
 import { Broker, type BrokerOptions } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { idleLauncher } from "../harness/idle_launcher.ts";
 import { Project } from "../harness/project.ts";
 import { userNamesAsClientIds } from "../harness/user_names.ts";
 import { nothingHeld } from "../harness/verdict.ts";
@@ -29,6 +30,7 @@ async function refuses(
   await using worker = await Worker.spawn({
     project,
     port: broker.port,
+    env: await idleLauncher(project),
     ...options,
   });
   const { code } = await within("its end", worker.exited);

@@ -27,20 +27,30 @@ export interface SimulateOptions {
   seed: number;
   runs?: string;
   profile?: string[];
-  plan?: string;
+  plan?: string[];
   told: boolean;
   hash: boolean;
   mutants: boolean;
+  mutant?: string[] | undefined;
   brief: boolean;
   most: string;
 }
 
 /** @returns the exit code */
 export async function simulate(options: SimulateOptions): Promise<number> {
-  if (options.mutants) return await findMutants(options.seed) ? 0 : 1;
+  const { mutant = [], mutants } = options;
+  if (mutants || mutant.length > 0) {
+    return await findMutants(options.seed, mutant) ? 0 : 1;
+  }
   if (options.plan !== undefined) {
-    const plan: Plan = JSON.parse(await Deno.readTextFile(options.plan));
-    return await one(plan, options);
+    let code = 0;
+    for (const file of options.plan) {
+      const plan: Plan = JSON.parse(await Deno.readTextFile(file));
+      if (await one(plan, options) === 0) continue;
+      console.log(`${file} fails`);
+      code = 1;
+    }
+    return code;
   }
   const profiles = (options.profile ?? PROFILE_NAMES) as ProfileName[];
   for (const name of profiles) {

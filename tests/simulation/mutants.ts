@@ -6,18 +6,19 @@
  * @module
  */
 import { ROOT } from "../../dev/programs.ts";
+import { realNow } from "./clock.ts";
 import type { ProfileName } from "./profiles.ts";
 
 /** So many runs may pass before a fault is found. */
 const MAX_RUNS = 20_000;
 
 /** Where to look for each fault; the patches are in `mutants/`. */
-const MUTANTS: Record<string, ProfileName> = {
+export const MUTANTS: Readonly<Record<string, ProfileName>> = {
   a_stranger_takes_what_was_offered: "crossing",
   an_answer_too_early: "mosquitto",
   a_record_removed_too_early: "mosquitto",
   an_echo_that_is_not_waited_for: "crossing",
-  a_session_thought_kept: "loses_sessions",
+  a_session_thought_kept: "forgets",
   an_adoption_that_forgets_one: "mosquitto",
   a_run_that_is_not_written_down_first: "power_cut",
   a_lock_kept_by_who_is_not_heard: "cut_off",
@@ -26,51 +27,63 @@ const MUTANTS: Record<string, ProfileName> = {
 };
 
 /**
- * Looks for every fault.
+ * Looks for faults, for all of them if none is named.
  *
- * @returns whether all were found
+ * @returns whether they were found
  */
-export async function findMutants(seed: number): Promise<boolean> {
+export async function findMutants(
+  seed: number,
+  names: readonly string[],
+): Promise<boolean> {
   let all = true;
-  for (const [name, profile] of Object.entries(MUTANTS)) {
-    all = await find(name, { profile, seed }) && all;
+  for (const name of names.length > 0 ? names : Object.keys(MUTANTS)) {
+    all = await find(name, seed) && all;
   }
   return all;
 }
 
-async function find(
-  name: string,
-  { profile, seed }: { profile: ProfileName; seed: number },
-): Promise<boolean> {
+/** The file in which a fault is. */
+export function patchOf(name: string): string {
+  return `${ROOT}tests/simulation/mutants/${name}.patch`;
+}
+
+async function find(name: string, firstSeed: number): Promise<boolean> {
+  const profile = MUTANTS[name];
+  if (profile === undefined) throw new Error(`There is no fault "${name}"`);
+  const since = realNow();
   const copy = await Deno.makeTempDir({ prefix: "mutant-" });
   try {
     for (const part of ["src", "dev", "tests", "deno.json", "deno.lock"]) {
       await output("cp", ["-r", `${ROOT}${part}`, copy]);
     }
-    const patch = `${ROOT}tests/simulation/mutants/${name}.patch`;
-    await output("git", ["apply", patch], { cwd: copy });
-    const { code, text } = await simulate(copy, {
-      profile,
-      seed,
-      runs: MAX_RUNS,
-    });
-    const runs = /: (\d+) runs from/.exec(text)?.[1];
-    if (runs === undefined) throw new Error(`${name} does not run:\n${text}`);
-    const isFound = code !== 0 &&
+    await output("git", ["apply", patchOf(name)], { cwd: copy });
+    let runs = 0;
+    let found: string | undefined;
+    while (found === undefined && runs < MAX_RUNS) {
+      const { code, text } = await simulate(copy, {
+        profile,
+        seed: firstSeed + runs,
+        runs: MAX_RUNS - runs,
+      });
+      const done = /: (\d+) runs from/.exec(text)?.[1];
+      if (done === undefined) throw new Error(`${name} does not run:\n${text}`);
+      runs += Number(done);
+      if (code === 0) break;
+      const seed = Number(/^seed (\d+)/m.exec(text)![1]);
       // It is the fault that it is found by.
-      (await simulate(ROOT, {
-          profile,
-          seed: Number(/^seed (\d+)/m.exec(text)![1]),
-          runs: 1,
-        })).code === 0;
+      if ((await simulate(ROOT, { profile, seed, runs: 1 })).code === 0) {
+        found = `with seed ${seed}: ${/^BROKEN .*$/m.exec(text)?.[0]}`;
+      }
+    }
+    const seconds = ((realNow() - since) / 1000).toFixed(0);
     console.log(
       `${name}: ${
-        isFound ? "found after" : "NOT FOUND in"
-      } ${runs} runs under ${profile}: ${
-        /^BROKEN .*$/m.exec(text)?.[0] ?? "every promise was kept"
+        found ? "found after" : "NOT FOUND in"
+      } ${runs} runs under ${profile}, ${seconds} s${
+        found ? `, ${found}` : ""
       }`,
     );
-    return isFound;
+    return found !== undefined;
   } finally {
     await Deno.remove(copy, { recursive: true });
   }

@@ -118,7 +118,7 @@ Deno.test({
       seenAt: SHARE,
     });
     await makeDeb(TARGET, {
-      program: standIn.program,
+      programs: standIn.programs,
       directory: host.share,
       time: TIME,
       compression: "gzip",

@@ -91,7 +91,7 @@ for (
       "variables.other: is not known to the template\n" +
       "variables.app_version: must match ^\\d+\\.\\d+\\.\\d+$\n" +
       "variables.count: must be >= 1\n" +
-      "variables.nested: must be of type object\n" +
+      "variables.nested: must be of type object, not number\n" +
       "variables.size: must be one of small, large, 3",
     ],
     [
@@ -237,7 +237,7 @@ for (
         },
       },
       [
-        "variables.properties.a.default: is not valid by its own schema: must be of type integer",
+        "variables.properties.a.default: is not valid by its own schema: must be of type integer, not string",
         "variables.properties.b.properties.c/d~e.default: is not valid by its own schema: must NOT have more than 1 characters",
       ],
     ],

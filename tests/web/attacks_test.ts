@@ -3,6 +3,7 @@
  * narrowest permissions: none succeeds, and it answers afterwards.
  */
 import assert from "node:assert/strict";
+import type { Lock } from "../../src/messages/lock.ts";
 import type { Presence } from "../../src/messages/presence.ts";
 import { hashOf, withUser } from "../../src/web/users.ts";
 import { Broker } from "../harness/broker.ts";
@@ -302,6 +303,44 @@ const BY_MESSAGES: Attack[] = [
     for (const path of ["/", "/templates", "/templates/evil"]) {
       assertHarmless(await text(`${open.address}${path}`), path);
     }
+  }],
+  ["a lock that a script holds and a script waits for", async (scene) => {
+    const { client, open } = scene;
+    const at = "2026-05-04T12:00:00.000Z";
+    const holder: Lock = {
+      lock: "evil",
+      state: "held",
+      task_id: SCRIPT,
+      worker_id: SCRIPT,
+      instance: "i",
+      created_at: at,
+      updated_at: at,
+      generation: 1,
+    };
+    await client.publish(
+      `${client.base}/locks/evil`,
+      JSON.stringify(holder),
+      { retain: true },
+    );
+    await client.publish(
+      `${client.base}/tasks/waits/status`,
+      JSON.stringify(
+        status("waits", "queued", {
+          worker_id: "evil",
+          lock: "evil",
+          current_task: SCRIPT,
+        }),
+      ),
+      { retain: true },
+    );
+    for (const path of ["/", "/tasks/waits"]) {
+      const url = `${open.address}${path}`;
+      await until(
+        "who holds it",
+        async () => (await text(url)).includes(", held by "),
+      );
+    }
+    await assertAllHarmless(open, "waits");
   }],
   ["an expression of a template that never ends", async ({ open }) => {
     const url = `${open.address}/templates/evil`;

@@ -60,6 +60,7 @@ function taskRow(key: number, state: TaskRow["state"]): TaskRow {
     done: 3,
     total: 9,
     counts: COUNTS,
+    lock: HOSTILE,
     currentTask: HOSTILE,
     errorMessage: HOSTILE,
   };
@@ -109,6 +110,7 @@ function detail(state: TaskRow["state"]): TaskDetail {
   return {
     ...taskRow(4, state),
     returnCode: 2,
+    waitsFor: state === "queued" ? HOSTILE : null,
     failedHosts: { names: [HOSTILE], more: 1 },
     unreachableHosts: { names: [HOSTILE], more: 0 },
     stats: { [HOSTILE]: HOSTILE },

@@ -401,3 +401,41 @@ Deno.test("without a worker a request waits, and without a broker nothing is sen
   );
   assert.equal(data.isConnected, false);
 });
+
+Deno.test("the board and a task say which lock is waited for, who holds it, and when another does", async () => {
+  await using all = await kit();
+  const { project, broker, client } = all;
+  await using web = await Web.start({ project, port: broker.port });
+  await using worker = await Worker.start({
+    project,
+    port: broker.port,
+    id: "w1",
+    worker: { max_concurrent_tasks: 2 },
+  });
+  const locked = (id: string) =>
+    client.submit(project.work(id, { seconds: 60, lock: "web" }));
+  await locked("first");
+  await client.status("first", ({ state }) => state === "running");
+  await locked("second");
+  await locked("third");
+  await client.status("third", ({ current_task }) => current_task !== null);
+  await using board = await Stream.open(`${web.address}/stream`);
+  await using task = await Stream.open(`${web.address}/tasks/third/stream`);
+  for (const holder of ["first", "second"]) {
+    for (const stream of [board, task]) {
+      await stream.event(
+        `that ${holder} holds it`,
+        ({ event, data }) =>
+          event === "parts" &&
+          data.some((html: string) =>
+            html.includes(`waits for lock web, held by ${holder} at w1<`)
+          ),
+      );
+    }
+    await client.cancel(holder);
+    await client.final(holder);
+  }
+  await client.cancel("third");
+  await client.final("third");
+  assert.equal(await worker.stop(), 0);
+});

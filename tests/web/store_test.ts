@@ -184,7 +184,7 @@ Deno.test("what comes before any status belongs to the status that follows", () 
 Deno.test("a map has a column for each play task that starts, also under free", () => {
   using kit = new Kit();
   kit.put(
-    statusOf("a", "running"),
+    statusOf("a", "failed"),
     eventOf("a", 1),
     eventOf("a", 2, { host: "h1" }),
     eventOf("a", 3, { host: "h2", state: "failed", message: "no" }),
@@ -234,6 +234,25 @@ Deno.test("a map has a column for each play task that starts, also under free", 
     ]),
     [["all", 0, 0.5, [0, 1]], ["free", 0.5, 0.8, [2]]],
   );
+});
+
+Deno.test("a play task that hangs lasts until its run is ended, or as long as it runs", () => {
+  using kit = new Kit();
+  kit.put(
+    statusOf("a", "running"),
+    eventOf("a", 1, { time: "2026-05-04T12:00:01.500Z" }),
+    eventOf("a", 2, { host: "h1", time: "2026-05-04T12:00:01.600Z" }),
+  );
+  const span = () => {
+    const [play] = kit.task("a").plays;
+    return [play!.end, play!.tasks.at(-1)!.start, play!.tasks.at(-1)!.end];
+  };
+  assert.deepEqual(span(), [0.5, 0, 0.5]);
+  kit.put(
+    eventOf("a", 3, { task: "hang", time: "2026-05-04T12:00:01.700Z" }),
+    statusOf("a", "timeout", { duration_seconds: 3 }),
+  );
+  assert.deepEqual(span(), [2.5, 0.2, 2.5]);
 });
 
 Deno.test("columns go on after a restart", () => {
@@ -355,6 +374,27 @@ Deno.test("tasks are found by filters and words, page by page", () => {
     ended: 12,
     failed: 2,
   }]);
+});
+
+Deno.test("what has failed within a day counts from when it ended", () => {
+  using kit = new Kit();
+  const now = Date.parse("2026-05-05T12:00:00Z");
+  const ended = (
+    id: string,
+    state: "failed" | "timeout" | "success",
+    hours: number,
+  ) =>
+    statusOf(id, state, {
+      created_at: "2026-05-01T00:00:00.000Z",
+      completed_at: new Date(now - hours * 3600_000).toISOString(),
+    });
+  kit.put(
+    ended("failed", "failed", 1),
+    ended("too-slow", "timeout", 23),
+    ended("fine", "success", 1),
+    ended("long-ago", "failed", 25),
+  );
+  assert.equal(kit.store.failedToday(now), 2);
 });
 
 Deno.test("what is too old, or too much, is removed, and room is given back", async () => {

@@ -6,7 +6,8 @@
 import {
   type Branch,
   functionName,
-  namesOf,
+  namesFunction,
+  placeOptions,
   quoted,
   type Value,
 } from "./branches.ts";
@@ -22,7 +23,7 @@ export function bash(name: string, branches: Branch[]): string {
     value.kind === "choices"
       ? fill(`-W ${words(value.choices)}`)
       : value.kind === "names"
-      ? fill(`-W "$(${namesOf(name, value.of)})"`)
+      ? fill(`-W "$(${namesFunction(name)} ${value.of})"`)
       : value.kind === "file"
       ? `compopt -o filenames 2>/dev/null\n      ${fill("-f")}`
       : "COMPREPLY=()";
@@ -61,8 +62,24 @@ export function bash(name: string, branches: Branch[]): string {
         : "COMPREPLY=()"
     } ;;`;
   });
+  const place = placeOptions(branches);
   return `# Completions of ${name} for bash:
 #   source <(${name} completions bash)
+# Names of the group that the command line itself is for.
+${namesFunction(name)}() {
+  local -a place=()
+  local i flag
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    flag=\${COMP_WORDS[i]}
+    case $flag in
+      ${place.plain.join("|")}) place+=("$flag") ;;
+      ${place.valued.join("|")})
+        [[ \${COMP_WORDS[i + 1]} == = ]] && ((i++))
+        place+=("$flag" "\${COMP_WORDS[++i]}") ;;
+    esac
+  done
+  ${name} "$1" --names "\${place[@]}" 2>/dev/null
+}
 ${fn}() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
   local path='' options='' i

@@ -35,6 +35,11 @@ export type Value =
 /** The program and all its commands, each with what may follow it. */
 export function branchesOf(program: Command, path: string[] = []): Branch[] {
   const help = program.createHelp();
+  const own = help.visibleOptions(program);
+  // The program's `-c` says it too, wherever it stands.
+  const config = own.some(({ long }) => long === "--host")
+    ? program.parent!.options.filter(({ long }) => long === "--config")
+    : [];
   // All of them: the program's own help names them in a way of its own.
   const { commands } = program;
   return [
@@ -44,7 +49,7 @@ export function branchesOf(program: Command, path: string[] = []): Branch[] {
         name: command.name(),
         description: help.subcommandDescription(command),
       })),
-      options: help.visibleOptions(program).map((option) => ({
+      options: [...config, ...own].map((option) => ({
         name: option.long ?? option.short ?? option.flags,
         description: option.description,
         flags: [option.short, option.long].filter((flag) => flag !== undefined),
@@ -76,12 +81,26 @@ function valueOf(choices: readonly string[] | undefined, name: string): Value {
   };
 }
 
-/** The command that prints names, a line each. */
-export function namesOf(
-  program: string,
-  command: "templates" | "workers",
-): string {
-  return `${program} ${command} --names 2>/dev/null`;
+/** The shell function that prints names, a line each. */
+export function namesFunction(program: string): string {
+  return `${functionName(program)}_names`;
+}
+
+/**
+ * The options that say where a group is, with a value and without: what prints
+ * names is to look where the command itself would.
+ */
+export function placeOptions(
+  branches: readonly Branch[],
+): { valued: string[]; plain: string[] } {
+  const { options } = branches.find(({ path }) => path[0] === "templates")!;
+  const place = options.filter(({ name }) =>
+    !["--json", "--names", "--help"].includes(name)
+  );
+  const flagsOf = (isValued: boolean) =>
+    place.filter(({ value }) => (value !== null) === isValued)
+      .flatMap(({ flags }) => flags);
+  return { valued: flagsOf(true), plain: flagsOf(false) };
 }
 
 /** A text in single quotes, for any of the shells. */

@@ -6,7 +6,8 @@
 import {
   type Branch,
   functionName,
-  namesOf,
+  namesFunction,
+  placeOptions,
   quoted,
   type Value,
 } from "./branches.ts";
@@ -22,7 +23,7 @@ export function fish(name: string, branches: Branch[]): string {
       value.kind === "choices"
         ? ` -x -a ${quoted(value.choices.join(" "))}`
         : value.kind === "names"
-        ? ` -x -a ${quoted(`(${namesOf(name, value.of)})`)}`
+        ? ` -x -a ${quoted(`(${namesFunction(name)} ${value.of})`)}`
         : value.kind === "file"
         ? " -r -F"
         : " -x";
@@ -59,6 +60,7 @@ export function fish(name: string, branches: Branch[]): string {
       }\n        set path $path $word`
     )
   );
+  const place = placeOptions(branches);
   return `# Completions of ${name} for fish:
 #   ${name} completions fish | source
 function ${fn} --description 'Whether the command line is at this command'
@@ -70,6 +72,34 @@ ${descents.join("\n")}
     end
   end
   test "$path" = "$argv"
+end
+function ${
+    namesFunction(name)
+  } --description 'Names of the group that the command line itself is for'
+  set -l place
+  set -l words (commandline -opc)
+  set -l takes
+  for word in $words[2..-1]
+    if test -n "$takes"
+      set -a place $takes $word
+      set takes
+      continue
+    end
+    switch $word
+      case ${
+    [
+      ...place.plain,
+      ...place.valued.filter((flag) => flag.startsWith("--")).map((flag) =>
+        `'${flag}=*'`
+      ),
+    ].join(" ")
+  }
+        set -a place $word
+      case ${place.valued.join(" ")}
+        set takes $word
+    end
+  end
+  ${name} $argv --names $place 2>/dev/null
 end
 complete -c ${name} -f
 ${lines.join("\n")}

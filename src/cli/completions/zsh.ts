@@ -6,7 +6,8 @@
 import {
   type Branch,
   functionName,
-  namesOf,
+  namesFunction,
+  placeOptions,
   quoted,
   type Value,
 } from "./branches.ts";
@@ -21,7 +22,7 @@ export function zsh(name: string, branches: Branch[]): string {
     value.kind === "choices"
       ? `(${value.choices.join(" ")})`
       : value.kind === "names"
-      ? `{compadd -- \${(f)"$(${namesOf(name, value.of)})"}}`
+      ? `{compadd -- \${(f)"$(${namesFunction(name)} ${value.of})"}}`
       : value.kind === "file"
       ? "_files"
       : " ";
@@ -64,16 +65,41 @@ ${
       esac ;;
   esac`;
     return `${inner(branch)}() {
-  local curcontext=$curcontext state line
+  local curcontext=$curcontext state line${
+      branch.path.length > 0 ? "" : `
+  local -a whole=("\${words[@]}")`
+    }
   typeset -A opt_args
   _arguments -C \\
 ${[...options, ...rest].join(" \\\n")}${descend}
 }
 `;
   });
+  const place = placeOptions(branches);
   return `#compdef ${name}
 # Completions of ${name} for zsh: put this as ${fn} into a directory of $fpath, or
 #   source <(${name} completions zsh)
+# Names of the group that the command line itself is for.
+${namesFunction(name)}() {
+  local -a place
+  local i
+  for ((i = 2; i < \${#whole}; i++)); do
+    case $whole[i] in
+      ${
+    [
+      ...place.plain,
+      ...place.valued.filter((flag) => flag.startsWith("--")).map((flag) =>
+        `${flag}=*`
+      ),
+    ].join("|")
+  }) place+=("\${(Q)whole[i]}") ;;
+      ${
+    place.valued.join("|")
+  }) place+=($whole[i] "\${(Q)whole[i+1]}"); ((i++)) ;;
+    esac
+  done
+  ${name} $1 --names "\${place[@]}" 2>/dev/null
+}
 ${functions.join("\n")}
 if [[ $funcstack[1] == ${fn} ]]; then
   ${fn} "$@"

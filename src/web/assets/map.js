@@ -11,6 +11,9 @@ const box = section.querySelector(".map");
 /** Beyond so many, elements take longer than frames. */
 const SVG_CELLS = 2000;
 
+/** A play that is narrower, in pixels, has its name in its title alone. */
+const MIN_NAMED = 40;
+
 /** The states, by the characters they travel as: their names, and outlines in a square of 10. */
 const STATES = JSON.parse(section.dataset.states);
 
@@ -271,8 +274,10 @@ function layOutAround() {
     else plays.push({ play, columns: 1 });
   }
   bands.replaceChildren(...plays.map(({ play, columns }) => {
-    const band = element("div", { title: play }, play);
-    band.style.width = `${columns * pitch}px`;
+    const width = columns * pitch;
+    const text = width < MIN_NAMED ? "\u00a0" : play;
+    const band = element("div", { title: play }, text);
+    band.style.width = `${width}px`;
     return band;
   }));
 }

@@ -68,7 +68,7 @@ export function boardParts(base: string, board: Board): LiveParts {
             <QueuedLine
               base={base}
               task={task}
-              waitsFor={board.waitsFor[task.key]}
+              waitsFor={board.waitsFor[task.key]!}
             />,
           )
         ),
@@ -278,7 +278,7 @@ function Queued({ base, board }: { base: string; board: Board }) {
           <QueuedLine
             base={base}
             task={task}
-            waitsFor={waitsFor[task.key]}
+            waitsFor={waitsFor[task.key]!}
           />
         ))}
       </ul>

@@ -68,9 +68,13 @@ export function Plays({ plays }: { plays: PlaySpan[] }) {
         <li class="scale" aria-hidden="true">
           <span></span>
           <span>
-            {[0, 0.25, 0.5, 0.75, 1].map((part) => (
-              <span class="num">{duration(end * part)}</span>
-            ))}
+            {[0, 0.25, 0.5, 0.75, 1].map((part) =>
+              duration(end * part)
+            ).map((
+              text,
+              i,
+              all,
+            ) => <span class="num">{text === all[i - 1] ? "" : text}</span>)}
           </span>
           <span></span>
         </li>

@@ -16,13 +16,7 @@ import { page } from "./layout.tsx";
 import { Cell, CELL_PATHS, type CellState, State } from "./marks.tsx";
 import { OutputBox } from "./output.tsx";
 import { Plays } from "./plays.tsx";
-import {
-  CountsLine,
-  nameOf,
-  Progress,
-  taskPath,
-  waitText,
-} from "./task_lines.tsx";
+import { CountsLine, nameOf, Progress, taskPath } from "./task_lines.tsx";
 import { Counting, Duration, Time } from "./times.tsx";
 
 /** What results can be, for the script that draws them. */
@@ -171,8 +165,7 @@ function Head({ base, task }: { base: string; task: TaskDetail }) {
 function Situation({ task }: { task: TaskDetail }) {
   return (
     <div id="situation" class={task.state}>
-      {task.state === "queued" && <p class="now">{waitText(task, undefined)}
-      </p>}
+      {task.waitsFor !== null && <p class="now">{harmless(task.waitsFor)}</p>}
       {task.state === "running" && (
         <p class="now">{harmless(task.currentTask ?? "Starts …")}</p>
       )}

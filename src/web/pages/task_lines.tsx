@@ -89,35 +89,19 @@ export function RunningLine({ base, task }: { base: string; task: TaskRow }) {
   );
 }
 
-/** What a task waits for, which it says itself, or its worker tells. */
-export function waitText(
-  { currentTask }: TaskRow,
-  reason: string | undefined,
-): string {
-  return harmless(
-    currentTask !== null
-      ? `waits: ${currentTask}`
-      : reason !== undefined
-      ? `waits: ${reason}`
-      : "waits for its turn",
-  );
-}
-
 /** A task that waits, and what for. */
 export function QueuedLine(
   { base, task, waitsFor }: {
     base: string;
     task: TaskRow;
-    waitsFor: string | undefined;
+    waitsFor: string;
   },
 ) {
   return (
     <li id={`wait-${task.key}`} class="line queued">
       <Mark state="queued" />
       <What base={base} task={task} />
-      <span class="why">
-        {waitText(task, waitsFor)}
-      </span>
+      <span class="why">{harmless(waitsFor)}</span>
       <span class="time">
         <Counting seconds={0} at={task.createdAt} />
       </span>
