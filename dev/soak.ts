@@ -1,12 +1,15 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno task soak [MINUTES [SEED]]`: a broker that crashes ten times, ten power
- * cuts, then random runs, one seed after another, until the time is over (default:
- * 10 minutes) or a promise is broken.
+ * cuts, locks, a request for everyone and a schedule in full size, then random
+ * runs, one seed after another, until the time is over (default: 10 minutes) or a
+ * promise is broken.
  *
  * @module
  */
+import { everyoneRun, scheduledRun } from "../tests/faults/asked_for_run.ts";
 import { crashRun } from "../tests/faults/crash_run.ts";
+import { lockedRun } from "../tests/faults/locked_run.ts";
 import { powerCuts } from "../tests/faults/power_cuts.ts";
 import { randomRun } from "../tests/faults/random_run.ts";
 import { setUp } from "./set_up.ts";
@@ -28,6 +31,10 @@ if (seconds > MAX_SECONDS) {
 }
 console.log("ten power cuts …");
 await powerCuts(10);
+console.log("locks, everyone, and a schedule …");
+console.log(await lockedRun({ tasks: 60 }));
+console.log(await everyoneRun({ workers: 5, awaySeconds: 20 }));
+console.log(await scheduledRun({ times: 30 }));
 const end = Date.now() + minutes * 60_000;
 let runs = 0;
 do {

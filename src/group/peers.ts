@@ -84,6 +84,11 @@ export class Peers {
     return this.#presences.get(workerId);
   }
 
+  /** Whether no other worker was ever heard of. */
+  get isAlone(): boolean {
+    return this.#presences.size === 0;
+  }
+
   /** Whether a worker is connected, by what it has said last. */
   isThere(workerId: string): boolean {
     const state = this.#presences.get(workerId)?.state;

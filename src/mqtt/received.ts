@@ -56,7 +56,7 @@ export class Received {
       this.#packets.push(bytes.subarray(0, this.#wanted));
       bytes = bytes.subarray(this.#wanted);
     }
-    this.#pieces = [bytes];
+    this.#pieces = bytes.length > 0 ? [bytes] : [];
     this.#size = bytes.length;
   }
 

@@ -32,7 +32,11 @@
  * @module
  */
 import { type Lock, lockSchema } from "../messages/lock.ts";
-import type { Incoming, Outgoing } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  type Incoming,
+  type Outgoing,
+} from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
 import type { Log } from "./ports.ts";
 import { Refusals } from "./refusals.ts";
@@ -121,6 +125,8 @@ export class LockWatch {
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #refusals = new Refusals();
   #hasFailed = false;
+  /** It was given back without a connection: the next look says so. */
+  #isUnsaid = false;
   /** When there was need for it last. */
   #usedAt = performance.now();
 
@@ -162,7 +168,8 @@ export class LockWatch {
 
   /** Whether nothing is done with it. */
   get isIdle(): boolean {
-    return this.#state === "watching" && this.#listening.size === 0;
+    return this.#state === "watching" && this.#listening.size === 0 &&
+      !this.#isUnsaid;
   }
 
   /** Whether that has been so for long. */
@@ -215,8 +222,11 @@ export class LockWatch {
     this.#own = null;
     this.#usedAt = performance.now();
     this.#move("watching");
+    const isOurs = lock.token !== null;
     lock.close();
-    if (!lock.isLost) this.#free(claim);
+    if (isOurs) this.#free(claim);
+    // What was given up may be another task's by now: what stands there tells.
+    else if (!lock.isLost) this.#look();
   }
 
   /** A message on its topic. */
@@ -224,7 +234,11 @@ export class LockWatch {
     if (this.#isClosed || (message.retained && this.#isLive)) return;
     if (!message.retained) this.#isLive = true;
     const read = readClaim(message);
-    this.#seen = read?.value ?? null;
+    const generation = read?.value.lock.generation ?? Infinity;
+    // What is said late of an earlier time counts no more.
+    if (message.retained || generation >= (this.#seen?.lock.generation ?? 0)) {
+      this.#seen = read?.value ?? null;
+    }
     for (const lock of [...this.#listening]) lock.receive(message);
     const token = read?.bid.token ?? null;
     const own = this.#own;
@@ -285,7 +299,7 @@ export class LockWatch {
     this.#seen = null;
     this.#lookUp().then(() => {
       if (this.#state !== "looking") return;
-      this.#hasFailed = false;
+      this.#hasFailed = this.#isUnsaid = false;
       this.#refusals.end();
       this.#move("watching");
       this.#options.onChange();
@@ -398,17 +412,22 @@ export class LockWatch {
       payload: JSON.stringify(free),
       qos: 1,
       retain: true,
+      // With the next connection it may be another task's; a look comes first.
+      fleeting: true,
       properties: {
         expirySeconds: FREE_SECONDS,
         // Behind all that was said under this token.
         user: { token: token!, seq: String(Number.MAX_SAFE_INTEGER) },
       },
-    }).catch((error) =>
-      this.#options.log.error("cannot give a lock back", {
-        lock: this.#name,
-        error,
-      })
-    );
+    }).catch((error) => {
+      if (error instanceof ConnectionLostError) this.#isUnsaid = true;
+      else {
+        this.#options.log.error("cannot give a lock back", {
+          lock: this.#name,
+          error,
+        });
+      }
+    });
   }
 
   /** The broker has heard this worker at a moment of `performance.now()`. */

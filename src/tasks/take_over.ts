@@ -38,6 +38,7 @@ import { movedProperties, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
 import { isBeingEnded, type PublishedStatus } from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
+import { isRefusal } from "./refusals.ts";
 import type { RequestOpener } from "./request_opener.ts";
 import type { Responses } from "./responses.ts";
 import type { StatusBoard } from "./status_board.ts";
@@ -67,6 +68,8 @@ export interface TakeOverOptions {
   log: Log;
   /** Whether another worker is connected, by what it has said last. */
   isThere(workerId: string): boolean;
+  /** Whether there is no other worker. */
+  isAlone(): boolean;
   /** A peer that has a template which this worker has not. */
   workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
@@ -91,10 +94,13 @@ export class TakeOver {
     found: readonly FoundRecord[],
     holder: string,
   ): Promise<void> {
+    const take = (record: FoundRecord) => this.#record(record, holder);
     await this.#each(
       found,
       ({ taskId }) => taskId,
-      (record) => this.#record(record, holder),
+      holder === this.#options.workerId
+        ? (record) => this.#unlessRefused(record.taskId, () => take(record))
+        : take,
     );
   }
 
@@ -134,7 +140,30 @@ export class TakeOver {
    * ended, and what has ended is published where it is not.
    */
   async written(taskIds: readonly string[]): Promise<void> {
-    await this.#each(taskIds, (id) => id, (id) => this.#written(id));
+    await this.#each(
+      taskIds,
+      (id) => id,
+      (id) => this.#unlessRefused(id, () => this.#written(id)),
+    );
+  }
+
+  /** What the broker refuses of one task of this worker's holds up no other. */
+  async #unlessRefused(
+    taskId: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { board, log } = this.#options;
+    try {
+      await work();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      board.forget(taskId);
+      // Each connection begins with what is found.
+      log.error("cannot look at the status of a task; tried again", {
+        task_id: taskId,
+        error,
+      });
+    }
   }
 
   async #each<T>(
@@ -227,7 +256,8 @@ export class TakeOver {
     taskId: string,
     { keeper, holder }: { keeper: string; holder: string },
   ): Promise<boolean> {
-    const { records, workerId } = this.#options;
+    const { isAlone, records, workerId } = this.#options;
+    if (isAlone()) return false;
     const keepers = new Set(await records.keepers(taskId));
     keepers.delete(holder);
     // What an adoption that was not finished has left here.

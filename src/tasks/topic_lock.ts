@@ -24,7 +24,8 @@
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
  * unless a message of its own with a higher rank has come before that bid. What
- * it says of a higher rank later comes too late, and both know it.
+ * it says of a higher rank later comes too late, and all who have seen that bid
+ * know it: a third one that gave way to it would give way to nobody.
  *
  * A lock is
  *
@@ -200,6 +201,10 @@ export class TopicLock<T> {
   #stood: Bid | null = null;
   /** The newest that was seen of others. */
   #theirs: Sighting<T> | null = null;
+  /** The highest rank that was seen of others, by their tokens. */
+  readonly #ranks = new Map<string, number>();
+  /** The tokens of those from whom somebody else has taken it over. */
+  readonly #relieved = new Set<string>();
   /** What was seen last on the topic: ours, or theirs. */
   #last: "nothing" | "ours" | Sighting<T> = "nothing";
   /** Something was published since the last look. */
@@ -373,7 +378,8 @@ export class TopicLock<T> {
       return;
     }
     const sighting = this.#last = { ...read, message };
-    if (this.#isNews(sighting)) this.#theirs = sighting;
+    const isTooLate = this.#note(bid);
+    if (!isTooLate && this.#isNews(sighting)) this.#theirs = sighting;
     if (!this.#own || this.#state === "lost") return;
     if (this.#state === "resting") {
       this.#receiveAtRest(sighting);
@@ -381,6 +387,10 @@ export class TopicLock<T> {
     }
     if (this.#isRelieved(bid)) {
       this.#lose(sighting);
+      return;
+    }
+    if (isTooLate) {
+      if (this.#seen > 0) this.#assert();
       return;
     }
     if (!this.#isContender(sighting, this.#own.rank)) {
@@ -431,6 +441,22 @@ export class TopicLock<T> {
       this.#tryLater(error, () => void this.reconnected(session));
       return false;
     }
+  }
+
+  /**
+   * Takes note of a bid.
+   *
+   * @returns whether its bidder had let go before that, for somebody else
+   */
+  #note({ token, from, rank }: Bid): boolean {
+    const isTooLate = token !== null && this.#relieved.has(token);
+    if (token !== null && !isTooLate) {
+      this.#ranks.set(token, Math.max(rank, this.#ranks.get(token) ?? rank));
+    }
+    if (from !== null && rank >= (this.#ranks.get(from) ?? rank)) {
+      this.#relieved.add(from);
+    }
+    return isTooLate;
   }
 
   /** Whether it takes over what was offered to it, or takes us for dead. */

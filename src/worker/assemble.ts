@@ -300,6 +300,7 @@ export function assemble(
     records,
     dispatcher,
     isThere: (id) => peers.isThere(id),
+    isAlone: () => peers.isAlone,
   });
   const load = stack.use(
     new LoadReport({

@@ -62,7 +62,8 @@ export class Router {
   readonly #topics: Topics;
   readonly #lifecycle: Lifecycle;
   readonly #handlers: Handlers;
-  #kept: Delivery[] = [];
+  /** What is kept back, in the order in which it came. */
+  readonly #kept: Delivery[] = [];
   /** Topics of requests that are not ours, of which it was said. */
   readonly #said = new Set<string>();
 
@@ -72,11 +73,6 @@ export class Router {
     this.#topics = options.topics;
     this.#lifecycle = options.lifecycle;
     this.#handlers = options.handlers;
-  }
-
-  /** The deliveries that are kept back, in the order in which they came. */
-  get kept(): readonly Delivery[] {
-    return this.#kept;
   }
 
   /** Gives the handlers what was kept back; the worker must be working. */

@@ -34,6 +34,12 @@ export interface Owner {
 /** Virtual time begins here. */
 export const EPOCH: number = Date.UTC(2030, 0, 1);
 
+/**
+ * MQTT.js sets its timer of the keep alive anew with each packet, and most are
+ * called off long before they are due.
+ */
+const MANY_TIMERS = 1000;
+
 const realImmediate = globalThis.setImmediate;
 const RealDate = Date;
 
@@ -42,6 +48,8 @@ export const realNow: () => number = performance.now.bind(performance);
 
 interface Timer {
   at: number;
+  /** When it was set. */
+  setAt: number;
   order: number;
   /** The interval; 0 for once. */
   every: number;
@@ -73,7 +81,7 @@ class Handle {
   refresh(): this {
     const { timer } = this;
     const { action, every, owner } = timer;
-    const delay = timer.at - set.get(timer)!;
+    const delay = timer.at - timer.setAt;
     timer.active = false;
     (this as { timer: Timer }).timer = schedule(delay, action, {
       every,
@@ -88,8 +96,8 @@ class Handle {
 }
 
 const heap = new Heap<Timer>();
-/** When a timer was set. */
-const set = new WeakMap<Timer, number>();
+/** With so many timers it is looked which of them are called off. */
+let manyTimers = MANY_TIMERS;
 /** What other threads are to do, one at a time. */
 const elsewhere: (() => Promise<void>)[] = [];
 let now = 0;
@@ -146,6 +154,7 @@ function schedule(
 ): Timer {
   const timer: Timer = {
     at: now + exact(ms),
+    setAt: now,
     order: order++,
     every,
     action,
@@ -153,6 +162,10 @@ function schedule(
     active: !owner?.dead,
   };
   if (timer.active) heap.push(timer);
+  if (heap.size > manyTimers) {
+    heap.keep(isDue);
+    manyTimers = Math.max(MANY_TIMERS, 2 * heap.size);
+  }
   return timer;
 }
 
@@ -268,7 +281,6 @@ export function install(): void {
       every: 0,
       owner: current,
     });
-    set.set(timer, now);
     return new Handle(timer);
   };
   globals.setTimeout = timeout;
@@ -286,7 +298,6 @@ export function install(): void {
       every,
       owner: current,
     });
-    set.set(timer, now);
     return new Handle(timer);
   };
   globals.clearTimeout =

@@ -27,7 +27,7 @@ export interface SimulateOptions {
   seed: number;
   runs?: string;
   profile?: string[];
-  plan?: string;
+  plan?: string[];
   told: boolean;
   hash: boolean;
   mutants: boolean;
@@ -43,8 +43,14 @@ export async function simulate(options: SimulateOptions): Promise<number> {
     return await findMutants(options.seed, mutant) ? 0 : 1;
   }
   if (options.plan !== undefined) {
-    const plan: Plan = JSON.parse(await Deno.readTextFile(options.plan));
-    return await one(plan, options);
+    let code = 0;
+    for (const file of options.plan) {
+      const plan: Plan = JSON.parse(await Deno.readTextFile(file));
+      if (await one(plan, options) === 0) continue;
+      console.log(`${file} fails`);
+      code = 1;
+    }
+    return code;
   }
   const profiles = (options.profile ?? PROFILE_NAMES) as ProfileName[];
   for (const name of profiles) {

@@ -58,6 +58,14 @@ export class Heap<T extends Timed> {
     return first;
   }
 
+  /** Takes out all that is not wanted; the order of the others stays. */
+  keep(isWanted: (item: T) => boolean): void {
+    const items = this.#items;
+    const wanted = items.filter(isWanted);
+    this.clear();
+    for (const item of wanted) this.push(item);
+  }
+
   /** Empties it. */
   clear(): void {
     this.#items.length = 0;

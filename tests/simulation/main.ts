@@ -5,7 +5,7 @@
  *
  * `--seed N` begins with that seed; `--runs N` makes so many runs under each
  * profile; `--profile P` takes that one alone; `--plan FILE` takes the plan in a
- * file; `--told` prints the story, whatever comes of the run; `--hash` prints a
+ * file (both may be given several times); `--told` prints the story, whatever comes of the run; `--hash` prints a
  * digest of all packets and log lines; `--most N` goes on until so many runs have
  * failed; `--brief` tells no story; `--mutants` shows that the simulator finds what
  * it is there for, `--mutant NAME` that it finds this.
@@ -31,7 +31,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     runs: { type: "string" },
     profile: { type: "string", multiple: true },
-    plan: { type: "string" },
+    plan: { type: "string", multiple: true },
     told: { type: "boolean", default: false },
     hash: { type: "boolean", default: false },
     brief: { type: "boolean", default: false },

@@ -32,7 +32,7 @@ export class Stream {
   readonly #random: Random;
   /** Whose turn it is when something arrives; null: the broker's. */
   readonly #owner: Owner | null;
-  readonly #arrive: (bytes: Buffer) => void;
+  readonly #arrive: (bytes: Uint8Array) => void;
   readonly #underWay: Sent[] = [];
   #last = 0;
 
@@ -43,7 +43,7 @@ export class Stream {
       random: Random;
       owner: Owner | null;
     },
-    arrive: (bytes: Buffer) => void,
+    arrive: (bytes: Uint8Array) => void,
   ) {
     this.#weather = weather;
     this.#random = random;
@@ -87,12 +87,12 @@ export class Stream {
       if (!first || first.arrivesAt > virtualNow()) return;
       this.#underWay.shift();
       if ("action" in first) first.action();
-      else if (this.#arrives(Buffer.concat(first.bytes))) return;
+      else if (this.#arrives(joined(first.bytes))) return;
     }
   }
 
   /** @returns whether a piece of it is still to come, before all else */
-  #arrives(bytes: Buffer): boolean {
+  #arrives(bytes: Uint8Array): boolean {
     const { pieces } = this.#weather;
     const isCut = pieces > 0 && bytes.length > 1 && this.#random.chance(pieces);
     if (!isCut) {
@@ -110,4 +110,8 @@ export class Stream {
     this.#arrive(bytes.subarray(0, cut));
     return true;
   }
+}
+
+function joined(bytes: Uint8Array[]): Uint8Array {
+  return bytes.length === 1 ? bytes[0]! : Buffer.concat(bytes);
 }

@@ -54,9 +54,9 @@ function setUp(
       records.receive(topic.workerId, topic.taskId, message);
     } else if (topic?.kind === "status") board.receive("t", message);
   });
-  const fail = (text: string, fields: unknown) =>
-    assert.fail(`${text}: ${JSON.stringify(fields)}`);
-  const log = { debug() {}, info() {}, warn() {}, error: fail };
+  const errors: string[] = [];
+  const error = (text: string) => errors.push(text);
+  const log = { debug() {}, info() {}, warn() {}, error };
   const common = { channel: store, topics: TOPICS, workerId: ME, log };
   const records = new Records(common);
   const responses = new Responses({ ...common, patterns: () => ["answers"] });
@@ -122,6 +122,7 @@ function setUp(
     }),
     log,
     isThere: (id) => id === "another",
+    isAlone: () => false,
     workerWithTemplate: () => Promise.resolve(able?.peer ?? null),
     offer: (task, peer) => {
       offered.push(`${task.id} to ${peer}: ${task.state}`);
@@ -131,6 +132,7 @@ function setUp(
   return {
     board,
     dispatcher,
+    errors,
     journal,
     leftBehind: () => leftBehind,
     offered,
@@ -212,6 +214,7 @@ async function takeOver(world: World, holder: string): Promise<void> {
   world.store.published.length = 0;
   const { records } = world;
   await world.takeOver.records(await records.read(holder), holder);
+  assert.deepEqual(world.errors, []);
 }
 
 /** The whole of what stands for a task that waits here. */
@@ -595,4 +598,26 @@ Deno.test("take over: the record that an adopter keeps says whose task it is", a
     topic === TOPICS.record(ME, "t")
   );
   assert.equal(kept!.properties!.user!["ansible-worker-owner"], "dead");
+});
+
+Deno.test("take over: one's own record whose status topic the broker refuses is said, and stays for the next time", async () => {
+  const world = setUp();
+  const { errors, records, store } = world;
+  await record(world, ME);
+  await status(world, "queued", ME);
+  const lookUp = store.lookUp.bind(store);
+  store.lookUp = (topic, options) =>
+    topic === TOPICS.status("t")
+      ? Promise.reject(Object.assign(new Error("no"), { code: 0x87 }))
+      : lookUp(topic, options);
+  const found = await records.compare();
+  await world.takeOver.records(found, ME);
+  assert.deepEqual(errors.splice(0), [
+    "cannot look at the status of a task; tried again",
+  ]);
+  assert.ok(store.retained.has(TOPICS.record(ME, "t")));
+  store.lookUp = lookUp;
+  await world.takeOver.records(await records.compare(), ME);
+  waits(world, TOKEN);
+  assert.deepEqual(errors, []);
 });

@@ -376,6 +376,27 @@ Deno.test("tasks are found by filters and words, page by page", () => {
   }]);
 });
 
+Deno.test("what has failed within a day counts from when it ended", () => {
+  using kit = new Kit();
+  const now = Date.parse("2026-05-05T12:00:00Z");
+  const ended = (
+    id: string,
+    state: "failed" | "timeout" | "success",
+    hours: number,
+  ) =>
+    statusOf(id, state, {
+      created_at: "2026-05-01T00:00:00.000Z",
+      completed_at: new Date(now - hours * 3600_000).toISOString(),
+    });
+  kit.put(
+    ended("failed", "failed", 1),
+    ended("too-slow", "timeout", 23),
+    ended("fine", "success", 1),
+    ended("long-ago", "failed", 25),
+  );
+  assert.equal(kit.store.failedToday(now), 2);
+});
+
 Deno.test("what is too old, or too much, is removed, and room is given back", async () => {
   using kit = new Kit();
   const text = "x".repeat(60_000) + "\n";

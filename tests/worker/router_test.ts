@@ -97,7 +97,6 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
   const { got, lifecycle, router } = routerOf();
   router.delivery(request("ansible/g/tasks"));
   router.delivery(request("ansible/g/workers/w1/tasks"));
-  assert.equal(router.kept.length, 2);
   assert.deepEqual(got, []);
   lifecycle.move("working");
   router.release();
@@ -109,7 +108,6 @@ Deno.test("requests are kept back until the worker works, and stay with the brok
     "request ansible/g/tasks tasks",
     "request ansible/g/workers/w1/tasks inbox",
   ]);
-  assert.equal(router.kept.length, 0);
   lifecycle.move("draining");
   router.delivery(request("ansible/g/tasks"));
   assert.equal(got.length, 3);

@@ -458,10 +458,11 @@ export class Broker {
     onMessage?.(message);
     if (message.retain) this.#retained.keep(message);
     let reached = 0;
+    const levels = message.topic.split("/");
     const shares = new Map<string, [Session, Subscription][]>();
     for (const session of this.#sessions.values()) {
       let best: Subscription | null = null;
-      for (const subscription of session.matching(message.topic)) {
+      for (const subscription of session.matching(message.topic, levels)) {
         if (subscription.isShared) {
           const { filter } = subscription;
           if (!shares.has(filter)) shares.set(filter, []);

@@ -115,12 +115,13 @@ export class Session {
     }
   }
 
-  /** The subscriptions that are about a topic. */
-  *matching(topic: string): Iterable<Subscription> {
+  /** The subscriptions that are about a topic; `levels` is that topic, split. */
+  *matching(
+    topic: string,
+    levels: readonly string[] = topic.split("/"),
+  ): Iterable<Subscription> {
     const exact = this.#exact.get(topic);
     if (exact) yield exact;
-    if (this.#others.size === 0) return;
-    const levels = topic.split("/");
     for (const subscription of this.#others.values()) {
       if (subscription.topic.matches(topic, levels)) yield subscription;
     }
