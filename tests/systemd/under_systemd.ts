@@ -39,6 +39,19 @@ worker:
   kill_grace: 1
 `;
 
+const PAGE = "ansible-worker-web";
+
+/** The configuration of the page; its database is where the package has it. */
+const PAGE_CONFIGURATION = `mqtt:
+  host: 127.0.0.1
+  username: worker
+  password: secret
+worker:
+  group_name: test
+web:
+  database: /var/lib/ansible-worker-web/web.db
+`;
+
 /** A broker on the same host, which is not started before the test says so. */
 const BROKER = `[Service]
 ExecStart=mosquitto -c /etc/test-broker/mosquitto.conf
@@ -405,6 +418,35 @@ Deno.test({
       );
       await host.sh("systemctl stop ansible-worker@blue");
     });
+
+    await step(
+      "the page, which writes nowhere but to its directory",
+      async () => {
+        await host.write(`/etc/${PAGE}/config.yaml`, PAGE_CONFIGURATION);
+        assert.equal(await host.show(PAGE, "ActiveState"), "inactive");
+        await host.sh(`systemctl start ${PAGE}`);
+        await until(
+          "the worker on the page",
+          async () =>
+            (await host.tried(
+              `python3 -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:8480/api/workers").read())'`,
+            )).said.includes('"worker_id":"one"'),
+        );
+        const seen = `/proc/${await host.show(PAGE, "MainPID")}/root`;
+        await host.sh(`touch ${seen}/var/lib/${PAGE}/here`);
+        const { code, said } = await host.tried(
+          `touch ${seen}/etc/${PAGE}/there`,
+        );
+        assert.notEqual(code, 0);
+        assert.match(said, /Read-only file system/);
+        assert.equal(
+          (await host.sh(`stat -c '%a %U' /var/lib/${PAGE}/web.db`)).trim(),
+          "600 ansible-worker-web",
+        );
+        await host.sh(`systemctl stop ${PAGE}`);
+        assert.equal(await host.show(PAGE, "Result"), "success");
+      },
+    );
 
     await step("a worker whose id is in use is given up", async () => {
       const pid = await host.show(UNIT, "MainPID");

@@ -420,6 +420,12 @@ Deno.test("the board and a task say which lock is waited for, who holds it, and 
   await locked("third");
   await client.status("third", ({ current_task }) => current_task !== null);
   await using board = await Stream.open(`${web.address}/stream`);
+  await board.event(
+    "the third task",
+    ({ event, data }) =>
+      event === "parts" &&
+      data.some((html: string) => html.includes("/tasks/third")),
+  );
   await using task = await Stream.open(`${web.address}/tasks/third/stream`);
   for (const holder of ["first", "second"]) {
     for (const stream of [board, task]) {
