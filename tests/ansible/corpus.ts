@@ -377,6 +377,7 @@ tasks:
     name: "async",
     unordered: true,
     play: play(`
+vars: { ansible_async_dir: "{{ playbook_dir }}/jobs" }
 tasks:
   - command: sleep 0.1
     async: 10

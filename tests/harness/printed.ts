@@ -119,7 +119,7 @@ export function printed(
 function plain(text: string): string {
   return text
     .replace(/("?(start|end|delta)"?: ?"?)\d[-0-9:. ]*/g, "$1…")
-    .replace(/\bj?\d+\.\d{4,}\b/g, "…")
+    .replace(/\bj\d+\.\d+\b|\b\d+\.\d{4,}\b/g, "…")
     .replace(/\b0x[0-9a-f]{8,}/g, "0x…")
     .replace(/(ansible-tmp-|ansible-local-)[-\w.]+/g, "$1…");
 }
