@@ -12,7 +12,7 @@ import { type Figure, ratios } from "./figures.ts";
 import { processorTime } from "./processor_time.ts";
 import { Scene } from "./scene.ts";
 
-const PAIRS = 4;
+const PAIRS = 2;
 const HOSTS = 20;
 
 /** Five modules, whose files are each host's own. */

@@ -2,7 +2,7 @@
 /**
  * `deno task bench [NAME…]`: measures what the README claims, each figure side
  * by side with what it is compared with, and ends in one table. Without a name,
- * all are measured, which takes about a quarter of an hour; `deno task bench told`
+ * all are measured, which takes some twenty minutes; `deno task bench told`
  * measures one of them.
  *
  * @module
