@@ -7,6 +7,7 @@ import type { Incoming, Outgoing } from "../messages/packets.ts";
 import { firstWithin } from "../messages/encode.ts";
 import {
   type ContentState,
+  isConnected,
   type Presence,
   presenceSchema,
   readAs,
@@ -62,7 +63,7 @@ export async function enquire(
     sentinel: topics.sentinel(workerId),
   });
   const presence = seen && readAs(presenceSchema, seen.payload);
-  if (presence?.state === "online" || presence?.state === "draining") {
+  if (isConnected(presence)) {
     const answered = await enquiry.ask({
       topic: topics.probe(workerId),
       payload: "",
@@ -71,10 +72,7 @@ export async function enquire(
       topic: topics.presence(workerId),
       withinMs: PROBE_MS,
       // The will of a worker that has just died is no answer.
-      fits: (message) => {
-        const now = readAs(presenceSchema, message.payload);
-        return now?.state === "online" || now?.state === "draining";
-      },
+      fits: (message) => isConnected(readAs(presenceSchema, message.payload)),
     });
     if (answered) throw new IdInUseError(workerId);
   }
@@ -208,7 +206,7 @@ export class Membership {
   #isRival({ instance, started_at, ...presence }: Presence): boolean {
     const isAlive = presence.updated_at >= this.#startedAt &&
       presence.adopted_by === undefined &&
-      (presence.state === "online" || presence.state === "draining");
+      isConnected(presence);
     const isOwn = instance === this.#instance || this.#former.has(instance);
     if (!isAlive || isOwn) return false;
     return started_at === this.#startedAt

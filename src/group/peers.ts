@@ -5,7 +5,7 @@
  * @module
  */
 import type { ScheduleSpec } from "../templates/schedule.ts";
-import type { Load, Presence } from "../messages/presence.ts";
+import { isConnected, type Load, type Presence } from "../messages/presence.ts";
 import { isIdle } from "./load.ts";
 
 /** So old may be what is known of a peer that is to be idle, in milliseconds. */
@@ -91,8 +91,7 @@ export class Peers {
 
   /** Whether a worker is connected, by what it has said last. */
   isThere(workerId: string): boolean {
-    const state = this.#presences.get(workerId)?.state;
-    return state === "online" || state === "draining";
+    return isConnected(this.#presences.get(workerId));
   }
 
   /** Whether the process of a worker that has said something is no more. */

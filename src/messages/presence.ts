@@ -53,6 +53,13 @@ export const presenceSchema = z.strictObject({
 /** A worker's presence. */
 export type Presence = z.output<typeof presenceSchema>;
 
+/** Whether a worker is connected, by what it has said last, if anything. */
+export function isConnected(
+  said: { readonly state: string } | null | undefined,
+): boolean {
+  return said?.state === "online" || said?.state === "draining";
+}
+
 /** The schema of a load. */
 export const loadSchema = z.strictObject({
   worker_id: z.string().describe("The worker."),

@@ -87,12 +87,17 @@ export function namesFunction(program: string): string {
 }
 
 /**
- * The options that say where a group is, with a value and without: what prints
- * names is to look where the command itself would.
+ * The options that say where a group is: what prints names is to look where the
+ * command itself would.
  */
-export function placeOptions(
-  branches: readonly Branch[],
-): { valued: string[]; plain: string[] } {
+export function placeOptions(branches: readonly Branch[]): {
+  /** Those with a value in the next word. */
+  valued: string[];
+  /** Those with a value in the same word, as far as the `=` before it. */
+  joined: string[];
+  /** Those without. */
+  plain: string[];
+} {
   const { options } = branches.find(({ path }) => path[0] === "templates")!;
   const place = options.filter(({ name }) =>
     !["--json", "--names", "--help"].includes(name)
@@ -100,7 +105,13 @@ export function placeOptions(
   const flagsOf = (isValued: boolean) =>
     place.filter(({ value }) => (value !== null) === isValued)
       .flatMap(({ flags }) => flags);
-  return { valued: flagsOf(true), plain: flagsOf(false) };
+  const valued = flagsOf(true);
+  return {
+    valued,
+    joined: valued.filter((flag) => flag.startsWith("--"))
+      .map((flag) => `${flag}=`),
+    plain: flagsOf(false),
+  };
 }
 
 /** A text in single quotes, for any of the shells. */

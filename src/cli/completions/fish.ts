@@ -87,12 +87,7 @@ function ${
     end
     switch $word
       case ${
-    [
-      ...place.plain,
-      ...place.valued.filter((flag) => flag.startsWith("--")).map((flag) =>
-        `'${flag}=*'`
-      ),
-    ].join(" ")
+    [...place.plain, ...place.joined.map((flag) => `'${flag}*'`)].join(" ")
   }
         set -a place $word
       case ${place.valued.join(" ")}

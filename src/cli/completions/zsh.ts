@@ -86,12 +86,7 @@ ${namesFunction(name)}() {
   for ((i = 2; i < \${#whole}; i++)); do
     case $whole[i] in
       ${
-    [
-      ...place.plain,
-      ...place.valued.filter((flag) => flag.startsWith("--")).map((flag) =>
-        `${flag}=*`
-      ),
-    ].join("|")
+    [...place.plain, ...place.joined.map((flag) => `${flag}*`)].join("|")
   }) place+=("\${(Q)whole[i]}") ;;
       ${
     place.valued.join("|")

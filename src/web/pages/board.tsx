@@ -4,6 +4,7 @@
  * @module
  */
 import { harmless } from "../../harmless.ts";
+import { isConnected } from "../../messages/presence.ts";
 import { TASK_STATES, type TaskState } from "../../messages/task_status.ts";
 import type { Board, PageContext, WorkerRow } from "../model.ts";
 import type { Html, LiveParts } from "../pages.ts";
@@ -84,9 +85,7 @@ export function boardParts(base: string, board: Board): LiveParts {
 }
 
 function Workers({ board: { workers } }: { board: Board }) {
-  const isThere = workers.some(({ state }) =>
-    state === "online" || state === "draining"
-  );
+  const isThere = workers.some(isConnected);
   return (
     <section id="workers" aria-labelledby="workers-h">
       <h2 id="workers-h">
@@ -132,7 +131,7 @@ const MAX_SLOTS = 24;
 
 function Worker({ worker }: { worker: WorkerRow }) {
   const { slots, freeSlots, queued, state, adoptedBy } = worker;
-  const isHere = state === "online" || state === "draining";
+  const isHere = isConnected(worker);
   const taken = isHere && freeSlots !== null ? slots - freeSlots : 0;
   const name = harmless(worker.workerId);
   return (
