@@ -92,7 +92,8 @@ export class HandOver {
    * Who has room for a task that does not fit here at this moment.
    *
    * @param reserve keeps a place for it here, if there is one by then
-   * @returns a peer; this worker, if a place is kept; null if there is nobody
+   * @returns a peer, where it has a place until it is offered, or `settled`;
+   * this worker, if a place is kept; null if there is nobody
    */
   async workerWithRoom(
     task: Task,
@@ -104,11 +105,15 @@ export class HandOver {
     const until = performance.now() + DECISION_MS;
     for (;;) {
       if (reserve()) return workerId;
-      const peer = task.hops < MAX_HOPS ? peers.withRoom(task) : null;
       const left = until - performance.now();
+      // At last it is rather offered in vain than refused without need.
+      const peer = task.hops < MAX_HOPS
+        ? peers.withRoom(task, { hopeful: left <= 0 })
+        : null;
+      if (peer) return this.#chosen(peer, task);
       const undecided = peers.online().length > 0 &&
         (peers.undecided || this.#underWay > 0 || task.hops > 0);
-      if (peer || !undecided || left <= 0) return peer;
+      if (!undecided || left <= 0) return null;
       // A refusal is for ever, what we know may be a moment old, and what is on
       // its way to a peer has a place here and there. Who has sent us this one
       // believed that there was room.
@@ -129,7 +134,14 @@ export class HandOver {
       task.isBound || task.hops >= MAX_HOPS || peers.ableTo(task).length === 0
     ) return null;
     await loads.begin();
-    return peers.withRoom(task) ?? peers.ableTo(task)[0] ?? null;
+    const peer = peers.withRoom(task) ?? peers.ableTo(task)[0];
+    return peer ? this.#chosen(peer, task) : null;
+  }
+
+  /** What is chosen now is offered later; others are chosen for meanwhile. */
+  #chosen(peer: string, task: Task): string {
+    this.#options.peers.offered(peer, task.id);
+    return peer;
   }
 
   /**

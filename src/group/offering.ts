@@ -56,10 +56,19 @@ export class Offering {
    * @returns true when the task is no longer this worker's
    */
   async offer(task: Task, peer: string): Promise<boolean> {
+    const { peers } = this.#options;
+    peers.offered(peer, task.id);
+    try {
+      return await this.#offer(task, peer);
+    } finally {
+      peers.settled(task.id);
+    }
+  }
+
+  async #offer(task: Task, peer: string): Promise<boolean> {
     const { board, channel, log, peers, topics, workerId } = this.#options;
     const token = board.token(task.id);
     if (token === null) return true;
-    peers.offered(peer);
     const given = new AbortController();
     const unwatch = peers.whenOffline(peer, () => given.abort());
     const gone = board.gone(task.id, given.signal);
@@ -84,8 +93,8 @@ export class Offering {
     });
     const holder = await gone.finally(unwatch);
     const taken = holder !== null && holder !== workerId;
-    peers.answered(peer, { taken });
     if (taken) {
+      peers.taken(peer);
       this.#options.observer?.handedOver();
       this.#options.onStep?.("taken");
       log.info("the task was handed over", { task_id: task.id, to: holder });

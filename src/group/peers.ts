@@ -23,8 +23,8 @@ export class Peers {
   readonly #loads = new Map<string, Load>();
   /** When a load was last heard of each peer. */
   readonly #heardAt = new Map<string, number>();
-  /** Tasks that a peer was offered, and has neither taken nor been let off. */
-  readonly #offers = new Map<string, number>();
+  /** Ids of tasks that are to go to a peer, until they are there, or stay. */
+  readonly #offers = new Map<string, Set<string>>();
   /** Tasks that a peer has taken since its last load, which lacks them. */
   readonly #taken = new Map<string, number>();
   #nextLoad: PromiseWithResolvers<void> | null = null;
@@ -171,7 +171,7 @@ export class Peers {
 
   /** Some of the peers that could run a task, and are offered none, by chance. */
   sample(task: Asked, count: number): string[] {
-    const able = this.ableTo(task).filter((id) => !this.#offers.get(id));
+    const able = this.ableTo(task).filter((id) => !this.#offers.has(id));
     const sample: string[] = [];
     while (sample.length < count && able.length > 0) {
       const at = Math.floor(Math.random() * able.length);
@@ -191,13 +191,19 @@ export class Peers {
     );
   }
 
-  /** A peer whose queue has room, if there is one that can run it. */
-  withRoom(task: Asked): string | null {
-    return this.#pick(
-      task,
-      ({ free_slots, room }, ahead) =>
-        room <= ahead ? 0 : Math.max(0, free_slots - ahead) * 1e6 + room,
-    );
+  /**
+   * A peer whose queue has room, if there is one that can run it.
+   *
+   * @param options.hopeful its last load may have counted what it has taken
+   */
+  withRoom(
+    task: Asked,
+    { hopeful = false }: { hopeful?: boolean } = {},
+  ): string | null {
+    return this.#pick(task, ({ free_slots, room, worker_id }, all) => {
+      const ahead = hopeful ? this.#offersTo(worker_id) : all;
+      return room <= ahead ? 0 : Math.max(0, free_slots - ahead) * 1e6 + room;
+    });
   }
 
   /** Ids of the peers that are online and can run a task, in order. */
@@ -220,15 +226,25 @@ export class Peers {
     );
   }
 
-  /** A task has been offered to a peer. */
-  offered(workerId: string): void {
-    this.#offers.set(workerId, (this.#offers.get(workerId) ?? 0) + 1);
+  /** A task is to go to a peer: from now on there is less room there. */
+  offered(workerId: string, taskId: string): void {
+    const offers = this.#offers.get(workerId);
+    if (offers) offers.add(taskId);
+    else this.#offers.set(workerId, new Set([taskId]));
   }
 
-  /** A peer has taken a task that it was offered, or will not get it. */
-  answered(workerId: string, { taken }: { taken: boolean }): void {
-    this.#offers.set(workerId, (this.#offers.get(workerId) ?? 0) - 1);
-    if (taken) this.#taken.set(workerId, (this.#taken.get(workerId) ?? 0) + 1);
+  /** A peer has taken a task that it was offered. */
+  taken(workerId: string): void {
+    this.#taken.set(workerId, (this.#taken.get(workerId) ?? 0) + 1);
+  }
+
+  /** A task is no longer to go to a peer: it is there, or it stays. */
+  settled(taskId: string): void {
+    for (const [workerId, offers] of this.#offers) {
+      if (offers.delete(taskId) && offers.size === 0) {
+        this.#offers.delete(workerId);
+      }
+    }
   }
 
   #isFresh(workerId: string): boolean {
@@ -237,8 +253,11 @@ export class Peers {
 
   /** How many tasks a peer has, or will have, that its last load lacks. */
   #ahead(workerId: string): number {
-    return (this.#offers.get(workerId) ?? 0) +
-      (this.#taken.get(workerId) ?? 0);
+    return this.#offersTo(workerId) + (this.#taken.get(workerId) ?? 0);
+  }
+
+  #offersTo(workerId: string): number {
+    return this.#offers.get(workerId)?.size ?? 0;
   }
 
   /** The best one by a figure above 0; equals take turns by chance. */

@@ -74,6 +74,8 @@ export interface AcceptanceOptions {
   workerWithTemplate(task: Task): Promise<string | null>;
   /** Offers a task to a peer; false if it is still ours. */
   offer(task: Task, peer: string): Promise<boolean>;
+  /** A task for which a peer was found is offered to nobody any more. */
+  settled(taskId: string): void;
   /** Called after each step. */
   onStep?(step: AcceptanceStep): void;
 }
@@ -311,6 +313,7 @@ export class Acceptance {
       if (seen?.status.completed_at) cancelling.forget(task.id);
       else cancelling.applyRemembered(task.id);
     } finally {
+      this.#options.settled(task.id);
       if (reserved) {
         queue.giveBack();
         dispatcher.changed();

@@ -286,6 +286,7 @@ export function assemble(
     rejections,
     ...elsewhere,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
+    settled: (taskId) => peers.settled(taskId),
     ...steps,
   });
   const takeOver = new TakeOver({
