@@ -19,7 +19,7 @@ import type { Offering } from "./offering.ts";
 import type { Peers } from "./peers.ts";
 
 /** How long a task that does not fit waits to hear of room, in milliseconds. */
-const DECISION_MS = 1000;
+const DECISION_MS = 3000;
 
 /** How often a task that does not fit is passed on before it is refused. */
 const MAX_HOPS = 3;
@@ -105,21 +105,21 @@ export class HandOver {
     const until = performance.now() + DECISION_MS;
     for (;;) {
       if (reserve()) return workerId;
-      const left = until - performance.now();
+      const isLate = performance.now() >= until;
       // At last it is rather offered in vain than refused without need.
       const peer = task.hops < MAX_HOPS
-        ? peers.withRoom(task, { hopeful: left <= 0 })
+        ? peers.withRoom(task, { hopeful: isLate })
         : null;
       if (peer) return this.#chosen(peer, task);
-      const undecided = peers.online().length > 0 &&
-        (peers.undecided || this.#underWay > 0 || task.hops > 0);
-      if (!undecided || left <= 0) return null;
-      // A refusal is for ever, what we know may be a moment old, and what is on
+      // A refusal is for ever, and what we know may be a moment old. What is on
       // its way to a peer has a place here and there. Who has sent us this one
       // believed that there was room.
+      const mayChange = !isLate && peers.online().length > 0 &&
+        (peers.undecided || this.#underWay > 0 || task.hops > 0);
+      if (!mayChange) return null;
       await fulfilledWithin(
-        left,
-        Promise.race([peers.nextLoad(), this.#change()]),
+        until - performance.now(),
+        Promise.race([peers.news(), this.#change()]),
       );
     }
   }

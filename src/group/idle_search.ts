@@ -117,7 +117,7 @@ export class IdleSearch {
     const since = performance.now();
     const heard = async () => {
       while (ids.some((id) => !peers.hasHeard(id, since))) {
-        await peers.nextLoad();
+        await peers.news();
       }
     };
     return { all: heard(), withinMs: LOOK_MS };

@@ -27,7 +27,7 @@ export class Peers {
   readonly #offers = new Map<string, Set<string>>();
   /** Tasks that a peer has taken since its last load, which lacks them. */
   readonly #taken = new Map<string, number>();
-  #nextLoad: PromiseWithResolvers<void> | null = null;
+  #news: PromiseWithResolvers<void> | null = null;
   /** Of whom something was published since we look. */
   readonly #livePresences = new Set<string>();
   /** Of whom something has come that the session has not brought. */
@@ -147,8 +147,7 @@ export class Peers {
     this.#heardAt.set(workerId, performance.now());
     if (load) this.#loads.set(workerId, load);
     else this.#loads.delete(workerId);
-    this.#nextLoad?.resolve();
-    this.#nextLoad = null;
+    this.#tell();
   }
 
   /** Whether what is known of a peer's room is about to change. */
@@ -158,10 +157,10 @@ export class Peers {
     );
   }
 
-  /** Settles with the next load that comes. */
-  nextLoad(): Promise<void> {
-    this.#nextLoad ??= Promise.withResolvers<void>();
-    return this.#nextLoad.promise;
+  /** Settles with the next load that comes, or task that is no longer on its way. */
+  news(): Promise<void> {
+    this.#news ??= Promise.withResolvers<void>();
+    return this.#news.promise;
   }
 
   /** Whether a load of a peer has come since a moment. */
@@ -245,6 +244,12 @@ export class Peers {
         this.#offers.delete(workerId);
       }
     }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#news?.resolve();
+    this.#news = null;
   }
 
   #isFresh(workerId: string): boolean {
