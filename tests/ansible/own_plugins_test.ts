@@ -169,10 +169,10 @@ Deno.test({
     // What has just changed is not kept.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     await runs.ready();
-    const compare = async () => {
-      const hand = await runs.byHand(command(1));
-      assert.deepEqual(await runs.run(command(1)), hand);
-      return hand.stdout;
+    const compare = async (file?: string) => {
+      const hand = await runs.byHand(command(1, file));
+      assert.deepEqual(await runs.run(command(1, file)), hand);
+      return hand.stdout + hand.stderr;
     };
     /** Puts a file with other letters of the same number in a file's place. */
     const change = async (file: string, from: string, to: string) => {
@@ -222,6 +222,19 @@ class VarsModule(BaseVarsPlugin):
       await compare();
     });
     assert.equal(runs.launchers, 1);
+    await t.step("the list of those that have moved or gone", async () => {
+      await project.write({
+        "gone.yml":
+          "- hosts: all\n  gather_facts: false\n  tasks:\n    - bigip_facts:\n",
+      });
+      assert.match(await compare("gone.yml"), /bigip_facts has been removed/);
+      await change(
+        "../config/ansible_builtin_runtime.yml",
+        "bigip_facts has been removed",
+        "bigip_facts has been REMOVED",
+      );
+      assert.match(await compare("gone.yml"), /bigip_facts has been REMOVED/);
+    });
   },
 });
 
@@ -234,3 +247,33 @@ async function ansiblePackage(): Promise<string> {
     new TextDecoder().decode(stdout),
   )![1]!;
 }
+
+Deno.test({
+  ...options,
+  name:
+    "names of Ansible's own collection, and names that have moved, lead where they do by hand",
+  async fn() {
+    await using project = await createProject();
+    await project.write({
+      "here.yml":
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n    - ansible.legacy.debug: msg={{ 'a' | ansible.builtin.b64encode }}\n",
+      "moved.yml":
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - docker_container: name=none\n",
+      "tombstone.yml":
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ec2_facts:\n",
+    });
+    await using runs = new PrintedRuns(project, ENV);
+    for (
+      const [file, said] of [
+        ["here.yml", /ok=2/],
+        ["moved.yml", /docker_container/],
+        ["tombstone.yml", /ec2_facts/],
+      ] as const
+    ) {
+      const hand = await runs.byHand(command(1, file));
+      assert.match(hand.stdout + hand.stderr, said);
+      assert.deepEqual(await runs.run(command(1, file)), hand, file);
+    }
+    assert.equal(runs.launchers, 1);
+  },
+});

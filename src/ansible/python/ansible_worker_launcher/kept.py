@@ -1,15 +1,17 @@
 """What each run does in the same way, done once by the launcher.
 
 A run looks for Ansible's own plugins, loads them, parses their documentation for
-their options, and asks ssh what it can do. The launcher does that ahead of need,
-and keeps what came of it, each with the state of what it was made from. A run
-takes what is kept where it would come to the same at that moment:
+their options and the list of those that have moved, and asks ssh what it can do.
+The launcher does that ahead of need, and keeps what came of it, each with the
+state of what it was made from. A run takes what is kept where it would come to
+the same at that moment:
 
 - a plugin, where Ansible has found its file, and that has still the same inode,
   size and times, as have the plugins that it imports;
 - a plugin's options, if it was taken, and the fragments of its documentation are
   found where they were, and are the same;
-- what is in one of Ansible's own directories, while that is unchanged.
+- what is in one of Ansible's own directories, while that is unchanged;
+- what the list says, if the run has read the same text.
 
 What is looked for, and where, is Ansible's to say, each time. So a plugin of a
 playbook, a role, a collection or a configured path is found first, as ever; and
@@ -125,6 +127,7 @@ def prepare(callbacks):
         for key in [key for key, one in kept.items()
                     if not is_settled(one.state, until)]:
             del kept[key]
+    versions.keep_routing()
     ssh = shutil.which("ssh")
     if ssh is not None:
         _ssh = (ssh, state(ssh), versions.ask_ssh())

@@ -30,7 +30,8 @@ class MadeFrom:
         log = versions.log_path()
         if log:
             more += [(writable, log), (writable, os.path.dirname(log))]
-        more.append((state, versions.plugin_filters()))
+        more += [(state, versions.plugin_filters()),
+                 (state, versions.routing_file())]
         self.looks += more
         self.seen += [look(path) for look, path in more]
 

@@ -218,6 +218,32 @@ def know_ssh(answer):
     ssh_functions._HAS_CONTROLPERSIST["ssh"] = answer
 
 
+def routing_file():
+    """The file with what Ansible says of the names of its own plugins; some
+    releases have read it before a run begins."""
+    return os.path.join(os.path.dirname(sys.modules["ansible"].__file__),
+                        "config", "ansible_builtin_runtime.yml")
+
+
+def keep_routing():
+    """Parses what Ansible says of the names of its own plugins: which have
+    moved, and which are deprecated. Who reads the same text takes that."""
+    from ansible.utils.collection_loader import _collection_finder as finder
+
+    parse = finder._meta_yml_to_dict
+    try:
+        with open(routing_file(), "rb") as file:
+            text = file.read()
+    except OSError:
+        return
+    routing = parse(text, ("ansible.builtin", "runtime.yml"))
+
+    def kept_or_parsed(given, content_id):
+        return routing if given == text else parse(given, content_id)
+
+    finder._meta_yml_to_dict = kept_or_parsed
+
+
 def find_imports(name, is_package, source):
     """What a module imports that has to go with it.
 
