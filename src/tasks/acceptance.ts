@@ -223,6 +223,7 @@ export class Acceptance {
     const dropDuplicate = (message: string) =>
       this.#duplicate(task, { delivery, origin, message });
     let reserved = waitForRoom;
+    let isElsewhere = false;
     try {
       let here = dispatcher.find(task.id);
       if (!here || here.final) {
@@ -267,6 +268,7 @@ export class Acceptance {
         if (peer === null) refusal = this.#full();
       }
       const isHere = peer === this.#options.workerId;
+      isElsewhere = peer !== null && !isHere;
       reserved ||= isHere;
       if (refusal !== null && holder === null) {
         place.taken();
@@ -313,7 +315,8 @@ export class Acceptance {
       if (seen?.status.completed_at) cancelling.forget(task.id);
       else cancelling.applyRemembered(task.id);
     } finally {
-      this.#options.settled(task.id);
+      // One that waits here may be on its way to another peer by now.
+      if (isElsewhere) this.#options.settled(task.id);
       if (reserved) {
         queue.giveBack();
         dispatcher.changed();
