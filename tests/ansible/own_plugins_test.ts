@@ -31,6 +31,11 @@ async function writePlugins(
   }
 }
 
+/** A play on all hosts, with what it does. */
+function play(what: string): string {
+  return `- hosts: all\n  gather_facts: false\n  ${what}\n`;
+}
+
 /** The kinds of which a run has taken the plugin with that number. */
 function taken({ stdout }: Printed, number: number): Kind[] {
   return KINDS.filter((kind) => stdout.includes(mark(kind, number)));
@@ -57,7 +62,7 @@ Deno.test({
   async fn(t) {
     await using project = await createProject();
     await project.write({
-      "role.yml": "- hosts: all\n  gather_facts: false\n  roles: [own]\n",
+      "role.yml": play("roles: [own]"),
       "roles/own/tasks/main.yml": "- debug: msg={{ 'text' | b64encode }}\n",
       "collections/ansible_collections/own/made/galaxy.yml":
         "namespace: own\nname: made\nversion: 1.0.0\n",
@@ -224,8 +229,7 @@ class VarsModule(BaseVarsPlugin):
     assert.equal(runs.launchers, 1);
     await t.step("the list of those that have moved or gone", async () => {
       await project.write({
-        "gone.yml":
-          "- hosts: all\n  gather_facts: false\n  tasks:\n    - bigip_facts:\n",
+        "gone.yml": play("tasks:\n    - bigip_facts:"),
       });
       assert.match(await compare("gone.yml"), /bigip_facts has been removed/);
       await change(
@@ -238,16 +242,6 @@ class VarsModule(BaseVarsPlugin):
   },
 });
 
-/** Where Ansible's package is. */
-async function ansiblePackage(): Promise<string> {
-  const { stdout } = await new Deno.Command("ansible-playbook", {
-    args: ["--version"],
-  }).output();
-  return /ansible python module location = (.*)/.exec(
-    new TextDecoder().decode(stdout),
-  )![1]!;
-}
-
 Deno.test({
   ...options,
   name:
@@ -255,12 +249,11 @@ Deno.test({
   async fn() {
     await using project = await createProject();
     await project.write({
-      "here.yml":
-        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n    - ansible.legacy.debug: msg={{ 'a' | ansible.builtin.b64encode }}\n",
-      "moved.yml":
-        "- hosts: all\n  gather_facts: false\n  tasks:\n    - docker_container: name=none\n",
-      "tombstone.yml":
-        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ec2_facts:\n",
+      "here.yml": play(
+        "tasks:\n    - ansible.builtin.ping:\n    - ansible.legacy.debug: msg={{ 'a' | ansible.builtin.b64encode }}",
+      ),
+      "moved.yml": play("tasks:\n    - docker_container: name=none"),
+      "tombstone.yml": play("tasks:\n    - ansible.builtin.ec2_facts:"),
     });
     await using runs = new PrintedRuns(project, ENV);
     for (
@@ -277,3 +270,13 @@ Deno.test({
     assert.equal(runs.launchers, 1);
   },
 });
+
+/** Where Ansible's package is. */
+async function ansiblePackage(): Promise<string> {
+  const { stdout } = await new Deno.Command("ansible-playbook", {
+    args: ["--version"],
+  }).output();
+  return /ansible python module location = (.*)/.exec(
+    new TextDecoder().decode(stdout),
+  )![1]!;
+}

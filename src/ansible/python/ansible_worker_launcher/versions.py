@@ -227,7 +227,10 @@ def routing_file():
 
 def keep_routing():
     """Parses what Ansible says of the names of its own plugins: which have
-    moved, and which are deprecated. Who reads the same text takes that."""
+    moved, and which are deprecated. Who reads the same text takes that. 2.14 has
+    done so at import, for all runs."""
+    if "ansible_collections.ansible.builtin" in sys.modules:
+        return
     from ansible.utils.collection_loader import _collection_finder as finder
 
     parse = finder._meta_yml_to_dict
