@@ -507,6 +507,8 @@ export class TopicLock<T> {
     // Two who refuse it: whoever is first.
     if (rank < 0) return this.#seen === 0;
     if (rank > 0) {
+      // Theirs has come before ours was said.
+      if (this.#seq === 0) return true;
       // Theirs has come before ours came back.
       if (this.#awaited) return bid.held || !this.#awaited.mayBeFirst;
       if (!bid.held) return false;

@@ -61,6 +61,11 @@ export const PROFILES = {
       lateRetained: { share: 0.1, ms: 300, shuffled: true },
     },
   },
+  passes_on_later: {
+    description:
+      "what is published is acknowledged, and retained and passed on a moment later",
+    behaviour: { ...MOSQUITTO, passesOnWithinMs: 50 },
+  },
   hivemq: {
     description:
       "as HiveMQ: a share is granted QoS 1, retained messages are late and in any order, 10 publications at once",

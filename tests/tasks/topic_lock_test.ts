@@ -29,7 +29,12 @@ interface Plan {
     /** When it has accepted the request; the same for some. */
     since: number;
     /** Who is to take it over looks who has it, and believes that one dead. */
-    wants: "to hold it" | "to run it" | "to refuse it" | "to take it over";
+    wants:
+      | "to hold it"
+      | "to run it"
+      | "to refuse it"
+      | "to take it over"
+      | "to end it";
   }[];
   /** Whether retained messages may be late, connections and sessions be lost. */
   late: boolean;
@@ -192,7 +197,7 @@ class Client {
     await this.#turn();
     const seen = await this.lock.look();
     let from: string | null = null;
-    if (wants === "to take it over") {
+    if (wants === "to take it over" || wants === "to end it") {
       // What somebody else has taken over is left to that one.
       const isThere = seen && (seen.bid.rank === 0 || seen.bid.rank === 1) &&
         seen.bid.from === null;
@@ -209,13 +214,15 @@ class Client {
       return;
     }
     this.hasBid = true;
-    // What runs there is ended.
-    const isRunning = from !== null && seen!.bid.rank === 1;
-    const bid = own(isRunning ? 1 : 0);
+    // What runs there is ended, as is what is not to be run.
+    const isEnded = wants === "to end it" ||
+      (from !== null && seen!.bid.rank === 1);
+    if (wants === "to end it") await this.#turn();
+    const bid = own(isEnded ? 1 : 0);
     if (!await this.lock.take(bid, claim) || this.lock.isLost) return;
     this.believes = "holds";
     if (wants === "to hold it") return;
-    if (!isRunning) {
+    if (!isEnded) {
       await this.#turn();
       if (!await this.lock.enter(own(1)) || this.lock.isLost) {
         this.believes = "nothing";
@@ -506,17 +513,32 @@ const CASES: {
     options: { late: false, losses: 4, forgets: false, bidders: WITH_TAKERS },
     once: false,
     // The holder lets go, its `running` comes after that, and a third one knows.
-    examples: [[{
-      bidders: [
-        { since: 1000, wants: "to hold it" },
-        { since: 1001, wants: "to run it" },
-        { since: 1002, wants: "to take it over" },
-      ],
-      late: false,
-      losses: 0,
-      forgets: false,
-      choices: [6435, 697, 1576, 0, 391, 43, 5774, 293, 0, 0, 0],
-    }]],
+    examples: [
+      [{
+        bidders: [
+          { since: 1000, wants: "to hold it" },
+          { since: 1001, wants: "to run it" },
+          { since: 1002, wants: "to take it over" },
+        ],
+        late: false,
+        losses: 0,
+        forgets: false,
+        choices: [6435, 697, 1576, 0, 391, 43, 5774, 293, 0, 0, 0],
+      }], // It runs elsewhere before the one that ends it has said anything.
+      [{
+        bidders: [
+          { since: 1000, wants: "to hold it" },
+          { since: 1001, wants: "to end it" },
+          { since: 1002, wants: "to take it over" },
+        ],
+        late: false,
+        losses: 0,
+        forgets: false,
+        choices: [
+          ...[0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1, 2, 0, 2, 1, 3, 3, 3],
+        ],
+      }],
+    ],
   },
 ];
 

@@ -25,6 +25,12 @@ export interface Behaviour {
    * seen.)
    */
   retainedOnce: boolean;
+  /**
+   * What is published is acknowledged when it is accepted, and retained and
+   * passed on up to so many milliseconds later, to which 4.3 sets no time; in
+   * order for each topic (4.6.0-6). 0 for before the acknowledgement.
+   */
+  passesOnWithinMs: number;
   /** QoS 1 and 2 messages that it takes unanswered (3.2.2.3.3). */
   receiveMaximum: number;
   /** What a member of a share has no room for is dropped (4.8.2). */
@@ -72,6 +78,7 @@ export const MOSQUITTO: Behaviour = {
   sharedQos: 2,
   lateRetained: null,
   retainedOnce: false,
+  passesOnWithinMs: 0,
   receiveMaximum: 20,
   dropsBeyondWindow: false,
   redistributes: false,

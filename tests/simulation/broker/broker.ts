@@ -70,9 +70,13 @@ export class Broker {
   readonly #options: BrokerOptions;
   #sessions = new Map<string, Session>();
   #retained: Retained;
-  /** Whose turn it is in each share. */
   /** Who has had a message; "" for the members of a share. */
   readonly #given = new WeakMap<Message, Set<string>>();
+  /** What was acknowledged, and is not passed on yet, in order. */
+  readonly #accepted = new Set<Message>();
+  /** When the last message of a topic is passed on. */
+  readonly #passedOnAt = new Map<string, number>();
+  /** Whose turn it is in each share. */
   readonly #turns = new Map<string, number>();
   readonly #links = new Set<Link>();
   #up = true;
@@ -184,6 +188,7 @@ export class Broker {
 
   /** It ends: in order, or as if it were killed. */
   stop(options: { inOrder: boolean }): void {
+    for (const message of this.#accepted) this.#passOn(message);
     if (options.inOrder && this.#options.behaviour.restart.publishesWills) {
       for (const session of this.#sessions.values()) this.#publishWill(session);
     }
@@ -337,7 +342,7 @@ export class Broker {
         // to the broker.
         const message = session.incoming.get(packet.messageId!);
         session.incoming.delete(packet.messageId!);
-        if (message) this.#publish(message);
+        if (message) this.#accept(message);
         return session.send({
           cmd: "pubcomp",
           messageId: packet.messageId!,
@@ -385,9 +390,9 @@ export class Broker {
       now: this.#options.time.now(),
     });
     const messageId = packet.messageId!;
-    if (packet.qos === 0) this.#publish(message);
+    if (packet.qos === 0) this.#accept(message);
     else if (packet.qos === 1) {
-      const heard = this.#publish(message) > 0;
+      const heard = this.#accept(message) > 0;
       session.send({
         cmd: "puback",
         messageId,
@@ -447,6 +452,29 @@ export class Broker {
   }
 
   // ---- messages
+
+  /**
+   * Passes on a client's message, at once or later.
+   *
+   * @returns how many sessions it goes to, as far as that is known
+   */
+  #accept(message: Message): number {
+    const { behaviour, random, time } = this.#options;
+    if (behaviour.passesOnWithinMs === 0) return this.#publish(message);
+    this.#accepted.add(message);
+    const at = Math.max(
+      this.#passedOnAt.get(message.topic) ?? 0,
+      time.now() + random.between(0, behaviour.passesOnWithinMs),
+    );
+    this.#passedOnAt.set(message.topic, at);
+    time.after(at - time.now(), () => this.#passOn(message));
+    return 1;
+  }
+
+  #passOn(message: Message): void {
+    // A stop has done it before.
+    if (this.#accepted.delete(message)) this.#publish(message);
+  }
 
   /** @returns how many sessions it goes to */
   #publish(message: Message): number {
