@@ -5,6 +5,8 @@
  */
 import project from "../deno.json" with { type: "json" };
 
+export { freePort, freePorts } from "./ports.ts";
+
 /** Where mosquitto is; distributions keep it out of users' PATH. */
 export function mosquitto(): Promise<string | null> {
   return find(["mosquitto"], [
@@ -60,20 +62,4 @@ function argumentsOf(task: "start" | "client" | "web"): string[] {
   return project.tasks[task].split(" ").slice(1).map((argument) =>
     argument === "src/main.ts" ? `${ROOT}src/main.ts` : argument
   );
-}
-
-/** A TCP port of the loopback address that nobody uses at this moment. */
-export function freePort(): number {
-  return freePorts(1)[0]!;
-}
-
-/** Several, no two of them the same. */
-export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map(({ addr }) => addr.port);
-  listeners.forEach((listener) => listener.close());
-  return ports;
 }
