@@ -51,6 +51,7 @@ export class Client implements AsyncDisposable {
   readonly #turns: (() => void)[] = [];
   readonly #maxInFlight: number;
   #underWay = 0;
+  #holds = 0;
 
   private constructor(
     base: string,
@@ -118,10 +119,8 @@ export class Client implements AsyncDisposable {
     options: { qos?: 0 | 1 | 2; retain?: boolean; properties?: object } = {},
   ): Promise<void> {
     // What is more than the broker takes at a time, it drops.
-    if (this.#underWay >= this.#maxInFlight) {
-      await new Promise<void>((resolve) => this.#turns.push(resolve));
-    }
-    this.#underWay++;
+    if (this.#mayPublish) this.#underWay++;
+    else await new Promise<void>((resolve) => this.#turns.push(resolve));
     if (schemaOf(topic)) byTests.add(`${topic} ${Buffer.from(payload)}`);
     try {
       await this.publisher.publishAsync(
@@ -131,27 +130,22 @@ export class Client implements AsyncDisposable {
       );
     } finally {
       this.#underWay--;
-      this.#turns.shift()?.();
+      this.#goOn();
     }
   }
 
   /** Publishes nothing more until the function that it returns is called. */
   hold(): () => void {
-    this.#underWay += this.#maxInFlight;
+    this.#holds++;
     return () => {
-      this.#underWay -= this.#maxInFlight;
-      while (this.#underWay < this.#maxInFlight && this.#turns.length > 0) {
-        this.#turns.shift()!();
-      }
+      this.#holds--;
+      this.#goOn();
     };
   }
 
   /** Settles when all that was published is acknowledged. */
   unacknowledged(): Promise<void> {
-    return until(
-      "the acknowledgements",
-      () => this.#underWay % this.#maxInFlight === 0,
-    );
+    return until("the acknowledgements", () => this.#underWay === 0);
   }
 
   /** Asks for the end of a task. */
@@ -276,6 +270,18 @@ export class Client implements AsyncDisposable {
       this.#watcher.endAsync(true),
     ]);
     assert.deepEqual(this.#objections, [], "valid by the printed schemas");
+  }
+
+  get #mayPublish(): boolean {
+    return this.#holds === 0 && this.#underWay < this.#maxInFlight;
+  }
+
+  /** Whoever's turn it is counts at once: nobody else has the place meanwhile. */
+  #goOn(): void {
+    while (this.#mayPublish && this.#turns.length > 0) {
+      this.#underWay++;
+      this.#turns.shift()!();
+    }
   }
 
   #check({ topic, text, user }: Message): void {
