@@ -40,22 +40,24 @@ export const IMPATIENT: Inner = {
 /** A running worker. */
 export class Worker implements AsyncDisposable {
   readonly id: string;
+  /** Settles when it has ended, and all that it has logged is read. */
   readonly exited: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
   readonly #listeners = new Set<() => void>();
   #log = "";
   #over = false;
+  #isRead = false;
 
   private constructor(id: string, child: Deno.ChildProcess) {
     this.id = id;
     this.#child = child;
-    this.#reading = this.#read();
-    this.exited = child.status;
-    this.exited.then(() => {
-      this.#over = true;
-      this.#tell();
-    });
+    child.status.then(() => this.#over = true);
+    this.exited = Promise.all([child.status, this.#read()])
+      .then(([status]) => {
+        this.#isRead = true;
+        this.#tell();
+        return status;
+      });
   }
 
   /** Starts it, and does not wait. */
@@ -149,7 +151,9 @@ export class Worker implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const listener = () => {
       if (there()) resolve();
-      else if (this.#over) reject(new Error(`the worker ended:\n${this.#log}`));
+      else if (this.#isRead) {
+        reject(new Error(`the worker ended:\n${this.#log}`));
+      }
     };
     this.#listeners.add(listener);
     listener();
@@ -166,20 +170,19 @@ export class Worker implements AsyncDisposable {
 
   /** Asks it to stop; returns its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    if (!this.#over) this.signal(signal);
+    this.#end(signal);
     return (await this.exited).code;
   }
 
   /** Kills it. */
   async kill(): Promise<void> {
-    if (!this.#over) this.signal("SIGKILL");
+    this.#end("SIGKILL");
     await this.exited;
   }
 
   /** Settles when it has ended and all that it has logged is read. */
   async ended(): Promise<void> {
     await this.exited;
-    await this.#reading;
   }
 
   /** Its resident memory, in MB. */
@@ -190,7 +193,15 @@ export class Worker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await this.#reading;
+  }
+
+  #end(signal: Deno.Signal): void {
+    if (this.#over) return;
+    try {
+      this.signal(signal);
+    } catch {
+      // It has ended just now.
+    }
   }
 
   async #read(): Promise<void> {
