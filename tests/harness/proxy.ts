@@ -81,6 +81,12 @@ export class Proxy implements AsyncDisposable {
           near.close();
           continue;
         }
+        // It may have been cut meanwhile.
+        if (this.#isCut) {
+          near.close();
+          far.close();
+          continue;
+        }
         for (const one of [near, far]) {
           one.setNoDelay(true);
           this.#connections.add(one);
