@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { pause } from "./waiting.ts";
+import { PATIENCE, pause } from "./waiting.ts";
 
 /** How many bytes are kept of what it writes. */
-const MAX_KEPT = 20_000;
+const MAX_KEPT = 1_000_000;
 
 /** What to start. */
 export interface Listening {
@@ -42,7 +42,7 @@ export class ListeningProgram implements AsyncDisposable {
    * what it has written
    */
   static async start(options: Listening): Promise<ListeningProgram> {
-    const { program, args, ports, cwd, seconds = 10 } = options;
+    const { program, args, ports, cwd, seconds = PATIENCE } = options;
     const running = new ListeningProgram(
       new Deno.Command(program, {
         args,
@@ -114,7 +114,7 @@ export class ListeningProgram implements AsyncDisposable {
  */
 export async function accepting(
   port: number,
-  { hostname = "127.0.0.1", signal, seconds = 10 }: {
+  { hostname = "127.0.0.1", signal, seconds = PATIENCE }: {
     hostname?: string;
     signal?: AbortSignal;
     seconds?: number;

@@ -72,7 +72,6 @@ export class Web implements AsyncDisposable {
       program: Deno.execPath(),
       args: this.#args,
       ports: [this.#port],
-      seconds: 30,
     });
   }
 
@@ -91,12 +90,17 @@ export class Web implements AsyncDisposable {
     return this.#program!.pid;
   }
 
+  /** Asks it to end, and waits until it has. */
+  async stop(): Promise<void> {
+    await this.#program?.end("SIGTERM");
+  }
+
   /** Ends it at once. */
   async kill(): Promise<void> {
     await this.#program?.end("SIGKILL");
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program?.end("SIGTERM");
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }
