@@ -9,7 +9,7 @@ import { hashOf, withUser } from "../../src/web/users.ts";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
-import { pause, until, within } from "../harness/waiting.ts";
+import { until, within } from "../harness/waiting.ts";
 import { Web } from "../harness/web.ts";
 import { event, output, status } from "./messages.ts";
 import { form, posted, Stream } from "./reading.ts";
@@ -44,21 +44,30 @@ async function assertAlive(web: Web): Promise<void> {
   assert.ok([200, 303].includes(response.status), String(response.status));
 }
 
-/** Sends bytes as they are; what comes back until the end, or for a while. */
-async function raw(web: Web, text: string, seconds = 5): Promise<string> {
+/** Sends bytes as they are; what comes back until the server ends the connection. */
+async function raw(web: Web, text: string): Promise<string> {
   const { port, hostname } = new URL(web.address);
   using connection = await Deno.connect({ hostname, port: Number(port) });
-  await connection.write(new TextEncoder().encode(text)).catch(() => {});
-  const end = pause(seconds).then(() => null);
+  writeAll(connection, new TextEncoder().encode(text)).catch(() => {});
   let answer = "";
-  const buffer = new Uint8Array(65_536);
-  for (;;) {
-    const count = await Promise.race([
-      connection.read(buffer).catch(() => null),
-      end,
-    ]);
-    if (count === null) return answer;
-    answer += new TextDecoder().decode(buffer.subarray(0, count));
+  const read = async () => {
+    const buffer = new Uint8Array(65_536);
+    for (;;) {
+      const count = await connection.read(buffer).catch(() => null);
+      if (count === null) return;
+      answer += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+  };
+  await within(
+    () => `the end of what began with ${text.slice(0, 100)}; it got: ${answer}`,
+    read(),
+  );
+  return answer;
+}
+
+async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) {
+    sent += await to.write(bytes.subarray(sent));
   }
 }
 
@@ -103,10 +112,42 @@ async function assertAllHarmless(web: Web, id: string): Promise<void> {
     assertHarmless(data.join("\n"), url);
     await stream.event("its end", ({ event }) => event === "summary");
     // What is in a message cannot become an event of its own.
-    for (const { event } of stream.events) {
-      assert.ok(["parts", "map", "output", "summary", "cells"].includes(event));
+    for (const { event, data } of stream.events) {
+      // A stream may be open when its server says that it is there.
+      if (event === "ping") assert.equal(typeof data, "number");
+      else {
+        assert.ok(
+          ["parts", "map", "output", "summary", "cells"].includes(event),
+        );
+      }
     }
   }
+}
+
+let fences = 0;
+
+/** Settles when a page has come to all that was published before. */
+async function hasRead(web: Web, client: Client): Promise<void> {
+  const id = `fence-${++fences}`;
+  await client.publish(
+    `${client.base}/tasks/${id}/status`,
+    JSON.stringify(status(id, "success")),
+  );
+  await until("what is behind all of it", async () => {
+    const response = await fetch(`${web.address}/api/tasks/${id}`);
+    await response.body?.cancel();
+    return response.ok;
+  });
+}
+
+/** Settles when a controller has seen all that was published before. */
+async function hasSeen(client: Client): Promise<void> {
+  const mark = `${client.base}/fence/${++fences}`;
+  await client.publish(mark, "", { qos: 2 });
+  await client.message(
+    "what is behind all of it",
+    ({ topic }) => topic === mark,
+  );
 }
 
 async function publishTask(
@@ -223,7 +264,7 @@ const BY_MESSAGES: Attack[] = [
         { retain: true },
       );
     }
-    await pause(0.5);
+    await hasRead(scene.open, scene.client);
     const board = await text(`${scene.open.address}/`);
     for (const [, path] of board.matchAll(/href="\/tasks\/([^"?#]*)/g)) {
       assert.doesNotThrow(() => decodeURIComponent(path!));
@@ -235,7 +276,7 @@ const BY_MESSAGES: Attack[] = [
       `${client.base}/tasks/mine/status`,
       JSON.stringify(status("theirs", "success")),
     );
-    await pause(0.3);
+    await hasRead(open, client);
     const response = await fetch(`${open.address}/api/tasks/theirs`);
     await response.text();
     assert.equal(response.status, 404);
@@ -263,7 +304,7 @@ const BY_MESSAGES: Attack[] = [
       }
       await client.publish(`${client.base}/workers/m/status`, payload);
     }
-    await pause(0.3);
+    await hasRead(open, client);
     await assertAlive(open);
     assert.equal(({} as { isAdmin?: boolean }).isAdmin, undefined);
   }],
@@ -807,20 +848,26 @@ const BY_HTTP: Attack[] = [
     }
   }],
   ["a name that is not there takes as long", async ({ closed }) => {
+    let tries = 0;
     const time = async (name: string) => {
       const started = performance.now();
       const response = await fetch(`${closed.address}/api/tasks`, {
         headers: {
           authorization: `Basic ${btoa(`${name}:wrong password`)}`,
-          "x-forwarded-for": `192.0.2.${Math.floor(Math.random() * 255)}`,
+          "x-forwarded-for": `192.0.2.${++tries}`,
         },
       });
       await response.text();
       assert.equal(response.status, 401);
       return performance.now() - started;
     };
-    const there = await time("alice") + await time("alice");
-    const not = await time("nobody") + await time("nobody");
+    // What else this machine does can only add to what it takes.
+    let there = Infinity;
+    let not = Infinity;
+    for (let i = 0; i < 3; i++) {
+      there = Math.min(there, await time("alice"));
+      not = Math.min(not, await time("nobody"));
+    }
     assert.ok(not > there / 4, `${not} ${there}`);
   }],
   ["trying passwords, from one address and from many", async ({ closed }) => {
@@ -889,7 +936,7 @@ const BY_HTTP: Attack[] = [
         `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${"X: y\r\n".repeat(5000)}\r\n`,
       ]
     ) {
-      const answer = await raw(open, text, 2);
+      const answer = await raw(open, text);
       assert.ok(!answer.startsWith("HTTP/1.1 500"), answer);
     }
     await assertAlive(open);
@@ -900,7 +947,7 @@ const BY_HTTP: Attack[] = [
       "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
       "POST /submit HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nContent-Length: 100\r\n\r\na",
       "",
-    ].map((text) => raw(open, text, 60));
+    ].map((text) => raw(open, text));
     await assertAlive(open);
     await within("their end", Promise.all(slow), 60);
     assert.ok(performance.now() - started < 30_000);
@@ -995,6 +1042,7 @@ const BY_HTTP: Attack[] = [
       );
       await response.text();
       assert.equal(response.status, 422);
+      await hasSeen(client);
       assert.equal(
         client.messages.filter(({ topic }) => topic.endsWith("/tasks")).length,
         client.messages.filter(({ topic, text }) =>
@@ -1015,6 +1063,7 @@ const BY_HTTP: Attack[] = [
         `${id} ${response.status}`,
       );
     }
+    await hasSeen(client);
     assert.ok(!client.messages.some(({ topic }) => topic.endsWith("/cancel")));
   }],
 ];
@@ -1083,6 +1132,8 @@ Deno.test(`${BY_MESSAGES.length + BY_HTTP.length} attacks on the page`, async (t
     async () => {
       for (const web of [open, closed]) {
         await assertAlive(web);
+        // All of it is read then.
+        await web.stop();
         assert.ok(!web.log.includes("internal error"), web.log);
       }
     },
