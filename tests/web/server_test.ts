@@ -53,19 +53,29 @@ async function kit(files = PLAYBOOKS): Promise<Kit> {
 
 /** Whether a page has exactly what a subscriber has seen of a task. */
 async function assertSame(web: Web, client: Client, id: string): Promise<void> {
+  // It comes behind all the rest.
+  const last = await client.final(id);
   const seen = (leaf: string) =>
     client.messages.filter(({ topic }) =>
       topic === `${client.base}/tasks/${id}/${leaf}`
     ).map(({ text }) => JSON.parse(text));
-  await until(
-    "the final status",
-    async () =>
-      (await json(`${web.address}/api/tasks/${id}`)).completed_at !== null,
-  );
+  await until("the final status", async () => {
+    const response = await fetch(`${web.address}/api/tasks/${id}`);
+    const { completed_at } = await response.json();
+    return response.ok && completed_at !== null;
+  });
+  // Where it is retained it may overtake what the broker has kept for the page.
+  for (const leaf of ["events", "output"]) {
+    await until(
+      `all ${leaf}`,
+      async () =>
+        (await json(`${web.address}/api/tasks/${id}/${leaf}`))[leaf].length >=
+          seen(leaf).length,
+    );
+  }
   const { key: _, updated_at: __, moves, gaps, ...status } = await json(
     `${web.address}/api/tasks/${id}`,
   );
-  const last = client.history(id).at(-1)!;
   for (const [name, value] of Object.entries(last)) {
     assert.deepEqual(status[name], value, name);
   }
@@ -189,7 +199,10 @@ Deno.test("a task that is asked for on the page is seen there live, and kept as 
   const whole = await (await fetch(`${web.address}/tasks/${id}/output.txt`))
     .text();
   assert.ok(whole.includes("PLAY RECAP"));
-  assert.ok(board.events.some(({ data }) => JSON.stringify(data).includes(id)));
+  await board.event(
+    "the task",
+    ({ data }) => JSON.stringify(data).includes(id),
+  );
 
   await assertDescribed(web, id);
 
@@ -198,8 +211,11 @@ Deno.test("a task that is asked for on the page is seen there live, and kept as 
     const file = await Deno.readTextFile(`${project.path("web.db")}${end}`);
     assert.ok(!file.includes("hidden-in-the-sea"), `web.db${end}`);
   }
+  await until(
+    "the request in the log",
+    () => web.log.includes(`web: submit task_id=${id} who=`),
+  );
   assert.ok(!web.log.includes("hidden-in-the-sea"));
-  assert.match(web.log, new RegExp(`web: submit task_id=${id} who=`));
 });
 
 Deno.test("a form with a mistake says what is wrong; without one it runs, and can be cancelled", async () => {
@@ -247,10 +263,6 @@ Deno.test("a form with a mistake says what is wrong; without one it runs, and ca
   assert.ok(html.includes("must match ^[a-z]+$"), html);
   assert.ok(html.includes("must be a whole number"), html);
   assert.ok(html.includes('value="NO"'), "it can be corrected");
-  assert.equal(
-    client.messages.filter(({ topic }) => topic.endsWith("/tasks")).length,
-    0,
-  );
 
   const right = await fetch(
     url,
@@ -259,6 +271,13 @@ Deno.test("a form with a mistake says what is wrong; without one it runs, and ca
   assert.equal(right.status, 303, await right.text());
   const path = right.headers.get("location")!;
   const id = decodeURIComponent(path.split("/").at(-1)!);
+  const requests = () =>
+    client.messages.filter(({ topic }) => topic.endsWith("/tasks"));
+  await until(
+    "the request",
+    () => requests().some(({ text }) => text.includes(id)),
+  );
+  assert.equal(requests().length, 1, "none for the form with a mistake");
   const running = await client.status(id, ({ state }) => state === "running");
   assert.equal(running.template, "work");
   const cancel = await fetch(
