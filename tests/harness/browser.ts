@@ -49,7 +49,11 @@ export class Browser implements AsyncDisposable {
     }
     return new Browser(
       // Its own sandbox does not run as root, nor in most containers.
-      await driver.launch({ executablePath, args: ["--no-sandbox"] }),
+      await driver.launch({
+        executablePath,
+        args: ["--no-sandbox"],
+        timeout: PATIENCE * 1000,
+      }),
       address,
     );
   }

@@ -56,6 +56,7 @@ Deno.test({
     await other.close();
 
     await logIn("bob", password);
+    await page.waitForURL(({ pathname }) => pathname === "/");
     await page.getByText("bob").waitFor();
     assert.equal(await run.count(), 0);
     await page.goto("/submit");

@@ -402,6 +402,7 @@ Deno.test({
         await lineOf(board, "ended", "broken-1").waitFor();
         assert.equal(await board.locator("#ended .line").count(), 1);
         await board.getByRole("link", { name: "Show all" }).click();
+        await board.waitForURL(({ search }) => search === "");
         await board.getByRole("searchbox").fill("disk is full");
         await board.keyboard.press("Enter");
         await board.waitForURL(/search=disk/);
@@ -428,14 +429,18 @@ Deno.test({
         });
         assert.deepEqual(await objections(board), []);
         const other = await browser.open("/history?playbook=site.yml");
-        await other.locator("#live", { hasText: "live" }).waitFor();
+        for (const page of [board, other]) {
+          await page.locator("#live", { hasText: "live" }).waitFor();
+        }
         await client.run({
           task_id: "site-3",
           playbook: "site.yml",
           inventory: "hosts.ini",
           extra_vars: { gate: gate("site-1") },
         });
-        await other.locator(".bars a").nth(2).waitFor();
+        for (const page of [board, other]) {
+          await page.locator(".bars a").nth(2).waitFor();
+        }
         await other.context().close();
         await board.locator(".bars a").last().click();
         await board.waitForURL(/\/tasks\/site-3/);
@@ -496,6 +501,11 @@ Deno.test({
         await page.getByRole("heading", { level: 1 }).waitFor({
           state: "attached",
         });
+        if (path === "/tasks/broken-1") {
+          // They come when the page is there.
+          await page.locator("#map .area path.c-failed").waitFor();
+          await page.locator(".terminal .l").first().waitFor();
+        }
         await assertNoWider(page);
         // The others are the same by their parts, and it takes a second a page.
         if (["/", "/tasks/broken-1", "/submit"].includes(path)) {
