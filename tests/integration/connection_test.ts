@@ -110,6 +110,7 @@ Deno.test({
       assert.ok(!environment.includes("pass-word-1"), "no run sees it");
       assert.ok(!/MQTT_|ANSIBLE_WORKER|PYTHONPATH/.test(environment));
       assert.equal(await worker.stop(), 0);
+      await worker.ended();
       assert.ok(!worker.log.includes("pass-word-1"));
     });
     await t.step("a wrong one", async () => {
@@ -120,8 +121,9 @@ Deno.test({
         env: { MQTT_PASSWORD: "wrong-word-2" },
       });
       await worker.logged("not authorized");
-      assert.ok(!worker.log.includes("wrong-word-2"));
       assert.equal(await worker.stop(), 0);
+      await worker.ended();
+      assert.ok(!worker.log.includes("wrong-word-2"));
     });
   },
 });
