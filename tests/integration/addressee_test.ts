@@ -63,7 +63,7 @@ Deno.test("an id that has no room for the worker's is refused, with the place", 
 Deno.test("what one worker is asked for it alone runs: it is not handed over, and fails with that worker", async () => {
   await using g = await group();
   const { client, project } = g;
-  await g.start("w1", { inner: IMPATIENT });
+  const one = await g.start("w1", { inner: IMPATIENT });
   const two = await g.start("w2", { inner: IMPATIENT });
   const ask = (id: string, seconds: number) =>
     client.publish(
@@ -85,8 +85,11 @@ Deno.test("what one worker is asked for it alone runs: it is not handed over, an
   await project.started("runs");
   await ask("waits", 0);
   await client.status("waits", ({ state }) => state === "queued");
+  // It adopts soon: what comes later is to come before that.
+  one.signal("SIGSTOP");
   await two.kill();
   await ask("comes-later", 0);
+  one.signal("SIGCONT");
   assert.match(
     (await client.final("runs")).error_message!,
     /the worker stopped while this task was running/,
