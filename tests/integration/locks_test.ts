@@ -10,6 +10,9 @@ test("tasks with one lock run one at a time, and hold up no other", async () => 
   const worker = { max_concurrent_tasks: 2 };
   const one = await g.start("w1", { worker });
   const two = await g.start("w2", { worker });
+  // Until what has no lock is through.
+  await client.submit(project.work("first", { held: true, lock: "web" }));
+  await project.started("first");
   const ids = Array.from({ length: 6 }, (_, i) => `t-${i}`);
   for (const id of ids) {
     await client.submit(ticking.request(id, { seconds: 0.5, lock: "web" }));
@@ -26,18 +29,27 @@ test("tasks with one lock run one at a time, and hold up no other", async () => 
     client.history("t-5").every(({ completed_at }) => completed_at === null),
     "what has no lock was through before",
   );
+  assert.deepEqual([...(await ticking.runs()).keys()], []);
+  await project.release("first");
+  assert.equal((await client.final("first")).state, "success");
   const finals = await Promise.all(ids.map((id) => client.final(id)));
   assert.deepEqual(
     finals.map(({ state }) => state),
     ids.map(() => "success"),
   );
   assert.deepEqual(await ticking.overlaps(() => "web"), []);
+  const released = (await project.truth()).find(({ what, id }) =>
+    what === "end" && id === "first"
+  )!;
+  for (const { from } of (await ticking.runs()).values()) {
+    assert.ok(from > released.at, "none has begun before the first had ended");
+  }
   assert.deepEqual(await Promise.all([one.stop(), two.stop()]), [0, 0]);
   const left = JSON.parse(
     (await client.retained(broker.port, "ansible/test/locks/web"))!,
   );
   assert.equal(left.state, "free");
-  assert.equal(left.generation, 6);
+  assert.equal(left.generation, 7);
 });
 
 test("what waits in one slot of one worker starts as it came", async () => {
