@@ -29,7 +29,10 @@ test("two workers that start at once with one id do not fight: one stays", async
     );
     await until(
       "the other one",
-      () => both.some(({ log }) => log.includes("ready for tasks")),
+      () =>
+        both.some(({ isOver, log }) =>
+          !isOver && log.includes("ready for tasks")
+        ),
     );
     assert.equal((await client.run(project.work("t"))).state, "success");
   } finally {
