@@ -49,16 +49,18 @@ export async function powerCuts(rounds: number): Promise<void> {
     all.push(...Object.keys(ends));
     {
       await using client = await Client.connect(broker.port);
-      const submit = (name: string, seconds: number) =>
-        client.submit(project.work(id(name), { seconds }));
-      await submit("runs-before", 600);
+      const submit = (
+        name: string,
+        how: { seconds?: number; held?: boolean },
+      ) => client.submit(project.work(id(name), how));
+      await submit("runs-before", { seconds: 600 });
       await project.started(id("runs-before"));
-      await submit("ends-after", 1.5);
+      await submit("ends-after", { held: true });
       await project.started(id("ends-after"));
-      await submit("starts-and-ends-after", 0.1);
-      await submit("starts-after", 600);
-      await submit("waits", 0);
-      await submit("waits-too", 0);
+      await submit("starts-and-ends-after", { seconds: 0.1 });
+      await submit("starts-after", { seconds: 600 });
+      await submit("waits", {});
+      await submit("waits-too", {});
       await client.status(id("waits-too"), ({ state }) => state === "queued");
       await broker.save();
       assert.deepEqual(
@@ -68,6 +70,7 @@ export async function powerCuts(rounds: number): Promise<void> {
         [],
         "the broker has saved before anything ended",
       );
+      await project.release(id("ends-after"));
       await client.final(id("starts-and-ends-after"));
       await project.started(id("starts-after"));
       // Neither of them hears of the other's end.
