@@ -58,9 +58,11 @@ test("a message that expires while its only worker is dead is cancelled when tha
   const first = await g.start("w1");
   await client.submit(project.work("t-0", { seconds: 600 }));
   await project.started("t-0");
-  await client.submit(project.work("t-1"), { messageExpiryInterval: 5 });
   await client.submit(project.work("t-2"), { messageExpiryInterval: 3600 });
   await client.status("t-2", ({ state }) => state === "queued");
+  // Last, so that its worker is dead soon.
+  await client.submit(project.work("t-1"), { messageExpiryInterval: 5 });
+  await client.status("t-1", ({ state }) => state === "queued");
   await first.kill();
   const { state } = client.history("t-1").at(-1)!;
   assert.equal(state, "queued", "it has not expired before");
