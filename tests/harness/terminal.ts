@@ -8,7 +8,8 @@ import { within } from "./waiting.ts";
 
 /**
  * Opens the pseudo-terminal, which Deno cannot. What comes on its standard
- * input is typed; `\0COLUMNS ROWS\n` changes the size.
+ * input is typed; `\0COLUMNS ROWS\n` changes the size, and comes out again where
+ * that has happened among what the program writes.
  */
 const PTY = `
 import fcntl, os, pty, select, signal, struct, sys, termios
@@ -38,11 +39,18 @@ while True:
             typing = False
         elif data[:1] == b"\\0":
             size(fd, *map(int, data[1:].split()))
+            os.write(1, data)
             os.kill(pid, signal.SIGWINCH)
         else:
             os.write(fd, data)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
+
+/** A change of the size, as it comes out again. */
+const RESIZED = /\0(\d+) \d+\n/;
+
+/** As much of one as has come. */
+const BEGINNING = /\0[\d ]*$/;
 
 /** How a program is started. */
 export interface TerminalOptions {
@@ -134,8 +142,11 @@ export class Terminal implements AsyncDisposable {
 
   /** Makes the terminal wider or narrower. */
   async resize(columns: number, rows: number): Promise<void> {
-    this.#display.columns = columns;
     await this.type(`\0${columns} ${rows}\n`);
+    await this.#until(
+      () => this.#display.columns === columns,
+      `${columns} columns of`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,11 +161,23 @@ export class Terminal implements AsyncDisposable {
 
   async #read(): Promise<void> {
     const texts = this.#child.stdout.pipeThrough(new TextDecoderStream());
+    let rest = "";
     for await (const text of texts) {
-      this.raw += text;
-      this.#display.write(text);
+      const pieces = (rest + text).split(RESIZED);
+      const last = pieces.pop()!;
+      for (let i = 0; i < pieces.length; i += 2) {
+        this.#write(pieces[i]!);
+        this.#display.columns = Number(pieces[i + 1]);
+      }
+      rest = BEGINNING.exec(last)?.[0] ?? "";
+      this.#write(last.slice(0, last.length - rest.length));
       for (const listener of [...this.#listeners]) listener();
     }
+  }
+
+  #write(text: string): void {
+    this.raw += text;
+    this.#display.write(text);
   }
 }
 
