@@ -322,7 +322,7 @@ Deno.test({
           tags: [text],
           skip_tags: [text],
           ...more,
-        }, 60);
+        });
       await t.step(name, async () => {
         const [uses, told] = await Promise.all([
           run("uses.yml", { limit: `h1:${text}` }),
