@@ -152,7 +152,7 @@ test("a group at work does not notice the doctor, and nothing is left behind", a
     }
   })();
   try {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 5 || ids.length <= 5; i++) {
       const report = await examine({ project, port: broker.port });
       assert.equal(report.code, 0, report.text);
       assert.deepEqual(report.of("worker-id").advice, [
@@ -247,7 +247,8 @@ test("broken connections name their cause", async (t) => {
   ][] = [
     [
       "a port where nothing listens",
-      { port: freePort() },
+      // Nobody is given this one while the test goes on.
+      { port: 1 },
       "broker",
       /^connection refused: nothing listens at 127\.0\.0\.1:\d+$/,
     ],
