@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
 import { Project } from "../harness/project.ts";
+import { until } from "../harness/waiting.ts";
 import { Worker } from "../harness/worker.ts";
 
 function playbook(tasks: string): string {
@@ -85,11 +86,17 @@ class CallbackModule(CallbackBase):
     await using worker = await Worker.start({ project, port: broker.port });
     const final = await client.run(project.work("keep"));
     assert.equal(final.state, "success");
-    const left = (await project.processes()).filter(({ command }) =>
-      command === "sleep 260"
-    );
-    assert.equal(left.length, 1, "it is alive, as after a run by hand");
-    Deno.kill(left[0]!.pid, "SIGKILL");
+    // The run has not waited for it to begin, either.
+    let pid: number | undefined;
+    await until("it, alive as after a run by hand", async () => {
+      const left = (await project.processes()).filter(({ command }) =>
+        command === "sleep 260"
+      );
+      assert.ok(left.length <= 1);
+      pid = left[0]?.pid;
+      return pid !== undefined;
+    });
+    Deno.kill(pid!, "SIGKILL");
     assert.equal(await worker.stop(), 0);
     await project.quiet();
   },
