@@ -52,7 +52,7 @@ Deno.test({
     - name: first
       debug: msg=1
     - name: second
-      command: sleep 0.5
+      command: sh -c 'while [ -e {{ hold }} ]; do sleep 0.05; done'
     - name: third
       debug: msg=3
       when: inventory_hostname == "h1"
@@ -60,12 +60,17 @@ Deno.test({
     });
     await using client = await Client.connect(broker.port);
     await using worker = await Worker.start({ project, port: broker.port });
-    const request = {
+    const hold = project.path("hold");
+    await Deno.writeTextFile(hold, "");
+    await client.submit({
       task_id: "t-1",
       playbook: "site.yml",
       inventory: "hosts",
-    };
-    const final = await client.run(request);
+      extra_vars: { hold },
+    });
+    await client.status("t-1", ({ current_task }) => current_task === "second");
+    await Deno.remove(hold);
+    const final = await client.final("t-1");
     const history = client.history("t-1");
     for (const status of history) {
       assert.deepEqual(Object.keys(status), FIELDS);
