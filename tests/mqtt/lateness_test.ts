@@ -10,6 +10,14 @@ function setUp(late: { every: number; byMs: number } | null) {
   const store = new Map<string, string>();
   const subscribed = new Set<string>();
   let sent = 0;
+  let fenceAt: number | null = null;
+  let longest = 0;
+  /** It asks for something else: what it has waited for is over. */
+  const goesOn = () => {
+    if (fenceAt === null) return;
+    longest = Math.max(longest, performance.now() - fenceAt);
+    fenceAt = null;
+  };
   const due: Promise<void>[] = [];
   const send = (topic: string) => {
     const message: Incoming = {
@@ -33,11 +41,13 @@ function setUp(late: { every: number; byMs: number } | null) {
   const lateness: Lateness = new Lateness({
     topic: (name) => `own/${name}`,
     publish: ({ topic, payload }) => {
+      goesOn();
       if (payload === "") store.delete(topic);
       else store.set(topic, String(payload));
       return Promise.resolve();
     },
     subscribe: (filter) => {
+      goesOn();
       subscribed.add(filter);
       for (const topic of store.keys()) {
         if (filter === topic || filter === "own/+") send(topic);
@@ -48,32 +58,27 @@ function setUp(late: { every: number; byMs: number } | null) {
       subscribed.delete(filter);
       return Promise.resolve();
     },
-    fence: () => Promise.resolve(),
+    fence: () => {
+      fenceAt = performance.now();
+      return Promise.resolve();
+    },
   });
-  return { due, lateness, store, subscribed };
+  return { due, lateness, longest: () => longest, store, subscribed };
 }
 
 for (
-  const [what, late, least, most] of [
-    ["a broker in order gets no patience", null, 0, 0],
-    [
-      "one that is a little late gets the least",
-      { every: 3, byMs: 5 },
-      100,
-      1000,
-    ],
-    [
-      "one that is late but seldom is found out",
-      { every: 40, byMs: 5 },
-      100,
-      1000,
-    ],
-    ["one that is later gets more", { every: 3, byMs: 200 }, 600, 3000],
+  const [what, late, least] of [
+    ["a broker in order gets no patience", null, 0],
+    ["one that is a little late gets the least", { every: 3, byMs: 5 }, 100],
+    ["one that is late but seldom is found out", { every: 40, byMs: 5 }, 100],
+    ["one that is later gets more", { every: 3, byMs: 200 }, 600],
   ] as const
 ) {
   Deno.test(`lateness: ${what}, and nothing is left at the broker`, async () => {
-    const { due, lateness, store, subscribed } = setUp(late);
+    const { due, lateness, longest, store, subscribed } = setUp(late);
     const patience = await lateness.measure();
+    // How late it was depends on this machine, too.
+    const most = late === null ? 0 : Math.max(100, 3 * longest());
     assert.ok(patience >= least && patience <= most, `${patience} ms`);
     assert.equal(store.size, 0);
     assert.equal(subscribed.size, 0);
