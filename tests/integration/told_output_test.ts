@@ -171,7 +171,7 @@ Deno.test({
       "callback_plugins/loud.py": LOUD,
       "loud.yml": playbook(`
     - name: print
-      debug: msg=24
+      debug: { msg: "{{ lookup('pipe', hold) ~ 24 }}" }
     - name: print no more
       debug:
         msg: "{{ lookup('pipe', 'echo done > ' ~ truth) }}"
@@ -193,10 +193,11 @@ Deno.test({
       task_id: "loud",
       playbook: "loud.yml",
       inventory: "hosts",
-      extra_vars: { truth: project.path("done") },
+      extra_vars: { truth: project.path("done"), hold: await held(project) },
     });
     await client.status("loud", ({ state }) => state === "running");
     broker.pause();
+    await release(project);
     let most = before;
     try {
       await until("the end of the run", async () => {
@@ -228,7 +229,7 @@ Deno.test({
     assert.deepEqual(events.map(({ seq }) => seq), [1, 2, 3, 4]);
     assert.deepEqual(events.map(({ left_out }) => left_out), [0, 0, 0, 0]);
     assert.equal((await client.run(project.work("next"))).state, "success");
-    assert.match(worker.log, /too slow for a run's events or output/);
+    await worker.logged("too slow for a run's events or output");
     assert.equal(await worker.stop(), 0);
   },
 });
@@ -240,7 +241,9 @@ Deno.test({
     await using broker = await Broker.start();
     await using project = await Project.create({
       "steps.yml": playbook(
-        `    - pause: { seconds: 2 }\n${"    - debug: msg=on\n".repeat(40)}`,
+        `    - debug: { msg: "{{ lookup('pipe', hold) }}" }\n${
+          "    - debug: msg=on\n".repeat(40)
+        }`,
       ),
     });
     await using client = await Client.connect(broker.port);
@@ -253,12 +256,14 @@ Deno.test({
       task_id: "steps",
       playbook: "steps.yml",
       inventory: "hosts",
+      extra_vars: { hold: await held(project) },
     });
     await client.message(
       "the first event",
       ({ topic }) => topic === "ansible/test/tasks/steps/events",
     );
     broker.pause();
+    await release(project);
     try {
       // It has waited, and has given up on the rest.
       await worker.logged("too slow for a run's events or output");
@@ -313,6 +318,13 @@ Deno.test({
         topic === "ansible/test/tasks/flood/output" && text.length > 16_384,
     );
     assert.equal((await client.run(project.work("other"))).state, "success");
+    await until(
+      "more of the flood",
+      () =>
+        client.messages.filter(({ topic }) =>
+          topic === "ansible/test/tasks/flood/output"
+        ).length > 100,
+    );
     const since = performance.now();
     await client.cancel("flood");
     const final = await client.final("flood");
@@ -357,6 +369,17 @@ Deno.test({
 
 function playbook(tasks: string): string {
   return `- hosts: all\n  gather_facts: false\n  tasks:\n${tasks}`;
+}
+
+/** Of a command that lasts until `release()`: its text. */
+async function held(project: Project): Promise<string> {
+  const file = project.path("held");
+  await Deno.writeTextFile(file, "");
+  return `while [ -e ${file} ]; do sleep 0.05; done`;
+}
+
+function release(project: Project): Promise<void> {
+  return Deno.remove(project.path("held"));
 }
 
 /** What was published on a topic of a task before its final status. */
