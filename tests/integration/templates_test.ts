@@ -260,7 +260,6 @@ test("with templates_only nothing else is run, and SIGHUP reads them again", asy
     "the new templates",
     async () => await names() === "three\ntwo\n",
   );
-  assert.doesNotMatch(worker.log, /needs_restart/);
   const request = { template: "two", extra_vars: { app_version: "1.2.3" } };
   const two = await client.run({ task_id: "two", ...request });
   assert.equal(two.state, "success", two.error_message ?? "");
@@ -275,6 +274,7 @@ test("with templates_only nothing else is run, and SIGHUP reads them again", asy
         /templates\.four\.playbook: there is no file/.test(worker.log),
       ),
   );
+  assert.doesNotMatch(worker.log, /needs_restart/);
   assert.equal(await names(), "three\ntwo\n");
 });
 
@@ -314,15 +314,29 @@ test("a schedule of three workers runs each time once, though one is killed", as
     () => Promise.resolve(timesOf(client).length >= before + 5),
   );
   const times = timesOf(client);
-  const done = times.map((time) => Date.parse(time)).slice(0, -1);
-  const gaps = done.slice(1).map((time, i) => time - done[i]!);
-  // What the one that was killed was running, or had taken, is ended later, by
-  // who adopts it.
-  const missing = gaps.reduce((sum, gap) => sum + gap / 2000 - 1, 0);
-  assert.ok(missing <= 2, times.join());
+  const [begin, end] = [times[0]!, times.at(-1)!].map((time) =>
+    Date.parse(time)
+  ) as [number, number];
+  const due = Array.from(
+    { length: (end - begin) / 2000 },
+    (_, i) => `${new Date(begin + i * 2000).toISOString().slice(0, 19)}Z`,
+  );
+  // What the one that was killed was running, or had waiting, is ended later, by
+  // who adopts it; and it may have taken one without a word.
+  const missing = () => {
+    const done = new Set(timesOf(client));
+    return due.filter((time) =>
+      !done.has(time) &&
+      client.history(`often:${time}`).at(-1)?.worker_id !== "w1"
+    );
+  };
+  await until(
+    () => `the ends of ${missing()}`,
+    () => Promise.resolve(missing().length <= 1),
+  );
   const truth = await project.truth();
   const starts = truth.filter(({ what }) => what === "start");
-  assert.ok(starts.length >= done.length);
+  assert.ok(starts.length >= times.length - 1);
   // Nobody hears of the copies of a request that all workers have sent.
   assert.deepEqual(client.rejected(), []);
 });
@@ -397,8 +411,8 @@ test("who lacks one hands it to who has it, waiting ones too, and refuses what n
     variables: { additionalProperties: true },
   };
   await start("w2", { templates: { work: template } });
-  const request = (id: string, seconds = 0) => {
-    const { task_id, extra_vars } = project.work(id, { seconds });
+  const request = (id: string, how = {}) => {
+    const { task_id, extra_vars } = project.work(id, how);
     return { task_id, template: "work", extra_vars };
   };
   const inbox = "ansible/test/workers/w1/tasks";
@@ -420,7 +434,7 @@ test("who lacks one hands it to who has it, waiting ones too, and refuses what n
   // Idle, w1 gets nothing of what waits for w2 that it cannot run; but what
   // came later it does get.
   const other = "ansible/test/workers/w2/tasks";
-  const long = request("long", 6);
+  const long = request("long", { held: true });
   await client.publish(other, JSON.stringify(long), options);
   await project.started("long");
   await client.publish(other, JSON.stringify(request("next")), options);
@@ -428,6 +442,7 @@ test("who lacks one hands it to who has it, waiting ones too, and refuses what n
   await client.publish(other, JSON.stringify(project.work("free")), options);
   assert.equal((await client.final("free")).worker_id, "w1");
   assert.ok(client.history("long").every(({ completed_at }) => !completed_at));
+  await project.release("long");
   assert.equal((await client.final("next")).worker_id, "w2");
 
   const nobody = await client.run({ ...request("nobody"), template: "wrok" });
