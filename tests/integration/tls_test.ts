@@ -108,6 +108,7 @@ Deno.test({
         assert.match(line, reason);
         console.log(line.slice(25));
         assert.equal(await worker.stop(), 0);
+        await worker.ended();
         assert.ok(!worker.log.includes("connected to the broker"));
       });
     }
