@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { Command } from "commander";
-import { freePort, ROOT, startArguments } from "../../dev/programs.ts";
+import { ROOT, startArguments } from "../../dev/programs.ts";
 import { addClientCommands } from "../../src/cli/client_commands.ts";
 import { SUBJECTS } from "../../src/cli/choices.ts";
 import { documentOf } from "../../src/cli/schema.ts";
@@ -256,12 +256,14 @@ for (const format of ["text", "json"] as const) {
     await using project = await Project.create();
     await using worker = await Worker.spawn({
       project,
-      port: freePort(),
+      // No broker of another test can be given this one.
+      port: 1,
       mqtt: { username: "user", password: "connect" },
       config: { log_level: "DEBUG", log_format: format },
     });
     await worker.logged("trying again");
     assert.equal(await worker.stop(), 0);
+    await worker.ended();
     const lines = worker.log.trimEnd().split("\n");
     for (const line of lines) {
       if (format === "json") JSON.parse(line);
