@@ -210,6 +210,8 @@ export class TopicLock<T> {
   #last: "nothing" | "ours" | Sighting<T> = "nothing";
   /** Something was published since the last look. */
   #isLive = false;
+  /** Settles when all of ours has come back, or the connection was lost. */
+  #comeBack: PromiseWithResolvers<void> | null = null;
   /** Settles when what was said last is acknowledged, refused or lost. */
   #sending: Promise<unknown> = Promise.resolve();
   /** Whether somebody else has it; also when it is watched no more. */
@@ -335,6 +337,7 @@ export class TopicLock<T> {
   /** The connection is lost: nothing is said before the next look. */
   disconnected(): void {
     clearTimeout(this.#retry);
+    this.#comeBack?.resolve();
     this.#unsure ??= Promise.withResolvers<void>();
   }
 
@@ -527,6 +530,7 @@ export class TopicLock<T> {
   #receiveOwn({ rank, seq }: Bid): void {
     const before = this.#seen;
     this.#seen = Math.max(before, seq);
+    if (this.#seen === this.#seq) this.#comeBack?.resolve();
     this.#seenRank = Math.max(this.#seenRank, rank);
     if (this.#awaited && seq >= this.#awaited.seq) {
       const stood = this.#stood;
@@ -552,11 +556,15 @@ export class TopicLock<T> {
     if (this.#hasHeld && to.bid.from !== this.#token) {
       this.#options.onContested();
     }
+    if (!awaited) this.#options.onLost(to);
     this.#giveWay().catch((error) => this.#options.onRefused(error)).finally(
-      () => this.#close(),
+      () => {
+        this.#close();
+        // Whoever was given to understand that it is not his removes his record,
+        // by which it is found as long as the topic says that it is.
+        awaited?.won.resolve(false);
+      },
     );
-    if (awaited) awaited.won.resolve(false);
-    else this.#options.onLost(to);
   }
 
   /** Sees to it that the topic ends with what ours was lost to. */
@@ -564,6 +572,11 @@ export class TopicLock<T> {
     // All of ours came before it.
     if (this.#seen === this.#seq) return;
     await this.#sending;
+    if (this.#acknowledged === this.#seq && this.#seen < this.#seq) {
+      // A broker may acknowledge what it retains a moment later.
+      this.#comeBack = Promise.withResolvers();
+      await this.#comeBack.promise;
+    }
     for (let i = 0; i < MAX_PUT_BACK; i++) {
       await this.#lookUp();
       // Something stands there: where it has not come, it is late.
