@@ -102,7 +102,8 @@ export class Live implements Disposable {
         whole: () => [encodeEvent("summary", this.#summary())],
         onEmpty: () => {},
       }),
-      news: () => [],
+      // Also where the numbers stay: one run may end as another begins.
+      news: () => [encodeEvent("changed", null)],
       isStale: false,
     };
     this.#ping = setInterval(() => {
@@ -227,8 +228,9 @@ export class Live implements Disposable {
   }
 
   /** Something was written down. */
-  kept({ statuses, events, outputs }: Kept): void {
-    if (statuses.size > 0) this.boardsChanged();
+  kept({ statuses, hasMoved, events, outputs }: Kept): void {
+    if (statuses.size > 0) this.#boardsAreStale();
+    this.#summaries.isStale ||= hasMoved;
     if (this.#changes.readers.size > 0) {
       for (const key of statuses) this.#changed.add(key);
       this.#changes.isStale ||= statuses.size > 0;
@@ -268,9 +270,13 @@ export class Live implements Disposable {
 
   /** What boards show has changed. */
   boardsChanged(): void {
-    for (const stream of this.#boards.values()) stream.isStale = true;
+    this.#boardsAreStale();
     this.#summaries.isStale = true;
     this.#tellSoon();
+  }
+
+  #boardsAreStale(): void {
+    for (const stream of this.#boards.values()) stream.isStale = true;
   }
 
   [Symbol.dispose](): void {

@@ -31,6 +31,8 @@ export type Record =
 export interface Kept {
   /** Tasks that are new, or have another status. */
   statuses: Set<number>;
+  /** Whether one of them is new, has another state or another worker. */
+  hasMoved: boolean;
   /** Events that were added, by the keys of their tasks. */
   events: Map<number, { event: TaskEvent; column: number }[]>;
   /** Tasks that have more output. */
@@ -96,6 +98,7 @@ export class Recorder {
     this.#waiting = [];
     const kept: Kept = {
       statuses: new Set(),
+      hasMoved: false,
       events: new Map(),
       outputs: new Set(),
     };
@@ -183,6 +186,7 @@ export class Recorder {
     if (
       task?.state !== status.state || task.worker_id !== status.worker_id
     ) {
+      kept.hasMoved = true;
       this.#database.run(
         `INSERT INTO moves SELECT ?1, count(*), ?2, ?3, ?4 FROM moves
          WHERE key = ?1`,

@@ -33,6 +33,7 @@
  * | `cells` | a task | `MapChange`: what came since |
  * | `output` | a task | `{ lines, bytes, isOpen }`: how much there is by now; `isOpen` until the task has ended |
  * | `summary` | all | `{ running, queued, failedToday, isConnected }`, for the title and the favicon |
+ * | `changed` | a page that has no other | `null`; tasks or workers are other ones than before, and the page is fetched anew |
  * | `ping` | all | every 15 s |
  *
  * @module

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { Broker } from "../harness/broker.ts";
 import { Client } from "../harness/client.ts";
+import { finalStatus } from "../harness/final_status.ts";
 import { localHosts, Project } from "../harness/project.ts";
 import { Signer } from "../harness/signing.ts";
 import { until } from "../harness/waiting.ts";
@@ -419,6 +420,30 @@ Deno.test("without a worker a request waits, and without a broker nothing is sen
     ({ event }) => event === "summary",
   );
   assert.equal(data.isConnected, false);
+});
+
+Deno.test("a page without parts is told of runs that come and go within a moment", async () => {
+  await using all = await kit();
+  const { project, broker, client } = all;
+  await using web = await Web.start({ project, port: broker.port });
+  await using stream = await Stream.open(`${web.address}/summary/stream`);
+  const told = () =>
+    stream.events.filter(({ event }) => event === "changed").length;
+  // The first one may be told of the connection.
+  for (const id of ["a", "b", "c"]) {
+    const before = told();
+    await client.publish(
+      `${client.base}/tasks/${id}/status`,
+      finalStatus(id),
+      { qos: 1, retain: true },
+    );
+    await until(`what changes with ${id}`, () => told() > before);
+  }
+  const numbers = stream.events.filter(({ event }) => event === "summary")
+    .map(({ data: { running, queued, failedToday } }) =>
+      running + queued + failedToday
+    );
+  assert.deepEqual(new Set(numbers), new Set([0]));
 });
 
 Deno.test("the board and a task say which lock is waited for, who holds it, and when another does", async () => {

@@ -200,14 +200,16 @@ function connect() {
     heardAt = performance.now();
     isLive = true;
     tell();
+    // What has changed since the page was made was told to nobody.
+    renewSoon();
   };
   on("ping", tell);
+  on("changed", renewSoon);
   on("parts", ({ data }) => {
     for (const html of JSON.parse(data)) take(html);
     tell();
   });
   on("summary", ({ data }) => {
-    if (main.hasAttribute("data-renewed") && summary !== null) renewSoon();
     summary = JSON.parse(data);
     document.getElementById("away").hidden = summary.isConnected;
     tell();
@@ -224,6 +226,7 @@ function connect() {
 let renewing = 0;
 /** Fetches all of a page that has no parts, and takes what is new of it. */
 function renewSoon() {
+  if (!main.hasAttribute("data-renewed")) return;
   renewing ||= setTimeout(async () => {
     renewing = 0;
     try {

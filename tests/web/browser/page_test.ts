@@ -422,11 +422,8 @@ Deno.test({
         await board.goto("/history");
         await board.locator("select[name=playbook]").selectOption("site.yml");
         await board.waitForURL(/playbook=site.yml/);
-        await until("two bars", async () => {
-          if (await board.locator(".bars a").count() === 2) return true;
-          await board.reload();
-          return false;
-        });
+        await board.locator(".bars a").nth(1).waitFor();
+        assert.equal(await board.locator(".bars a").count(), 2);
         assert.deepEqual(await objections(board), []);
         const other = await browser.open("/history?playbook=site.yml");
         for (const page of [board, other]) {
