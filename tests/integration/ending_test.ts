@@ -95,6 +95,7 @@ async function ended(
   const here = project.path("here");
   let limit = LIMIT;
   const id = () => `t-${limit}`;
+  let launchers = new Set<number>();
   let watchers: Process[] = [];
   for (;; limit *= 2) {
     await client.submit({
@@ -112,7 +113,7 @@ async function ended(
           () => client.history(id()).some(({ completed_at }) => completed_at),
         ),
     );
-    watchers = await supervisors(project, worker.pid);
+    ({ launchers, watchers } = await standing(project, worker.pid));
     const seen = await project.runs();
     if (seen.some(({ command }) => command.includes("sleep 300"))) break;
     assert.equal(end, "limit", "the run is seen while it lives");
@@ -138,9 +139,10 @@ async function ended(
     if (end === "cancel") {
       assert.match(final.error_message!, /cancelled: not tonight/);
     }
-    // Who watches over it says that it has ended, and leaves then.
+    // Who watches over it says that it has ended, and leaves then; and launchers
+    // leave after their worker, which may be gone before we look.
     const left = (await project.runs())
-      .filter(({ pid }) => pid !== watchers[0]!.pid);
+      .filter(({ pid }) => pid !== watchers[0]!.pid && !launchers.has(pid));
     assert.deepEqual(
       left.map(({ command }) => command),
       [],
@@ -154,18 +156,19 @@ async function ended(
   }
 }
 
-/** Who watches over the runs of a worker: the children of its launchers. */
-async function supervisors(
+/** The launchers of a worker, and their children, who watch over its runs. */
+async function standing(
   project: Project,
   worker: number,
-): Promise<Process[]> {
+): Promise<{ launchers: Set<number>; watchers: Process[] }> {
   const all = await project.processes();
   const launchers = new Set(
     all.filter(({ parent }) => parent === worker).map(({ pid }) => pid),
   );
-  return all.filter(({ name, parent }) =>
+  const watchers = all.filter(({ name, parent }) =>
     launchers.has(parent) && name !== "module-imports"
   );
+  return { launchers, watchers };
 }
 
 Deno.test({
