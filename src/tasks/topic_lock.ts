@@ -210,7 +210,9 @@ export class TopicLock<T> {
   #last: "nothing" | "ours" | Sighting<T> = "nothing";
   /** Something was published since the last look. */
   #isLive = false;
-  /** Settles when all of ours has come back, or the connection was lost. */
+  /** The newest number of ours that is still to come back by this connection. */
+  #dueBack = 0;
+  /** Settles when that has come, or the connection was lost. */
   #comeBack: PromiseWithResolvers<void> | null = null;
   /** Settles when what was said last is acknowledged, refused or lost. */
   #sending: Promise<unknown> = Promise.resolve();
@@ -282,6 +284,7 @@ export class TopicLock<T> {
       this.#seenRank =
         0;
     this.#isGranted = false;
+    this.#nothingDue();
     // One may have come between the look and the bid.
     const theirs = this.#theirs;
     if (
@@ -337,7 +340,7 @@ export class TopicLock<T> {
   /** The connection is lost: nothing is said before the next look. */
   disconnected(): void {
     clearTimeout(this.#retry);
-    this.#comeBack?.resolve();
+    this.#nothingDue();
     this.#unsure ??= Promise.withResolvers<void>();
   }
 
@@ -530,7 +533,7 @@ export class TopicLock<T> {
   #receiveOwn({ rank, seq }: Bid): void {
     const before = this.#seen;
     this.#seen = Math.max(before, seq);
-    if (this.#seen === this.#seq) this.#comeBack?.resolve();
+    if (seq >= this.#dueBack) this.#nothingDue();
     this.#seenRank = Math.max(this.#seenRank, rank);
     if (this.#awaited && seq >= this.#awaited.seq) {
       const stood = this.#stood;
@@ -572,11 +575,8 @@ export class TopicLock<T> {
     // All of ours came before it.
     if (this.#seen === this.#seq) return;
     await this.#sending;
-    if (this.#acknowledged === this.#seq && this.#seen < this.#seq) {
-      // A broker may acknowledge what it retains a moment later.
-      this.#comeBack = Promise.withResolvers();
-      await this.#comeBack.promise;
-    }
+    // A broker may acknowledge what it retains a moment later.
+    await this.#comeBack?.promise;
     for (let i = 0; i < MAX_PUT_BACK; i++) {
       await this.#lookUp();
       // Something stands there: where it has not come, it is late.
@@ -619,6 +619,12 @@ export class TopicLock<T> {
     if (isOurs && this.#last !== "ours") await this.#send();
   }
 
+  #nothingDue(): void {
+    this.#dueBack = 0;
+    this.#comeBack?.resolve();
+    this.#comeBack = null;
+  }
+
   #sure(): void {
     clearTimeout(this.#retry);
     this.#unsure?.resolve();
@@ -655,6 +661,8 @@ export class TopicLock<T> {
       properties: { ...message.properties, user },
     });
     this.#sending = sent.catch(() => {});
+    this.#dueBack = seq;
+    this.#comeBack ??= Promise.withResolvers();
     try {
       await sent;
       this.#acknowledged = Math.max(this.#acknowledged, seq);
