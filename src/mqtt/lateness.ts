@@ -21,6 +21,9 @@ const TIMES = 20;
 /** How often that is done: the message of a fence may be the latest by chance. */
 const ROUNDS = 3;
 
+/** The same where something was late: the latest of them is what counts. */
+const ROUNDS_OF_LATE = 12;
+
 /** A broker later than this is taken for one that has lost them; milliseconds. */
 const MAX_LATENESS_MS = 3000;
 
@@ -77,7 +80,9 @@ export class Lateness {
     await say("-");
     const one = topics[0]!;
     let late = await this.#lateness(topic("+"), { times: 1, bringing: topics });
-    for (let round = 0; round < ROUNDS; round++) {
+    const rounds = () =>
+      late > 0 && late < MAX_LATENESS_MS ? ROUNDS_OF_LATE : ROUNDS;
+    for (let round = 0; round < rounds(); round++) {
       const looks = { times: TIMES, bringing: [one] };
       late = Math.max(late, await this.#lateness(one, looks));
     }

@@ -379,9 +379,9 @@ tasks:
     play: play(`
 vars: { ansible_async_dir: "{{ playbook_dir }}/jobs" }
 tasks:
-  - command: sleep 0.1
-    async: 10
-    poll: 1
+  - command: sleep 5
+    async: 60
+    poll: 2
   - command: "true"
     async: 10
     poll: 0
