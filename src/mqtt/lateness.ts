@@ -16,7 +16,7 @@ import { MIN_PATIENCE_MS } from "./fence.ts";
 const MESSAGES = 12;
 
 /** How often one message is asked for at once. */
-const TIMES = 20;
+const TIMES = 40;
 
 /** How often that is done: the message of a fence may be the latest by chance. */
 const ROUNDS = 3;

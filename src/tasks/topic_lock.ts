@@ -16,7 +16,7 @@
  *    bid that has not come back: that bidder may have given way to it.
  *
  * The loser falls silent; if a message of its own may have come after what it
- * has lost to, it looks, and puts that back. The winner says its own once more,
+ * has lost to, it looks, and puts that back. Only then is whoever bid told. The winner says its own once more,
  * so that the topic ends with it, and so that a loser which has not seen it
  * learns of it. Ranks only rise, so that comes to an end; and whoever compares
  * compares the same two messages or later ones, so never do both fall silent.
