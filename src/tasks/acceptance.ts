@@ -76,6 +76,8 @@ export interface AcceptanceOptions {
   offer(task: Task, peer: string): Promise<boolean>;
   /** A task for which a peer was found is offered to nobody any more. */
   settled(taskId: string): void;
+  /** Settles when what the others have, or have had, is known by the broker. */
+  untilCertain(): Promise<void>;
   /** Called after each step. */
   onStep?(step: AcceptanceStep): void;
 }
@@ -164,6 +166,8 @@ export class Acceptance {
       return;
     }
     if (this.#options.waitForRoom) await this.#room();
+    // The connection may have been lost since it came.
+    await this.#options.untilCertain();
     const task = new Task(request, delivery, {
       ...origin,
       signature: message.signature,

@@ -509,7 +509,10 @@ export class TopicLock<T> {
   }
 
   #isBetter(bid: Bid, rank: number): boolean {
-    if (bid.rank !== rank) return bid.rank > rank;
+    if (bid.rank !== rank) {
+      // What was refused before ours was said, and may not be replaced, is over.
+      return bid.rank > rank || (bid.rank < 0 && this.#seq === 0);
+    }
     // Two who refuse it: whoever is first.
     if (rank < 0) return this.#seen === 0;
     if (rank > 0) {

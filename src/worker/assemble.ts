@@ -287,6 +287,7 @@ export function assemble(
     ...elsewhere,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
     settled: (taskId) => peers.settled(taskId),
+    untilCertain: () => lifecycle.untilBoth(),
     ...steps,
   });
   const takeOver = new TakeOver({
