@@ -19,7 +19,11 @@
  *
  * @module
  */
-import type { Delivery } from "../messages/packets.ts";
+import {
+  ConnectionLostError,
+  ConnectionRefusedError,
+  type Delivery,
+} from "../messages/packets.ts";
 import type { Presence } from "../messages/presence.ts";
 import type { Topics } from "../messages/topics.ts";
 import type { Addressee } from "../tasks/addressee.ts";
@@ -101,6 +105,7 @@ export class Adoption {
    * @throws {WorkerReturnedError} it is back, or this worker stops
    * @throws {AdoptedElsewhereError} of two marks the later one counts, and that
    * was another worker's
+   * @throws {ConnectionLostError} by chance; it can be tried again
    */
   async adopt(dead: string, signal: AbortSignal): Promise<void> {
     const { channel, log, peers, topics, workerId, onStep } = this.#options;
@@ -197,6 +202,9 @@ export class Adoption {
         error instanceof WorkerReturnedError ||
         error instanceof AdoptedElsewhereError
       ) throw error;
+      // By chance: what is there can be had by the next attempt.
+      const isRefused = error instanceof ConnectionRefusedError;
+      if (error instanceof ConnectionLostError && !isRefused) throw error;
       // Said once: where the access rules forbid it, they do so every time.
       if (!this.#sessionRefused) {
         log.warn(

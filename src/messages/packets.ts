@@ -27,6 +27,11 @@ export class ConnectionLostError extends Error {
   override name = "ConnectionLostError";
 }
 
+/** The broker lets nobody in like that (CONNACK with an error). */
+export class ConnectionRefusedError extends ConnectionLostError {
+  override name = "ConnectionRefusedError";
+}
+
 /** A message that has come in. */
 export interface Incoming {
   topic: string;

@@ -22,6 +22,7 @@ import { fulfilledWithin } from "../deadline.ts";
 import {
   ConnectionClosedError,
   ConnectionLostError,
+  ConnectionRefusedError,
   type Delivery,
   type Incoming,
   type Outgoing,
@@ -242,7 +243,9 @@ export class MqttConnection implements AsyncDisposable {
       this.#reason = null;
       this.#options.onLost?.(reason);
       if (this.#options.reconnect === false) {
-        this.#over ??= new ConnectionLostError(reason);
+        this.#over ??= this.#refused
+          ? new ConnectionRefusedError(reason)
+          : new ConnectionLostError(reason);
         first.reject(this.#over);
       }
     });

@@ -475,13 +475,14 @@ function readClaim(
 ): { value: Claim; bid: Bid } | null {
   const lock = readAs(lockSchema, message.payload);
   if (!lock) return null;
-  const { token = null, from = null, seq = "0", held } =
+  const { token = null, from = null, before, seq = "0", held } =
     message.properties.user ?? {};
   return {
     value: { lock, token },
     bid: {
       token,
       from,
+      ...(before !== undefined && { before: before.split(" ") }),
       seq: Number(seq),
       rank: RANKS[lock.state],
       since: sinceOf(lock.generation, {

@@ -17,6 +17,8 @@ export interface PublishedStatus {
   token: string | null;
   /** The token of the holder from whom this one took it over. */
   from: string | null;
+  /** Those from whom that one had taken it over, the latest first. */
+  before?: readonly string[];
   properties: MessageProperties;
 }
 
@@ -25,8 +27,14 @@ export function readStatus(message: Incoming | null): PublishedStatus | null {
   const status = message && readAs(receivedStatusSchema, message.payload);
   if (!status) return null;
   const { properties } = message;
-  const { token = null, from = null } = properties.user ?? {};
-  return { status, token, from, properties };
+  const { token = null, from = null, before } = properties.user ?? {};
+  return {
+    status,
+    token,
+    from,
+    ...(before !== undefined && { before: before.split(" ") }),
+    properties,
+  };
 }
 
 /** Whether its holder is about to end what has not run there. */

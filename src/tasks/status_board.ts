@@ -551,6 +551,7 @@ function readBid(
     bid: {
       token: value.token,
       from: value.from,
+      ...(value.before && { before: value.before }),
       seq: Number(seq),
       rank: isBeingEnded(value) ? Math.max(1, rank) : rank,
       since: value.status.created_at,

@@ -25,7 +25,9 @@
  * is known to whoever it was offered to, and to whoever takes over from the dead;
  * unless a message of its own with a higher rank has come before that bid. What
  * it says of a higher rank later comes too late, and all who have seen that bid
- * know it: a third one that gave way to it would give way to nobody.
+ * know it: a third one that gave way to it would give way to nobody. A bid names
+ * those before its holder as well: one of them may have seen none of the bids in
+ * between, and find only the last of them.
  *
  * A lock is
  *
@@ -69,6 +71,8 @@ export interface Bid {
   readonly token: string | null;
   /** The token of the holder from whom this one takes over; null for nobody. */
   readonly from: string | null;
+  /** Those from whom that one had taken over, the latest first. */
+  readonly before?: readonly string[];
   /** Rises with each message under one token. */
   readonly seq: number;
   /** Of two bids the higher one has it. */
@@ -123,6 +127,14 @@ function isWatched(state: State): boolean {
     state !== "closed";
 }
 
+/** So many are named: whoever comes back after more has been away for long. */
+const MAX_BEFORE = 4;
+
+/** All from whom a bid has taken over, the latest first. */
+function lineOf({ from, before = [] }: Pick<Bid, "from" | "before">): string[] {
+  return from === null ? [] : [from, ...before].slice(0, MAX_BEFORE);
+}
+
 /** How often it is put back what was overwritten, before one gives up. */
 const MAX_PUT_BACK = 5;
 
@@ -173,6 +185,8 @@ export class TopicLock<T> {
   #token = "";
   /** The holder that we take over from. */
   #from: string | null = null;
+  /** Those from whom that one had taken over, the latest first. */
+  #before: readonly string[] = [];
   #since = "";
   /** What we published last, without the number. */
   #own: OwnMessage | null = null;
@@ -271,10 +285,17 @@ export class TopicLock<T> {
   ): Promise<boolean> {
     if (this.#isLost) return false;
     if (this.#state === "held") {
+      this.#before = lineOf({ from: this.#from, before: this.#before });
       this.#from = this.#token;
       // What was settled when it was taken is settled.
       this.#theirs = null;
-    } else this.#from = options.from;
+    } else {
+      this.#from = options.from;
+      const held = [this.#theirs?.bid, this.#stood].find((bid) =>
+        bid && bid.token === options.from
+      );
+      this.#before = held ? lineOf(held) : [];
+    }
     this.#move("taking");
     this.#token = options.token;
     this.#since = options.since;
@@ -456,21 +477,22 @@ export class TopicLock<T> {
    *
    * @returns whether its bidder had let go before that, for somebody else
    */
-  #note({ token, from, rank }: Bid): boolean {
+  #note(bid: Bid): boolean {
+    const { token, rank } = bid;
     const isTooLate = token !== null && this.#relieved.has(token);
     if (token !== null && !isTooLate) {
       this.#ranks.set(token, Math.max(rank, this.#ranks.get(token) ?? rank));
     }
-    if (from !== null && rank >= (this.#ranks.get(from) ?? rank)) {
-      this.#relieved.add(from);
+    for (const from of lineOf(bid)) {
+      if (rank >= (this.#ranks.get(from) ?? rank)) this.#relieved.add(from);
     }
     return isTooLate;
   }
 
   /** Whether it takes over what was offered to it, or takes us for dead. */
-  #isRelieved({ from, rank }: Bid): boolean {
+  #isRelieved(bid: Bid): boolean {
     const ours = this.#awaited?.mayBeFirst ? this.#own!.rank : this.#seenRank;
-    return from !== null && from === this.#token && rank >= ours;
+    return lineOf(bid).includes(this.#token) && bid.rank >= ours;
   }
 
   /** Whether it takes the place of what was seen of others before. */
@@ -488,7 +510,9 @@ export class TopicLock<T> {
   /** A bid after the end: by somebody who has not seen it, or of another task. */
   #receiveAtRest({ bid }: Sighting<T>): void {
     // Also where we have refused what somebody else has taken.
-    if (bid.from === this.#token || bid.rank > this.#own!.rank) this.#close();
+    if (
+      lineOf(bid).includes(this.#token) || bid.rank > this.#own!.rank
+    ) this.#close();
     else if (
       bid.rank < this.#own!.rank &&
       (bid.since <= this.#since || !this.#options.isReplaceable(this.#end!))
@@ -559,7 +583,7 @@ export class TopicLock<T> {
     this.#awaited = null;
     this.#move("lost");
     this.#isLost = true;
-    if (this.#hasHeld && to.bid.from !== this.#token) {
+    if (this.#hasHeld && !lineOf(to.bid).includes(this.#token)) {
       this.#options.onContested();
     }
     if (!awaited) this.#options.onLost(to);
@@ -655,6 +679,7 @@ export class TopicLock<T> {
       seq: String(seq),
     };
     if (this.#from !== null) user.from = this.#from;
+    if (this.#before.length > 0) user.before = this.#before.join(" ");
     const isHeld = this.#state === "held" ||
       (this.#state === "resting" && this.#hasHeld);
     if (isHeld) user.held = "1";

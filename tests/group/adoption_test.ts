@@ -9,7 +9,12 @@ import {
   WorkerReturnedError,
 } from "../../src/group/adoption.ts";
 import { Peers } from "../../src/group/peers.ts";
-import type { Delivery, Outgoing } from "../../src/messages/packets.ts";
+import {
+  ConnectionLostError,
+  ConnectionRefusedError,
+  type Delivery,
+  type Outgoing,
+} from "../../src/messages/packets.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import type { FoundRecord } from "../../src/tasks/records.ts";
 
@@ -34,12 +39,15 @@ function setUp(
     records?: string[];
     /** What the broker still has for the dead worker; null: it lets nobody in. */
     session?: Waiting[] | null;
+    /** The connection to it cannot be had once. */
+    isLost?: boolean;
     onStep?: (step: string) => void;
     /** Its mark has been seen by all. */
     onLook?: (peers: Peers) => void;
   },
 ) {
   const { records = [], session = [], onLook, onStep } = options;
+  let { isLost = false } = options;
   const peers = new Peers("adopter");
   const say = (state: "offline" | "online") =>
     peers.presence("dead", {
@@ -100,7 +108,13 @@ function setUp(
       return Promise.resolve();
     },
     openIntake: () => {
-      if (!session) return Promise.reject(new Error("not authorized"));
+      if (isLost) {
+        isLost = false;
+        return Promise.reject(new ConnectionLostError("nothing listens"));
+      }
+      if (!session) {
+        return Promise.reject(new ConnectionRefusedError("not authorized"));
+      }
       did.push("connects");
       return Promise.resolve({
         present: true,
@@ -167,6 +181,16 @@ Deno.test("adoption: where nobody may use its client id, its records are taken o
   assert.equal(did.at(-1), `publishes ${PRESENCE} adopted`);
   assert.equal(warnings.length, 1);
   assert.match(warnings[0]!, /cannot look what the broker still has/);
+});
+
+Deno.test("adoption: a session that cannot be had by chance is left to the next attempt", async () => {
+  const { adopt, did, warnings } = setUp({ session: [], isLost: true });
+  await assert.rejects(adopt(), ConnectionLostError);
+  assert.deepEqual(did, [`publishes ${PRESENCE} offline`]);
+  await adopt();
+  assert.ok(did.includes("ends the control session"));
+  assert.equal(did.at(-1), `publishes ${PRESENCE} adopted`);
+  assert.deepEqual(warnings, []);
 });
 
 /** More than are taken over side by side, and which of them were. */
