@@ -21,10 +21,15 @@ export class Lookups {
       await work();
     } finally {
       this.#awaited.splice(this.#awaited.indexOf(filter), 1);
-      this.#forgetOld();
-      this.#ended.delete(filter);
-      this.#ended.set(filter, performance.now());
     }
+    this.#forgetOld();
+    this.#ended.delete(filter);
+    this.#ended.set(filter, performance.now());
+  }
+
+  /** The connection is lost: what comes by the next one may be sent again. */
+  lost(): void {
+    this.#ended.clear();
   }
 
   /**

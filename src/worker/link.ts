@@ -393,6 +393,7 @@ export class Link implements RecordChannel, LoadChannel, AsyncDisposable {
     if (which === "control") {
       lifecycle.move("down");
       this.#options.onControlLost();
+      this.#lookups.lost();
       this.#fence.lost(new ConnectionLostError("the connection was lost"));
     }
     if (which === "intake" && lifecycle.link === "both") {

@@ -18,17 +18,22 @@ Deno.test("look-ups: what somebody waits for is in time, afterwards it is late, 
   }
 });
 
-Deno.test("look-ups: while one of two waits for it nothing is late, and one that has failed counts as over", async () => {
+Deno.test("look-ups: while one of two waits for it nothing is late, and after one that has failed, or a lost connection, nothing is either", async () => {
   const lookups = new Lookups();
   const { promise, resolve } = Promise.withResolvers<void>();
   const first = lookups.during("a", () => promise);
-  await assert.rejects(
-    lookups.during("a", () => Promise.reject(new Error("no connection"))),
-  );
+  for (const filter of ["a", "b"]) {
+    await assert.rejects(
+      lookups.during(filter, () => Promise.reject(new Error("no connection"))),
+    );
+  }
   await pause(0.02);
   assert.equal(lookups.latenessOf("a"), 0);
   resolve();
   await first;
   await pause(0.02);
   assert.ok(lookups.latenessOf("a") > 0);
+  assert.equal(lookups.latenessOf("b"), 0);
+  lookups.lost();
+  assert.equal(lookups.latenessOf("a"), 0);
 });
