@@ -14,6 +14,9 @@ const REPEAT_MS = 100;
 export class Interrupts implements Disposable {
   readonly #listeners: (readonly [Deno.Signal, () => void])[];
   #next = Promise.withResolvers<Deno.Signal>();
+  /** Whether somebody waits for it, and whether it has come. */
+  #isAsked = false;
+  #hasCome = false;
   #last = -Infinity;
 
   /** From now on they do not end the program. */
@@ -26,9 +29,15 @@ export class Interrupts implements Disposable {
     }
   }
 
-  /** Settles with the next one that comes. */
+  /**
+   * Settles with the next one, which may have come already: while nobody
+   * waited, the first is kept.
+   */
   next(): Promise<Deno.Signal> {
-    return this.#next.promise;
+    const { promise } = this.#next;
+    this.#isAsked = true;
+    if (this.#hasCome) this.#renew();
+    return promise;
   }
 
   /** From now on they end the program again. */
@@ -43,6 +52,12 @@ export class Interrupts implements Disposable {
     if (now - this.#last < REPEAT_MS) return;
     this.#last = now;
     this.#next.resolve(signal);
+    this.#hasCome = true;
+    if (this.#isAsked) this.#renew();
+  }
+
+  #renew(): void {
     this.#next = Promise.withResolvers();
+    this.#isAsked = this.#hasCome = false;
   }
 }
