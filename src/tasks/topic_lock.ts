@@ -16,10 +16,11 @@
  *    bid that has not come back: that bidder may have given way to it.
  *
  * The loser falls silent; if a message of its own may have come after what it
- * has lost to, it looks, and puts that back. Only then is whoever bid told. The winner says its own once more,
- * so that the topic ends with it, and so that a loser which has not seen it
- * learns of it. Ranks only rise, so that comes to an end; and whoever compares
- * compares the same two messages or later ones, so never do both fall silent.
+ * has lost to, it looks, and puts that back. Only then is whoever bid told. The
+ * winner says its own once more, so that the topic ends with it, and so that a
+ * loser which has not seen it learns of it. Ranks only rise, so that comes to an
+ * end; and whoever compares compares the same two messages or later ones, so
+ * never do both fall silent.
  *
  * A holder lets go of what it holds when somebody bids `from` its token, which
  * is known to whoever it was offered to, and to whoever takes over from the dead;
@@ -590,8 +591,8 @@ export class TopicLock<T> {
     this.#giveWay().catch((error) => this.#options.onRefused(error)).finally(
       () => {
         this.#close();
-        // Whoever was given to understand that it is not his removes his record,
-        // by which it is found as long as the topic says that it is.
+        // Whoever is told removes the record, by which the task must be found as
+        // long as the topic says that it is here.
         awaited?.won.resolve(false);
       },
     );

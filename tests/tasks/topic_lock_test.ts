@@ -524,8 +524,9 @@ const CASES: {
         losses: 0,
         forgets: false,
         choices: [6435, 697, 1576, 0, 391, 43, 5774, 293, 0, 0, 0],
-      }], // It runs elsewhere before the one that ends it has said anything.
+      }],
       [{
+        // It runs elsewhere before the one that ends it has said anything.
         bidders: [
           { since: 1000, wants: "to hold it" },
           { since: 1001, wants: "to end it" },
