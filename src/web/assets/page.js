@@ -282,7 +282,7 @@ function yieldOrReturn() {
   );
 }
 
-if (main?.dataset.stream) {
+function begin() {
   connect();
   setInterval(() => {
     const isClosed = source.readyState === EventSource.CLOSED;
@@ -293,6 +293,9 @@ if (main?.dataset.stream) {
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", ({ persisted }) => persisted && connect());
 }
+
+// The scripts that listen to what comes run after this one, and before that.
+if (main?.dataset.stream) addEventListener("DOMContentLoaded", begin);
 
 // What a reader does.
 

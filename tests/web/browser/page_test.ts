@@ -8,7 +8,7 @@ import { Client } from "../../harness/client.ts";
 import { localHosts, Project } from "../../harness/project.ts";
 import { Web } from "../../harness/web.ts";
 import { Worker } from "../../harness/worker.ts";
-import { until } from "../../harness/waiting.ts";
+import { pause, until } from "../../harness/waiting.ts";
 
 /** What somebody would like to be run by a page. */
 const SCRIPT = `<img src=x onerror="document.title='run'">`;
@@ -443,6 +443,18 @@ Deno.test({
         await board.waitForURL(/\/tasks\/site-3/);
       },
     );
+
+    await t.step("a script that comes late misses nothing", async () => {
+      for (const script of ["map", "output"]) {
+        await board.route(`**/${script}.js*`, async (route) => {
+          await pause(0.5);
+          await route.continue();
+        });
+      }
+      await board.goto("/tasks/broken-1");
+      await board.locator("#map .area path.c-failed").waitFor();
+      await board.unrouteAll({ behavior: "wait" });
+    });
 
     await t.step("all of it by keyboard alone", async () => {
       await ask("long-2", "long.yml");
