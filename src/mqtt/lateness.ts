@@ -110,10 +110,13 @@ export class Lateness {
     return isLate ? Math.max(1, performance.now() - from) : 0;
   }
 
-  /** A message has come; returns whether it was only for this. */
-  receive({ topic, retained }: Incoming): boolean {
+  /**
+   * A message has come; returns whether it was only for this. One that was not
+   * retained yet when it was asked for comes as a new one.
+   */
+  receive({ topic }: Incoming): boolean {
     if (!this.#topics.includes(topic)) return false;
-    const left = retained && this.#missing.get(topic);
+    const left = this.#missing.get(topic);
     if (!left) return true;
     if (left > 1) this.#missing.set(topic, left - 1);
     else this.#missing.delete(topic);

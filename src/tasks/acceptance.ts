@@ -76,7 +76,9 @@ export interface AcceptanceOptions {
   offer(task: Task, peer: string): Promise<boolean>;
   /** A task for which a peer was found is offered to nobody any more. */
   settled(taskId: string): void;
-  /** Settles when what the others have, or have had, is known by the broker. */
+  /** Whether what the others have, or have had, is known by the broker. */
+  isCertain(): boolean;
+  /** Settles when it is. */
   untilCertain(): Promise<void>;
   /** Called after each step. */
   onStep?(step: AcceptanceStep): void;
@@ -330,7 +332,8 @@ export class Acceptance {
 
   /**
    * Looks at the status of a task, again and again if the broker refuses that.
-   * What came later goes on meanwhile; only its answers wait.
+   * What came later goes on meanwhile; only its answers wait. Where the broker
+   * may have forgotten while it was looked, it is looked again.
    */
   async #look(
     task: Task,
@@ -340,16 +343,19 @@ export class Acceptance {
       place: Place;
     },
   ): Promise<Look> {
-    const { board, log } = this.#options;
+    const { board, isCertain, log, untilCertain } = this.#options;
     const refusals = new Refusals();
     for (;;) {
       try {
-        return await board.look(task.id, () => ({
+        const look = await board.look(task.id, () => ({
           from: origin.from,
           redelivered: delivery.redelivered,
           signedAt: task.signature?.issuedAt ?? null,
           isScheduled: task.isScheduled,
         }));
+        if (isCertain()) return look;
+        board.forget(task.id);
+        await untilCertain();
       } catch (error) {
         board.forget(task.id);
         if (!isRefusal(error)) throw error;

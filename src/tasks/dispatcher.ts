@@ -18,6 +18,9 @@ import type { TaskLocks } from "./task_locks.ts";
 /** How long a task waits that could not be started, in milliseconds. */
 const RETRY_MS = 5000;
 
+/** What is said of a task that waited here, and is somebody else's. */
+const TAKEN_OVER = "another worker has taken the task over";
+
 /** What the dispatcher needs. */
 export interface DispatcherOptions {
   slots: number;
@@ -30,6 +33,8 @@ export interface DispatcherOptions {
   log: Log;
   /** Whether tasks may be started now. */
   mayStart(): boolean;
+  /** Settles when what the others have, or have had, is known by the broker. */
+  untilCertain(): Promise<void>;
   /** The queue or the slots have changed. */
   onChange(): void;
   /** A task starts, or ends without a start: its request is used up. */
@@ -166,10 +171,18 @@ export class Dispatcher {
   }
 
   async #endWaiting(task: Task, ending: Ending): Promise<void> {
-    const { board, log } = this.#options;
+    const { board, log, records, untilCertain } = this.#options;
     this.#leaveQueue(task);
     this.#options.onUsed(task);
     this.#options.onChange();
+    // Where the broker has forgotten, somebody else may have run it.
+    await untilCertain();
+    if (board.token(task.id) === null) {
+      log.info(TAKEN_OVER, { task_id: task.id });
+      board.forget(task.id);
+      records.remove(task.id);
+      return;
+    }
     task.end(ending);
     log.info(`the task ended: ${task.state}`, {
       task_id: task.id,
@@ -177,7 +190,7 @@ export class Dispatcher {
     });
     // The status first: without its record nobody would answer for the task.
     await board.end(task);
-    this.#options.records.remove(task.id);
+    records.remove(task.id);
   }
 
   /** A peer has the task now. */
@@ -215,7 +228,7 @@ export class Dispatcher {
       });
       active.abandon();
     } else if (task && !queue.isLeaving(task)) {
-      log.info("another worker has taken the task over", { task_id: taskId });
+      log.info(TAKEN_OVER, { task_id: taskId });
       this.drop(task);
     }
   }

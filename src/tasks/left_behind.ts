@@ -8,7 +8,11 @@
 import { pause } from "../deadline.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
 import type { Log } from "./ports.ts";
-import { isBeingEnded, type PublishedStatus } from "./published_status.ts";
+import {
+  endingOf,
+  isBeingEnded,
+  type PublishedStatus,
+} from "./published_status.ts";
 import type { StatusBoard } from "./status_board.ts";
 
 /**
@@ -43,7 +47,7 @@ export class LeftBehind {
     error = "the worker stopped while this task was running",
   ): Promise<void> {
     const { board, log, observer } = this.#options;
-    if (isBeingEnded(seen)) await pause(ENDING_MS);
+    if (isBeingEnded(seen) || endingOf(seen) > 0) await pause(ENDING_MS);
     if (!await board.endOnBehalf(taskId, seen, endOf(seen.status, error))) {
       return;
     }

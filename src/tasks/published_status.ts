@@ -37,7 +37,13 @@ export function readStatus(message: Incoming | null): PublishedStatus | null {
   };
 }
 
-/** Whether its holder is about to end what has not run there. */
+/** Whether somebody is about to end it who has not run it. */
 export function isBeingEnded({ properties }: PublishedStatus): boolean {
   return properties.user?.raised === "1";
+}
+
+/** How often its holder was about to say its end, and was cut off over it. */
+export function endingOf({ properties }: PublishedStatus): number {
+  const ending = Number(properties.user?.ending);
+  return Number.isSafeInteger(ending) && ending > 0 ? ending : 0;
 }

@@ -34,17 +34,21 @@ export function isFinal(state: TaskState | "new"): boolean {
   return NEXT[state].length === 0;
 }
 
+/** The rank of a task that has ended: above all that lead there. */
+const ENDED = Number.MAX_SAFE_INTEGER;
+
 /**
  * Of two holders of one task, the one that is further has it (see
- * `topic_lock.ts`): 0 for a task that waits, 1 for one that runs, 2 for one that
- * has ended. Whoever has refused a request that it did not have has nothing: -1.
+ * `topic_lock.ts`): 0 for a task that waits, 1 for one that runs, more for one
+ * whose end is about to be said, and most for one that has ended. Whoever has
+ * refused a request that it did not have has nothing: -1.
  */
 export function rankOf(
   { state, started_at }: Pick<TaskStatus, "state" | "started_at">,
   { held }: { held: boolean },
 ): number {
   if (!held && state === "failed" && started_at === null) return -1;
-  return isFinal(state) ? 2 : state === "running" ? 1 : 0;
+  return isFinal(state) ? ENDED : state === "running" ? 1 : 0;
 }
 
 /** Whether a task may move from the one state to the other. */

@@ -6,8 +6,9 @@
  * A retained status carries, as MQTT user properties, the `token` of its holder
  * (new each time that a worker takes a task), a `seq` that rises with each
  * status, `from`, the token of the holder that it was taken over from, and
- * `held`, once a status of that rank has come back to its holder; and `raised`,
- * where a holder is about to end what has not run.
+ * `held`, once a status of that rank has come back to its holder; `raised`, where
+ * somebody is about to end what has not run there; and `ending`, where who has run
+ * it is about to say its end, and was cut off before.
  *
  * What has ended here is remembered for a while: a broker that has forgotten its
  * latest minutes, or delivers again what was answered, is put right. So it is by
@@ -32,6 +33,7 @@ import { lookUp } from "./look_up.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
 import {
+  endingOf,
   isBeingEnded,
   type PublishedStatus,
   readStatus,
@@ -45,6 +47,7 @@ import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
 import {
   type Bid,
+  ending,
   type OwnMessage,
   raised,
   TopicLock,
@@ -230,15 +233,17 @@ export class StatusBoard {
     if (!lock) return;
     const own = this.#statusOf(task);
     this.#forgetEnd(task.id);
+    const { isInDoubt } = lock;
     const published = lock.token
-      ? lock.publish(own)
+      ? lock.end(own)
       : lock.finish(own, this.#bidderFor(task));
     // Somebody was quicker to take what is refused here.
     if (lock.isLost) return this.forget(task.id);
-    this.#respond(task, own.message);
+    if (!isInDoubt) this.#respond(task, own.message);
     await published;
     // It was away for so long that somebody else has ended it meanwhile.
     if (lock.isLost) return this.forget(task.id);
+    if (isInDoubt) this.#respond(task, own.message);
     this.#options.journal.told(this.#seenOf(task));
     this.#rest(lock, task.status(this.#options.workerId));
   }
@@ -303,8 +308,13 @@ export class StatusBoard {
     const { journal, responses } = this.#options;
     const lock = this.#locks.get(taskId)!;
     const properties = responsePropertiesOf(seen.properties);
+    const standing = raised(
+      this.#messageOf(seen.status, { held: true, properties }),
+    );
+    const after = endingOf(seen);
     const taken = await lock.take(
-      raised(this.#messageOf(seen.status, { held: true, properties })),
+      // Its holder lets go of it only to a bid that is as high as its own.
+      after > 0 ? ending(standing, after) : standing,
       this.#bidder({ since: seen.status.created_at, from: seen.token }),
     );
     if (!taken || lock.isLost) {
@@ -316,8 +326,12 @@ export class StatusBoard {
     await journal.ended(ended);
     this.#forgetEnd(taskId);
     responses.follow(own.message, taskId);
-    await lock.publish(own);
+    await lock.end(own);
     journal.told(ended);
+    if (lock.isLost) {
+      this.forget(taskId);
+      return false;
+    }
     this.#rest(lock, end);
     return true;
   }
@@ -545,7 +559,11 @@ function readBid(
   const value = readStatus(message);
   if (!value) return null;
   const { seq = "0", held } = message.properties.user ?? {};
-  const rank = rankOf(value.status, { held: held === "1" });
+  const rank = Math.max(
+    rankOf(value.status, { held: held === "1" }),
+    isBeingEnded(value) ? 1 : -1,
+    endingOf(value) > 0 ? endingOf(value) + 1 : -1,
+  );
   return {
     value,
     bid: {
@@ -553,7 +571,7 @@ function readBid(
       from: value.from,
       ...(value.before && { before: value.before }),
       seq: Number(seq),
-      rank: isBeingEnded(value) ? Math.max(1, rank) : rank,
+      rank,
       since: value.status.created_at,
       held: held === "1",
     },

@@ -26,7 +26,9 @@
  * is known to whoever it was offered to, and to whoever takes over from the dead;
  * unless a message of its own with a higher rank has come before that bid. What
  * it says of a higher rank later comes too late, and all who have seen that bid
- * know it: a third one that gave way to it would give way to nobody. A bid names
+ * know it: a third one that gave way to it would give way to nobody. So whoever
+ * was cut off says no end before a bid for that, of a rank between, has come back:
+ * nobody is to read an end that does not count. A bid names
  * those before its holder as well: one of them may have seen none of the bids in
  * between, and find only the last of them.
  *
@@ -147,11 +149,24 @@ export interface OwnMessage {
 
 /** The same message, with a rank that what waits does not have. */
 export function raised({ message, rank }: OwnMessage): OwnMessage {
-  const user = { ...message.properties?.user, raised: "1" };
-  return {
-    rank: Math.max(1, rank),
-    message: { ...message, properties: { ...message.properties, user } },
-  };
+  return withMark({ message, rank: Math.max(1, rank) }, { raised: "1" });
+}
+
+/** The same message, with the rank that comes after a given one. */
+export function ending(
+  { message, rank }: OwnMessage,
+  after = rank,
+): OwnMessage {
+  return withMark({ message, rank: after + 1 }, { ending: String(after) });
+}
+
+function withMark(
+  { message, rank }: OwnMessage,
+  mark: Record<string, string>,
+): OwnMessage {
+  const { properties } = message;
+  const user = { ...properties?.user, ...mark };
+  return { rank, message: { ...message, properties: { ...properties, user } } };
 }
 
 /** What a lock needs. */
@@ -206,6 +221,10 @@ export class TopicLock<T> {
     mayBeFirst: boolean;
     won: PromiseWithResolvers<boolean>;
   } | null = null;
+  /** A bid with this number tells, by coming back, that it is ours; 0 for none. */
+  #inDoubtUntil = 0;
+  /** What was said of it before its end. */
+  #standing: OwnMessage | null = null;
   /** Settles when the topic was looked at since the connection was lost. */
   #unsure: PromiseWithResolvers<void> | null = null;
   /** What is to be said then. */
@@ -257,6 +276,14 @@ export class TopicLock<T> {
     return this.token !== null && this.#own!.rank === 0;
   }
 
+  /**
+   * Whether it is ours, and the connection was lost after our last bid for it:
+   * somebody may have taken us for dead, and what we say may come after that.
+   */
+  get isInDoubt(): boolean {
+    return this.token !== null && this.#inDoubtUntil > 0;
+  }
+
   /** Whether it was bid for, and somebody else has it. */
   get isLost(): boolean {
     return this.#isLost;
@@ -304,6 +331,7 @@ export class TopicLock<T> {
       this.#acknowledged =
       this.#seen =
       this.#seenRank =
+      this.#inDoubtUntil =
         0;
     this.#isGranted = false;
     this.#nothingDue();
@@ -359,10 +387,22 @@ export class TopicLock<T> {
     return this.#send();
   }
 
+  /**
+   * Says how what is held has ended. While it is in doubt that it is ours, it
+   * is bid for it before, each time.
+   *
+   * @returns settles when that is acknowledged, or somebody else has it
+   */
+  end(own: OwnMessage): Promise<void> {
+    this.#standing = this.#own;
+    return this.publish(own);
+  }
+
   /** The connection is lost: nothing is said before the next look. */
   disconnected(): void {
     clearTimeout(this.#retry);
     this.#nothingDue();
+    this.#inDoubtUntil = this.#seq + 1;
     this.#unsure ??= Promise.withResolvers<void>();
   }
 
@@ -569,6 +609,7 @@ export class TopicLock<T> {
       this.#isGranted ||= !isLower;
       this.#move("held");
       this.#hasHeld = true;
+      if (seq >= this.#inDoubtUntil) this.#inDoubtUntil = 0;
       this.#awaited.won.resolve(true);
       this.#awaited = null;
     } else if (
@@ -672,6 +713,9 @@ export class TopicLock<T> {
   async #sendNow(): Promise<void> {
     // It was lost, or let go of, before it could be said.
     if (this.#state === "lost" || this.#state === "closed") return;
+    if (this.#standing && this.#state === "held" && this.isInDoubt) {
+      return await this.#bidToEnd(this.#standing);
+    }
     const { message } = this.#own!;
     const seq = ++this.#seq;
     const user: Record<string, string> = {
@@ -702,6 +746,15 @@ export class TopicLock<T> {
       return;
     }
     this.#refusals.end();
+  }
+
+  /** Says the end as soon as it is certain that it is still ours. */
+  async #bidToEnd(standing: OwnMessage): Promise<void> {
+    const end = this.#own!;
+    this.#standing = ending(standing);
+    if (!await this.enter(this.#standing)) return;
+    this.#own = end;
+    await this.#send();
   }
 
   /** What the broker refuses is said again later, shorter if it was too long. */

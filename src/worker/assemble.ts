@@ -232,6 +232,7 @@ export function assemble(
     },
     log,
     mayStart: () => lifecycle.mayStart,
+    untilCertain: () => lifecycle.untilBoth(),
     onChange: back.tasksChanged,
     onUsed: (task) =>
       task.signature && opener.use(task.signature, partOf(task, workerId)),
@@ -287,6 +288,7 @@ export function assemble(
     ...elsewhere,
     workerWithRoom: (task, reserve) => handOver.workerWithRoom(task, reserve),
     settled: (taskId) => peers.settled(taskId),
+    isCertain: () => lifecycle.link === "both",
     untilCertain: () => lifecycle.untilBoth(),
     ...steps,
   });

@@ -4,9 +4,13 @@ import { Lateness } from "../../src/mqtt/lateness.ts";
 
 /**
  * A broker that has sent what was asked for when a fence is passed, but for
- * every so many-th message, which comes so much later.
+ * every so many-th message, which comes so much later. What is published it may
+ * acknowledge, and retain and pass on some time later.
  */
-function setUp(late: { every: number; byMs: number } | null) {
+function setUp(
+  late: { every: number; byMs: number } | null,
+  { passesOnAfterMs = 0 } = {},
+) {
   const store = new Map<string, string>();
   const subscribed = new Set<string>();
   let sent = 0;
@@ -42,8 +46,29 @@ function setUp(late: { every: number; byMs: number } | null) {
     topic: (name) => `own/${name}`,
     publish: ({ topic, payload }) => {
       goesOn();
-      if (payload === "") store.delete(topic);
-      else store.set(topic, String(payload));
+      const keep = () => {
+        if (payload === "") store.delete(topic);
+        else store.set(topic, String(payload));
+        if (subscribed.has(topic) || subscribed.has("own/+")) {
+          lateness.receive({
+            topic,
+            payload: new TextEncoder().encode(String(payload)),
+            retained: false,
+            properties: {},
+          });
+        }
+      };
+      if (passesOnAfterMs === 0) keep();
+      else {
+        due.push(
+          new Promise((resolve) =>
+            setTimeout(() => {
+              keep();
+              resolve();
+            }, passesOnAfterMs)
+          ),
+        );
+      }
       return Promise.resolve();
     },
     subscribe: (filter) => {
@@ -85,6 +110,18 @@ for (
     await Promise.all(due);
   });
 }
+
+Deno.test("lateness: what is acknowledged before it is retained comes as a new message, and is not missing", async () => {
+  const { due, lateness, longest, store } = setUp(null, {
+    passesOnAfterMs: 50,
+  });
+  const patience = await lateness.measure();
+  assert.ok(patience >= 100 && patience <= Math.max(100, 3 * longest()));
+  // It was not given up.
+  assert.ok(longest() < 3000, `${longest()} ms`);
+  await Promise.all(due);
+  assert.equal(store.size, 0);
+});
 
 Deno.test("lateness: what never comes is not waited for without end", async () => {
   const { lateness } = setUp({ every: 52, byMs: Infinity });

@@ -26,6 +26,17 @@ export interface PlannedTask {
   to?: string;
 }
 
+/** How long all runs of a plan take, one after the other, in milliseconds. */
+export function runMsOf(
+  { tasks, workers }: { tasks: PlannedTask[]; workers: readonly string[] },
+): number {
+  return tasks.reduce(
+    (sum, { seconds, to }) =>
+      sum + 1000 * seconds * (to === "everyone" ? workers.length : 1),
+    0,
+  );
+}
+
 /** The name of what is run by itself. */
 export const SCHEDULED = "regular";
 

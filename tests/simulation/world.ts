@@ -29,6 +29,7 @@ import {
   type Happening,
   type Plan,
   type PlannedStep,
+  runMsOf,
   SCHEDULED,
   SCHEDULED_MS,
 } from "./plan.ts";
@@ -38,7 +39,10 @@ import { Random } from "./random.ts";
 import { signed } from "./signatures.ts";
 import type { StoryLine } from "./story.ts";
 
-/** After the last happening, so long may it take until all is done, in ms. */
+/**
+ * After the last happening, so long may it take until all is done, in ms, beside
+ * what all runs take one after the other: they may need the same lock.
+ */
 const PATIENCE_MS = 600_000;
 
 /** All has been done for so long when a run ends, in ms. */
@@ -230,7 +234,7 @@ class World {
     let calmSince = Infinity;
     let nextLook = last;
     let isTooMuch = false;
-    await pass(last + PATIENCE_MS, () => {
+    await pass(last + PATIENCE_MS + runMsOf(this.#plan), () => {
       isTooMuch = this.#broker.packets > MAX_PACKETS;
       if (isTooMuch) return true;
       const now = virtualNow();

@@ -96,6 +96,7 @@ function setUp(
     log,
     locks: { admits: () => true, blocked: 0 },
     mayStart: () => false,
+    untilCertain: () => Promise.resolve(),
     onChange() {},
     onUsed() {},
   });

@@ -23,6 +23,9 @@ import {
 
 const TOPIC = "t";
 
+/** The rank of an end: above all that lead there. */
+const ENDED = 99;
+
 /** What the choices are taken from. */
 interface Plan {
   bidders: {
@@ -34,7 +37,8 @@ interface Plan {
       | "to run it"
       | "to refuse it"
       | "to take it over"
-      | "to end it";
+      | "to end it"
+      | "to end it after a cut";
   }[];
   /** Whether retained messages may be late, connections and sessions be lost. */
   late: boolean;
@@ -59,9 +63,15 @@ class Broker {
   readonly clients: Client[] = [];
   retained: Outgoing | null = null;
   published = 0;
+  /** The tokens of those who have said an end. */
+  readonly enders = new Set<string>();
 
   receive(message: Outgoing): void {
     this.published++;
+    const { payload, properties } = message;
+    if (String(payload).startsWith(`${ENDED} `)) {
+      this.enders.add(properties!.user!.token!);
+    }
     this.retained = message;
     for (const client of this.clients) {
       if (client.subscribed) client.sent.push(incoming(message, false));
@@ -151,14 +161,18 @@ class Client {
       },
       publish: (message) => this.#publish(message),
       read: (message) => {
-        const { token, from = null, seq, held } = message.properties.user!;
+        const { token, from = null, seq, held, ending = "0" } = message
+          .properties.user!;
         const [rank, since] = new TextDecoder().decode(message.payload)
           .split(" ");
         const bid: Bid = {
           token: token!,
           from,
           seq: Number(seq),
-          rank: Number(rank),
+          rank: Math.max(
+            Number(rank),
+            ending === "0" ? -1 : Number(ending) + 1,
+          ),
           since: since!,
           held: held === "1",
         };
@@ -197,7 +211,13 @@ class Client {
     await this.#turn();
     const seen = await this.lock.look();
     let from: string | null = null;
-    if (wants === "to take it over" || wants === "to end it") {
+    const isToEnd = wants === "to end it" || wants === "to end it after a cut";
+    if (wants === "to take it over" || isToEnd) {
+      const isCut = seen?.bid.rank === 1 &&
+        this.#broker.clients.some(({ isUp, name }) =>
+          name === seen.bid.token && !isUp
+        );
+      if (wants === "to end it after a cut" && !isCut) return this.lock.close();
       // What somebody else has taken over is left to that one.
       const isThere = seen && (seen.bid.rank === 0 || seen.bid.rank === 1) &&
         seen.bid.from === null;
@@ -215,9 +235,9 @@ class Client {
     }
     this.hasBid = true;
     // What runs there is ended, as is what is not to be run.
-    const isEnded = wants === "to end it" ||
+    const isEnded = isToEnd ||
       (from !== null && seen!.bid.rank === 1);
-    if (wants === "to end it") await this.#turn();
+    if (isToEnd) await this.#turn();
     const bid = own(isEnded ? 1 : 0);
     if (!await this.lock.take(bid, claim) || this.lock.isLost) return;
     this.believes = "holds";
@@ -232,10 +252,13 @@ class Client {
       this.begun++;
       await this.#turn();
     }
-    await this.lock.publish(own(2));
-    if (this.lock.isLost) return;
+    await this.lock.end(own(ENDED));
+    if (this.lock.isLost) {
+      this.believes = "nothing";
+      return;
+    }
     this.believes = "has ended";
-    this.lock.rest({ ...claim, rank: 2, seq: 0, held: true });
+    this.lock.rest({ ...claim, rank: ENDED, seq: 0, held: true });
   }
 
   #turn(): Promise<void> {
@@ -456,6 +479,18 @@ const WITH_TAKERS = fc.uniqueArray(
   { minLength: 2, maxLength: 4, selector: ({ since }) => since },
 );
 
+/** Some of whom end what somebody has who was cut off, and may be back. */
+const WITH_ENDERS = fc.uniqueArray(
+  fc.record({
+    since: fc.integer({ min: 1000, max: 9999 }),
+    wants: fc.constantFrom(
+      "to run it" as const,
+      "to end it after a cut" as const,
+    ),
+  }),
+  { minLength: 2, maxLength: 4, selector: ({ since }) => since },
+);
+
 function plans(
   { bidders = BIDDERS, ...options }: {
     late: boolean;
@@ -481,6 +516,8 @@ const CASES: {
   what: string;
   options: Parameters<typeof plans>[0];
   once: boolean;
+  /** Whether nobody says an end beside another one's. */
+  endsOnce?: true;
   examples?: [Plan][];
 }[] = [
   {
@@ -497,6 +534,7 @@ const CASES: {
     what: "connections that are lost",
     options: { late: false, losses: 4, forgets: false },
     once: true,
+    endsOnce: true,
   },
   {
     what: "connections that are lost with their sessions",
@@ -507,6 +545,28 @@ const CASES: {
     what: "all of it",
     options: { late: true, losses: 4, forgets: true },
     once: false,
+  },
+  {
+    what: "somebody who ends it since its holder was cut off",
+    options: { late: false, losses: 4, forgets: false, bidders: WITH_ENDERS },
+    once: false,
+    endsOnce: true,
+    // It is back, and about to say its end, when somebody else bids to end it.
+    examples: [
+      [{
+        bidders: [
+          { since: 1000, wants: "to end it after a cut" },
+          { since: 1001, wants: "to run it" },
+        ],
+        late: false,
+        losses: 3,
+        forgets: false,
+        choices: [
+          ...[913, 0, 0, 6265, 1473, 0, 5630, 546, 0, 6350, 8512, 442, 0, 8147],
+          ...[2797, 0, 0, 0, 9002, 6727, 61, 0, 0, 0, 0, 0, 0, 2421, 1111, 22],
+        ],
+      }],
+    ],
   },
   {
     what: "somebody who takes it over from a holder that lives",
@@ -543,7 +603,7 @@ const CASES: {
   },
 ];
 
-for (const { what, options, once, examples = [] } of CASES) {
+for (const { what, options, once, endsOnce, examples = [] } of CASES) {
   Deno.test(`topic lock: with ${what} one has it in the end, and the topic says who`, async () => {
     await fc.assert(
       fc.asyncProperty(plans(options), async (plan) => {
@@ -560,6 +620,9 @@ for (const { what, options, once, examples = [] } of CASES) {
         const wanted = clients.some(({ hasBid }) => hasBid);
         const begun = clients.reduce((sum, client) => sum + client.begun, 0);
         if (once) assert.ok(begun <= 1, `${begun} have begun:${told()}`);
+        if (endsOnce) {
+          assert.ok(broker.enders.size <= 1, `several have ended it:${told()}`);
+        }
         // Of two that could not know of each other, both may have ended.
         if (begun <= 1) assert.equal(holders.length, wanted ? 1 : 0, told());
         const token = broker.retained?.properties?.user?.token;
