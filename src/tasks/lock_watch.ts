@@ -41,7 +41,12 @@ import { readAs } from "../messages/presence.ts";
 import type { Log } from "./ports.ts";
 import { Refusals } from "./refusals.ts";
 import type { Task } from "./task.ts";
-import { type Bid, type OwnMessage, TopicLock } from "./topic_lock.ts";
+import {
+  type Bid,
+  bidderOf,
+  type OwnMessage,
+  TopicLock,
+} from "./topic_lock.ts";
 
 /** How long what was given back stands, in seconds. */
 const FREE_SECONDS = 3600;
@@ -475,21 +480,17 @@ function readClaim(
 ): { value: Claim; bid: Bid } | null {
   const lock = readAs(lockSchema, message.payload);
   if (!lock) return null;
-  const { token = null, from = null, before, seq = "0", held } =
-    message.properties.user ?? {};
+  const bidder = bidderOf(message);
+  const { token } = bidder;
   return {
     value: { lock, token },
     bid: {
-      token,
-      from,
-      ...(before !== undefined && { before: before.split(" ") }),
-      seq: Number(seq),
+      ...bidder,
       rank: RANKS[lock.state],
       since: sinceOf(lock.generation, {
         task: { createdAt: new Date(lock.created_at) },
         token: token ?? "",
       }),
-      held: held === "1",
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   receivedStatusSchema,
   type TaskStatus,
 } from "../messages/task_status.ts";
+import { bidderOf } from "./topic_lock.ts";
 
 /** A status, with what its message says of the task's holders. */
 export interface PublishedStatus {
@@ -26,15 +27,8 @@ export interface PublishedStatus {
 export function readStatus(message: Incoming | null): PublishedStatus | null {
   const status = message && readAs(receivedStatusSchema, message.payload);
   if (!status) return null;
-  const { properties } = message;
-  const { token = null, from = null, before } = properties.user ?? {};
-  return {
-    status,
-    token,
-    from,
-    ...(before !== undefined && { before: before.split(" ") }),
-    properties,
-  };
+  const { seq: _, held: __, ...holders } = bidderOf(message);
+  return { status, ...holders, properties: message.properties };
 }
 
 /** Whether somebody is about to end it who has not run it. */

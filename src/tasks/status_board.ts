@@ -47,6 +47,7 @@ import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
 import {
   type Bid,
+  bidderOf,
   ending,
   type OwnMessage,
   raised,
@@ -558,22 +559,11 @@ function readBid(
 ): { value: PublishedStatus; bid: Bid } | null {
   const value = readStatus(message);
   if (!value) return null;
-  const { seq = "0", held } = message.properties.user ?? {};
+  const bidder = bidderOf(message);
   const rank = Math.max(
-    rankOf(value.status, { held: held === "1" }),
+    rankOf(value.status, bidder),
     isBeingEnded(value) ? 1 : -1,
     endingOf(value) > 0 ? endingOf(value) + 1 : -1,
   );
-  return {
-    value,
-    bid: {
-      token: value.token,
-      from: value.from,
-      ...(value.before && { before: value.before }),
-      seq: Number(seq),
-      rank,
-      since: value.status.created_at,
-      held: held === "1",
-    },
-  };
+  return { value, bid: { ...bidder, rank, since: value.status.created_at } };
 }

@@ -86,6 +86,21 @@ export interface Bid {
   readonly held: boolean;
 }
 
+/** What a message says of its bidder, with which `TopicLock` has sent it. */
+export function bidderOf(
+  { properties }: Incoming,
+): Pick<Bid, "token" | "from" | "before" | "seq" | "held"> {
+  const { token = null, from = null, before, seq = "0", held } =
+    properties.user ?? {};
+  return {
+    token,
+    from,
+    ...(before !== undefined && { before: before.split(" ") }),
+    seq: Number(seq),
+    held: held === "1",
+  };
+}
+
 /** A message on the topic, and what the lock has read in it. */
 export interface Sighting<T> {
   readonly value: T;
