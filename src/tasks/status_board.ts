@@ -65,6 +65,8 @@ const MAX_REMEMBERED = 1000;
 export interface Look {
   judgement: Judgement;
   seen: PublishedStatus | null;
+  /** Whether it was published while it was looked: who has said it lives. */
+  isNew: boolean;
 }
 
 interface Ended {
@@ -123,22 +125,25 @@ export class StatusBoard {
       isReplaceable: (end) => mayFollow(end, { isScheduled }),
     });
     this.#locks.set(taskId, lock);
-    const there = (await lock.look())?.value ?? null;
+    const sighting = await lock.look();
+    const there = sighting?.value ?? null;
     const seen = this.#newer(
       taskId,
       there,
       (ended) => mayFollow(ended, arrival()),
     );
+    const isNew = seen !== null && seen === there &&
+      !sighting!.message.retained;
     const judgement = judgeIt(seen);
     if (judgement === "take" || judgement === "left behind") {
-      return { judgement, seen };
+      return { isNew, judgement, seen };
     }
     if (
       seen !== there && !this.#ended.has(taskId) &&
       this.#isLacking(seen!, there)
     ) await this.#putRight(seen!);
     else this.forget(taskId);
-    return { judgement, seen };
+    return { isNew, judgement, seen };
   }
 
   /**

@@ -8,6 +8,7 @@
  * | `queued`, by its holder | it waits here, as it has waited there; without its template, at a peer that has it; if it was for its holder alone, and that is gone, it is `failed` |
  * | `running`, by its holder | `failed`: "the worker stopped while this task was running" |
  * | a final status, or another worker's | the record is removed |
+ * | its holder's, which is back | it is left to it |
  * | `queued`, from nobody, and two workers have a record of it | `failed`: nobody knows whether it has run |
  * | `running`, taken over by somebody who was about to end it, and has not | as if it had not been |
  *
@@ -52,6 +53,15 @@ const AT_ONCE = 100;
 /** Why a task has failed of which two workers have a record. */
 const CONTESTED =
   "two workers had accepted this task when one of them stopped, and it is not known whether it has run";
+
+/** What has become of a task whose record was found. */
+type Outcome =
+  /** It is ours, and waits. */
+  | "waits"
+  /** It has ended, or is somebody else's. */
+  | "over"
+  /** It is its holder's, which says so while it is looked, or is connected. */
+  | "holder is back";
 
 /** What taking over needs. */
 export interface TakeOverOptions {
@@ -201,8 +211,10 @@ export class TakeOver {
     const isOwn = keeper === workerId;
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
-      const waits = await this.#settle(record, { keeper, holder: keeper });
-      if (!waits && (isOwn || records.has(taskId))) records.remove(taskId);
+      const outcome = await this.#settle(record, { keeper, holder: keeper });
+      if (outcome === "holder is back") return;
+      const isOver = outcome === "over";
+      if (isOver && (isOwn || records.has(taskId))) records.remove(taskId);
     }
     if (!isOwn) records.remove(taskId, keeper);
   }
@@ -211,17 +223,23 @@ export class TakeOver {
    * Does with a task what is to be done with one of a holder that is gone.
    *
    * @param options.keeper whose record of it was found
-   * @returns whether it is ours and waits
    */
   async #settle(
     record: FoundRecord,
     options: { keeper: string; holder: string },
-  ): Promise<boolean> {
+  ): Promise<Outcome> {
+    const { board, isThere, workerId } = this.#options;
     const { taskId } = record;
-    const { judgement, seen } = await this.#options.board.look(taskId, () => ({
+    const { isNew, judgement, seen } = await board.look(taskId, () => ({
       redelivered: true,
       from: null,
     }), options);
+    const isOfHolder = seen?.status.worker_id === options.holder &&
+      options.keeper !== workerId && !isBeingEnded(seen);
+    if (isOfHolder && (isNew || isThere(options.holder))) {
+      board.forget(taskId);
+      return "holder is back";
+    }
     if (seen === null) return await this.#open(record, { ...options, seen });
     if (judgement === "left behind") {
       await this.#end(record, { ...options, seen });
@@ -239,7 +257,7 @@ export class TakeOver {
         error: CONTESTED,
       });
     } else return await this.#open(record, { ...options, seen });
-    return false;
+    return "over";
   }
 
   /** Whether what stands there may be left to whoever has found a record. */
@@ -283,11 +301,10 @@ export class TakeOver {
     await leftBehind.end(taskId, seen, error);
   }
 
-  /** @returns whether it is ours and waits */
   async #open(
     record: FoundRecord,
     options: { keeper: string; holder: string; seen: PublishedStatus | null },
-  ): Promise<boolean> {
+  ): Promise<Outcome> {
     const { board, log, opener, responses, workerId } = this.#options;
     const { taskId, message: { payload, properties } } = record;
     const { holder, seen } = options;
@@ -316,7 +333,7 @@ export class TakeOver {
           error: `its request is not valid any more: ${reason}`,
         });
       } else board.forget(taskId);
-      return false;
+      return "over";
     }
     const task = new Task(request, { payload, properties }, {
       ...origin,
@@ -324,7 +341,7 @@ export class TakeOver {
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
     });
-    return await this.#take(task, options);
+    return await this.#take(task, options) ? "waits" : "over";
   }
 
   /** @returns whether it is ours and waits */

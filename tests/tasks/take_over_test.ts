@@ -554,6 +554,25 @@ for (const there of [null, "queued", "running"] as const) {
   });
 }
 
+for (const state of ["queued", "running"] as const) {
+  Deno.test(`take over: what its holder says while it is looked, ${state}, is left to it, for it is back`, async () => {
+    const world = setUp();
+    const { store } = world;
+    await record(world, "gone");
+    const lookUp = store.lookUp.bind(store);
+    store.lookUp = async (topic, options) => {
+      await lookUp(topic, options);
+      if (topic === TOPICS.status("t")) await status(world, state, "gone");
+    };
+    await takeOver(world, "gone");
+    assert.deepEqual(standing(world), statusOf(state, "gone"));
+    assert.ok(store.retained.has(TOPICS.record("gone", "t")));
+    assert.equal(world.records.has("t"), false);
+    assert.equal(world.board.token("t"), null);
+    assert.equal(store.subscribed.size, 0);
+  });
+}
+
 Deno.test("take over: a peer that has a task by a broker that forgot gives it up", async () => {
   const world = setUp({ journal: [written("running", "begun")] });
   await status(world, "queued", "peer");
