@@ -61,8 +61,8 @@ export interface AdoptionOptions {
   observer?: GroupObserver;
   /** The records of a worker, the oldest first. */
   records(workerId: string): Promise<FoundRecord[]>;
-  /** Takes a record of a worker over. */
-  takeOver(record: FoundRecord, holder: string): Promise<void>;
+  /** Takes a record of a worker over; false if that is back, and has the task. */
+  takeOver(record: FoundRecord, holder: string): Promise<boolean>;
   /** Ends what was for a worker alone, and was not accepted. */
   undelivered(
     delivery: Delivery,
@@ -152,7 +152,9 @@ export class Adoption {
         for (const record of left) {
           stillDead();
           seen.add(record.taskId);
-          await this.#options.takeOver(record, dead);
+          if (!await this.#options.takeOver(record, dead)) {
+            throw new WorkerReturnedError();
+          }
           onStep?.("taken_over");
         }
       };

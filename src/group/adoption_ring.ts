@@ -85,7 +85,7 @@ export class AdoptionRing implements Disposable {
   }
 
   #failed(dead: string, error: unknown): void {
-    const { log } = this.#options;
+    const { log, peers } = this.#options;
     if (error instanceof AdoptedElsewhereError) {
       log.debug(`another worker adopts worker ${dead}`);
       // Should that one not come to its end, this one tries again.
@@ -93,9 +93,10 @@ export class AdoptionRing implements Disposable {
       return;
     }
     if (error instanceof WorkerReturnedError) {
-      if (!this.#stopped.signal.aborted) {
-        log.info(`worker ${dead} is back; it is not adopted`);
-      }
+      if (this.#stopped.signal.aborted) return;
+      log.info(`worker ${dead} is back; it is not adopted`);
+      // Should it be gone again before it has said so, nobody else knows.
+      if (peers.find(dead)?.state === "offline") this.#schedule(dead);
       return;
     }
     // Said once: where the access rules forbid it, they do so every time.

@@ -99,12 +99,16 @@ export class TakeOver {
    * Takes records over, oldest first; afterwards their holder has them no more.
    *
    * @param holder this worker, or one that is gone
+   * @returns false if some were left to the holder, which is back
    */
   async records(
     found: readonly FoundRecord[],
     holder: string,
-  ): Promise<void> {
-    const take = (record: FoundRecord) => this.#record(record, holder);
+  ): Promise<boolean> {
+    let isAll = true;
+    const take = async (record: FoundRecord) => {
+      if (!await this.#record(record, holder)) isAll = false;
+    };
     await this.#each(
       found,
       ({ taskId }) => taskId,
@@ -112,6 +116,7 @@ export class TakeOver {
         ? (record) => this.#unlessRefused(record.taskId, () => take(record))
         : take,
     );
+    return isAll;
   }
 
   /**
@@ -205,18 +210,20 @@ export class TakeOver {
     else if (isFinal(seen!.status.state)) journal.told(seen!);
   }
 
-  async #record(record: FoundRecord, keeper: string): Promise<void> {
+  /** @returns false if it was left to its keeper, which is back */
+  async #record(record: FoundRecord, keeper: string): Promise<boolean> {
     const { dispatcher, records, workerId } = this.#options;
     const { taskId } = record;
     const isOwn = keeper === workerId;
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
       const outcome = await this.#settle(record, { keeper, holder: keeper });
-      if (outcome === "holder is back") return;
+      if (outcome === "holder is back") return false;
       const isOver = outcome === "over";
       if (isOver && (isOwn || records.has(taskId))) records.remove(taskId);
     }
     if (!isOwn) records.remove(taskId, keeper);
+    return true;
   }
 
   /**

@@ -3,11 +3,13 @@
  * killed at one moment of many.
  */
 import assert from "node:assert/strict";
+import { fulfilledWithin } from "../../src/deadline.ts";
 import {
   AdoptedElsewhereError,
   Adoption,
   WorkerReturnedError,
 } from "../../src/group/adoption.ts";
+import { AdoptionRing } from "../../src/group/adoption_ring.ts";
 import { Peers } from "../../src/group/peers.ts";
 import {
   ConnectionLostError,
@@ -15,6 +17,7 @@ import {
   type Delivery,
   type Outgoing,
 } from "../../src/messages/packets.ts";
+import type { Presence } from "../../src/messages/presence.ts";
 import { Topics } from "../../src/messages/topics.ts";
 import type { FoundRecord } from "../../src/tasks/records.ts";
 
@@ -33,12 +36,26 @@ const record = (taskId: string): FoundRecord => ({
 
 type Waiting = Pick<Delivery, "topic" | "properties" | "redelivered">;
 
+const presenceOf = (state: "offline" | "online"): Presence => ({
+  worker_id: "dead",
+  instance: "i",
+  state,
+  slots: 1,
+  version: "1",
+  ansible_version: "2",
+  host: "h",
+  started_at: NOW,
+  updated_at: NOW,
+});
+
 /** An adopter of "dead", and what it does. */
 function setUp(
   options: {
     records?: string[];
     /** What the broker still has for the dead worker; null: it lets nobody in. */
     session?: Waiting[] | null;
+    /** Of these it says that it has them, being back. */
+    hasBack?: string[];
     /** The connection to it cannot be had once. */
     isLost?: boolean;
     onStep?: (step: string) => void;
@@ -46,21 +63,11 @@ function setUp(
     onLook?: (peers: Peers) => void;
   },
 ) {
-  const { records = [], session = [], onLook, onStep } = options;
+  const { hasBack = [], records = [], session = [], onLook, onStep } = options;
   let { isLost = false } = options;
   const peers = new Peers("adopter");
   const say = (state: "offline" | "online") =>
-    peers.presence("dead", {
-      worker_id: "dead",
-      instance: "i",
-      state,
-      slots: 1,
-      version: "1",
-      ansible_version: "2",
-      host: "h",
-      started_at: NOW,
-      updated_at: NOW,
-    }, { retained: false });
+    peers.presence("dead", presenceOf(state), { retained: false });
   say("offline");
   const did: string[] = [];
   const published: Outgoing[] = [];
@@ -100,8 +107,9 @@ function setUp(
     },
     records: () => Promise.resolve(records.map(record)),
     takeOver: ({ taskId }, holder) => {
+      if (hasBack.includes(taskId)) return Promise.resolve(false);
       did.push(`takes ${taskId} over from ${holder}`);
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
     undelivered: ({ topic }, { to }) => {
       did.push(`undelivered ${topic} ${to}`);
@@ -212,6 +220,43 @@ Deno.test("adoption: one that comes back is left alone from then on", async () =
   assert.deepEqual(did, before);
   assert.ok(takenOf(did).length < MANY.length);
 });
+
+Deno.test("adoption: one that has a task again is back, before it has said so", async () => {
+  const { adopt, did } = setUp({ records: ["a"], hasBack: ["a"] });
+  await assert.rejects(adopt(), WorkerReturnedError);
+  assert.deepEqual(did, [`publishes ${PRESENCE} offline`]);
+});
+
+for (const state of ["offline", "online"] as const) {
+  Deno.test(`adoption: after one that was back, and is ${state}, ${state === "offline" ? "it is tried again" : "nothing is"}`, async () => {
+    const peers = new Peers("adopter");
+    let tries = 0;
+    const second = Promise.withResolvers<void>();
+    using ring = new AdoptionRing({
+      workerId: "adopter",
+      peers,
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      timing: { returnMs: 1, turnMs: 1 },
+      connected: () => true,
+      adopt: () => {
+        if (++tries === 2) second.resolve();
+        else if (state === "online") say("online");
+        return tries === 1
+          ? Promise.reject(new WorkerReturnedError())
+          : Promise.resolve();
+      },
+    });
+    const say = (state: "offline" | "online") => {
+      const presence = presenceOf(state);
+      peers.presence("dead", presence, { retained: false });
+      ring.presence("dead", presence);
+    };
+    say("offline");
+    if (state === "offline") await second.promise;
+    else assert.equal(await fulfilledWithin(100, second.promise), false);
+    assert.equal(tries, state === "offline" ? 2 : 1);
+  });
+}
 
 Deno.test("adoption: whoever stops adopts no further", async () => {
   const stop = new AbortController();
