@@ -178,10 +178,16 @@ export class Acceptance {
       }),
     });
     if (origin.from === null) this.#firstHand.set(task, delivery);
-    await this.#order.enter(
-      task.id,
-      (place) => this.#accept(task, { delivery, origin, place }),
-    );
+    const accept = () =>
+      this.#order.enter(
+        task.id,
+        (place) => this.#accept(task, { delivery, origin, place }),
+      );
+    // What others wait for is not kept meanwhile.
+    while (!await accept()) {
+      if (this.#options.waitForRoom) await this.#room();
+      await this.#options.untilCertain();
+    }
   }
 
   /**
@@ -215,6 +221,10 @@ export class Acceptance {
     return promise;
   }
 
+  /**
+   * @returns false if it has to be done again: the broker may have forgotten
+   * while it was looked
+   */
   async #accept(
     task: Task,
     { delivery, origin, place }: {
@@ -222,10 +232,10 @@ export class Acceptance {
       origin: Origin;
       place: Place;
     },
-  ): Promise<void> {
-    const { board, cancelling, dispatcher, log, onStep, queue, records } =
+  ): Promise<boolean> {
+    const { board, cancelling, dispatcher, isCertain, log, onStep, queue } =
       this.#options;
-    const { leftBehind, runner, waitForRoom } = this.#options;
+    const { leftBehind, records, runner, waitForRoom } = this.#options;
     const dropDuplicate = (message: string) =>
       this.#duplicate(task, { delivery, origin, message });
     let reserved = waitForRoom;
@@ -241,19 +251,24 @@ export class Acceptance {
         await dropDuplicate(
           `this task is already ${here.state} (worker ${this.#options.workerId})`,
         );
-        return;
+        return true;
       }
       // Both take a while, and neither needs the other.
-      const [{ judgement, seen }, refused] = await Promise.all([
+      const [look, refused] = await Promise.all([
         this.#look(task, { delivery, origin, place }),
         task.refusal ?? runner.refusal(task.request),
       ]);
+      if (!isCertain()) {
+        board.forget(task.id);
+        return false;
+      }
+      const { judgement, seen } = look;
       if (judgement === "left behind") {
         await leftBehind.end(task.id, seen!);
       }
       if (judgement !== "take") {
         await dropDuplicate(duplicateOf(seen!.status, this.#options));
-        return;
+        return true;
       }
       const holder = holderOf(seen, origin);
       let refusal = refused;
@@ -280,7 +295,7 @@ export class Acceptance {
         place.taken();
         await this.#refuse(task, refusal);
         delivery.answer();
-        return;
+        return true;
       }
       // What somebody else has had is taken over before it is refused, so that
       // one alone ends it.
@@ -298,7 +313,7 @@ export class Acceptance {
         });
         records.remove(task.id);
         await dropDuplicate(QUICKER);
-        return;
+        return true;
       }
       onStep?.("queued");
       if (refusal !== null || !isHere) {
@@ -307,7 +322,7 @@ export class Acceptance {
         else await this.#refuse(task, notHere);
         records.remove(task.id);
         delivery.answer();
-        return;
+        return true;
       }
       delivery.answer();
       onStep?.("answered");
@@ -320,6 +335,7 @@ export class Acceptance {
       // A final status that stood there was the answer to the cancel.
       if (seen?.status.completed_at) cancelling.forget(task.id);
       else cancelling.applyRemembered(task.id);
+      return true;
     } finally {
       // One that waits here may be on its way to another peer by now.
       if (isElsewhere) this.#options.settled(task.id);
@@ -332,8 +348,7 @@ export class Acceptance {
 
   /**
    * Looks at the status of a task, again and again if the broker refuses that.
-   * What came later goes on meanwhile; only its answers wait. Where the broker
-   * may have forgotten while it was looked, it is looked again.
+   * What came later goes on meanwhile; only its answers wait.
    */
   async #look(
     task: Task,
@@ -343,19 +358,16 @@ export class Acceptance {
       place: Place;
     },
   ): Promise<Look> {
-    const { board, isCertain, log, untilCertain } = this.#options;
+    const { board, log } = this.#options;
     const refusals = new Refusals();
     for (;;) {
       try {
-        const look = await board.look(task.id, () => ({
+        return await board.look(task.id, () => ({
           from: origin.from,
           redelivered: delivery.redelivered,
           signedAt: task.signature?.issuedAt ?? null,
           isScheduled: task.isScheduled,
         }));
-        if (isCertain()) return look;
-        board.forget(task.id);
-        await untilCertain();
       } catch (error) {
         board.forget(task.id);
         if (!isRefusal(error)) throw error;

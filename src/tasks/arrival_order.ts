@@ -41,14 +41,14 @@ export class ArrivalOrder {
    * more. Its place is the next one from now on, and is given up when the work
    * is done.
    */
-  async enter(
+  async enter<T>(
     id: string,
-    work: (place: Place) => Promise<void>,
-  ): Promise<void> {
+    work: (place: Place) => Promise<T>,
+  ): Promise<T> {
     const place = Promise.withResolvers<void>();
     const earlier = this.#placed;
     this.#placed = Promise.all([earlier, place.promise]);
-    await this.#turns.take(
+    return await this.#turns.take(
       id,
       () => work({ earlier, taken: place.resolve }),
     ).finally(place.resolve);

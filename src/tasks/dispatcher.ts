@@ -2,7 +2,7 @@
  * Who starts when: the queue, the slots, and what ends tasks before their time.
  *
  * A task here is **waiting** in the queue, **leaving** it for a peer (see
- * `../group/hand_over.ts`), or **active** in a slot.
+ * `../group/hand_over.ts`) or because it is to be ended, or **active** in a slot.
  *
  * @module
  */
@@ -33,7 +33,10 @@ export interface DispatcherOptions {
   log: Log;
   /** Whether tasks may be started now. */
   mayStart(): boolean;
-  /** Settles when what the others have, or have had, is known by the broker. */
+  /**
+   * Settles when what the others have, or have had, is known by the broker, or
+   * that cannot be waited for.
+   */
   untilCertain(): Promise<void>;
   /** The queue or the slots have changed. */
   onChange(): void;
@@ -48,7 +51,6 @@ export class Dispatcher {
   /** Tasks in slots, and others that have ended, until nothing of them is here. */
   readonly #clearing = new Map<string, Promise<void>>();
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
-  #idle: PromiseWithResolvers<void> | null = null;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -118,7 +120,6 @@ export class Dispatcher {
       }).finally(() => {
         this.#active.delete(task.id);
         this.#clearing.delete(task.id);
-        if (this.#active.size === 0) this.#idle?.resolve();
         this.startNext();
         this.#options.onChange();
       });
@@ -131,12 +132,11 @@ export class Dispatcher {
     this.#options.onChange();
   }
 
-  /** Settles when no task is in a slot. */
+  /** Settles when no task is in a slot, and nothing is left of those that end. */
   async idle(): Promise<void> {
-    if (this.#active.size === 0) return;
-    this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
-    this.#idle = null;
+    while (this.#clearing.size > 0) {
+      await Promise.allSettled(this.#clearing.values());
+    }
   }
 
   /**
@@ -153,36 +153,34 @@ export class Dispatcher {
     const { queue } = this.#options;
     const task = queue.get(taskId);
     if (!task || queue.isLeaving(task)) return false;
-    void this.endWaiting(task, { state: "cancelled", error: reason });
+    void this.#endWaiting(task, { state: "cancelled", error: reason });
     return true;
   }
 
-  /**
-   * Gives a waiting task its final status.
-   *
-   * @returns settles when nothing of it is left here
-   */
-  endWaiting(task: Task, ending: Ending): Promise<void> {
-    const cleared = this.#endWaiting(task, ending).finally(() =>
-      this.#clearing.delete(task.id)
-    );
-    this.#clearing.set(task.id, cleared);
-    return cleared;
-  }
-
+  /** Gives a waiting task its final status. */
   async #endWaiting(task: Task, ending: Ending): Promise<void> {
-    const { board, log, records, untilCertain } = this.#options;
-    this.#leaveQueue(task);
-    this.#options.onUsed(task);
+    const { board, log, queue, untilCertain } = this.#options;
+    queue.leave(task);
     this.#options.onChange();
     // Where the broker has forgotten, somebody else may have run it.
     await untilCertain();
     if (board.token(task.id) === null) {
       log.info(TAKEN_OVER, { task_id: task.id });
-      board.forget(task.id);
-      records.remove(task.id);
+      this.drop(task);
       return;
     }
+    const cleared = this.#end(task, ending).finally(() =>
+      this.#clearing.delete(task.id)
+    );
+    this.#clearing.set(task.id, cleared);
+    await cleared;
+  }
+
+  async #end(task: Task, ending: Ending): Promise<void> {
+    const { board, log, records } = this.#options;
+    this.#leaveQueue(task);
+    this.#options.onUsed(task);
+    this.#options.onChange();
     task.end(ending);
     log.info(`the task ended: ${task.state}`, {
       task_id: task.id,
@@ -259,7 +257,7 @@ export class Dispatcher {
     const { queue } = this.#options;
     if (queue.get(task.id) !== task || queue.isLeaving(task)) return false;
     if ((task.expiresIn() ?? Infinity) > 0) return false;
-    void this.endWaiting(task, {
+    void this.#endWaiting(task, {
       state: "cancelled",
       error: `the ${task.expires} expired before the task could start`,
     });

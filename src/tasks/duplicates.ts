@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PublishedStatus } from "./published_status.ts";
+import { isMereRefusal, type PublishedStatus } from "./published_status.ts";
 import { isFinal } from "./states.ts";
 
 /** How a request came here. */
@@ -15,6 +15,8 @@ export interface Arrival {
    * worker's session: the token of its last holder, or "" if it had none.
    */
   from: string | null;
+  /** Whether its holder, which is gone, has accepted it: there is a record. */
+  isAccepted?: boolean;
   /** When the request was signed; null if it was not. */
   signedAt?: Date | null;
   /** Whether its id means the same for ever: one time of a schedule. */
@@ -29,7 +31,10 @@ export type Judgement =
   | "duplicate"
   /** A copy of what was answered or moved on: forget it. */
   | "stale"
-  /** It was running at its holder, which does not run it any more: end it. */
+  /**
+   * It was running at its holder, which does not run it any more, or may have
+   * been: end it.
+   */
   | "left behind";
 
 /**
@@ -59,6 +64,11 @@ export function judge(
   if (!isFinal(status.state)) {
     return status.worker_id === options.workerId ? "left behind" : again;
   }
+  // A copy was refused, and that hides what its holder has said.
+  if (
+    arrival.isAccepted && isMereRefusal(seen) &&
+    status.worker_id !== options.workerId
+  ) return "left behind";
   // A copy whose task has been answered must not be answered again.
   if (again === "stale") return "stale";
   // A cancel is meant for every copy of the request. One that was refused may

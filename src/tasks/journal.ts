@@ -215,5 +215,5 @@ function seenOf(
     ...(correlation_data !== undefined &&
       { correlationData: Buffer.from(correlation_data, "base64") }),
   };
-  return { status, token, from: null, properties };
+  return { status, token, from: null, held: true, properties };
 }

@@ -40,22 +40,24 @@ export class LeftBehind {
    * Ends a task whose topic was looked at, unless somebody else is quicker.
    *
    * @param seen what stands there
+   * @returns false if somebody else was, or has it
    */
   async end(
     taskId: string,
     seen: PublishedStatus,
     error = "the worker stopped while this task was running",
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { board, log, observer } = this.#options;
     if (isBeingEnded(seen) || endingOf(seen) > 0) await pause(ENDING_MS);
     if (!await board.endOnBehalf(taskId, seen, endOf(seen.status, error))) {
-      return;
+      return false;
     }
     observer.leftBehind();
     log.warn(`a task was left behind, and has failed: ${error}`, {
       task_id: taskId,
       worker_id: seen.status.worker_id,
     });
+    return true;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   receivedStatusSchema,
   type TaskStatus,
 } from "../messages/task_status.ts";
+import { rankOf } from "./states.ts";
 import { bidderOf } from "./topic_lock.ts";
 
 /** A status, with what its message says of the task's holders. */
@@ -20,6 +21,8 @@ export interface PublishedStatus {
   from: string | null;
   /** Those from whom that one had taken it over, the latest first. */
   before?: readonly string[];
+  /** Whether that was known to its holder; a worker that refuses holds nothing. */
+  held: boolean;
   properties: MessageProperties;
 }
 
@@ -27,8 +30,13 @@ export interface PublishedStatus {
 export function readStatus(message: Incoming | null): PublishedStatus | null {
   const status = message && readAs(receivedStatusSchema, message.payload);
   if (!status) return null;
-  const { seq: _, held: __, ...holders } = bidderOf(message);
+  const { seq: _, ...holders } = bidderOf(message);
   return { status, ...holders, properties: message.properties };
+}
+
+/** Whether it was refused by a worker that did not have it. */
+export function isMereRefusal({ held, status }: PublishedStatus): boolean {
+  return rankOf(status, { held }) < 0;
 }
 
 /** Whether somebody is about to end it who has not run it. */

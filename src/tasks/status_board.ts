@@ -211,6 +211,7 @@ export class StatusBoard {
       status: task.status(this.#options.workerId),
       token: this.token(task.id),
       from: null,
+      held: true,
       properties: responseProperties(task.response),
     };
   }
@@ -295,7 +296,9 @@ export class StatusBoard {
     const taskId = status.task_id;
     this.#held.delete(taskId);
     this.#locks.delete(taskId);
-    const seen = { status, token: lock.token, from: null, properties: {} };
+    const { token } = lock;
+    const held = token !== null;
+    const seen = { status, token, from: null, held, properties: {} };
     lock.rest(seen);
     this.#remember(taskId, { lock, seen });
   }
@@ -328,16 +331,24 @@ export class StatusBoard {
       return false;
     }
     const own = this.#messageOf(end, { held: true, properties });
-    const ended = { status: end, token: lock.token, from: null, properties };
+    const ended = {
+      status: end,
+      token: lock.token,
+      from: null,
+      held: true,
+      properties,
+    };
     await journal.ended(ended);
     this.#forgetEnd(taskId);
-    responses.follow(own.message, taskId);
+    const { isInDoubt } = lock;
+    if (!isInDoubt) responses.follow(own.message, taskId);
     await lock.end(own);
-    journal.told(ended);
     if (lock.isLost) {
       this.forget(taskId);
       return false;
     }
+    if (isInDoubt) responses.follow(own.message, taskId);
+    journal.told(ended);
     this.#rest(lock, end);
     return true;
   }

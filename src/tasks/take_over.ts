@@ -10,13 +10,14 @@
  * | a final status, or another worker's | the record is removed |
  * | its holder's, which is back | it is left to it |
  * | `queued`, from nobody, and two workers have a record of it | `failed`: nobody knows whether it has run |
+ * | a refusal by a worker that did not have it | `failed`, likewise: it hides what the holder has said |
  * | `running`, taken over by somebody who was about to end it, and has not | as if it had not been |
  *
- * The last but one is what is left when a worker that is gone had bid for a task
- * on a connection that stood still, and another one, gone as well, had begun it
- * meanwhile: the bid has come late, and hides that. Of two that live each would
- * have seen the other's; and of what moves on there are two records for a while,
- * but then `queued` says from whom.
+ * Two of these are what is left when a worker had bid for a task, or had refused a
+ * copy of it, on a connection that stood still, and another one, which is gone, had
+ * begun it meanwhile: what comes late hides that. Of two that live each would have
+ * seen the other's; and of what moves on there are two records for a while, but
+ * then `queued` says from whom.
  *
  * What the journal of an earlier process knows comes before what stands there.
  *
@@ -26,6 +27,7 @@
  * @module
  */
 import type { Delivery } from "../messages/packets.ts";
+import type { TaskStatus } from "../messages/task_status.ts";
 import {
   type Addressee,
   partOf,
@@ -37,7 +39,11 @@ import type { LeftBehind } from "./left_behind.ts";
 import type { Journal } from "./journal.ts";
 import { movedProperties, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
-import { isBeingEnded, type PublishedStatus } from "./published_status.ts";
+import {
+  isBeingEnded,
+  isMereRefusal,
+  type PublishedStatus,
+} from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
 import { isRefusal } from "./refusals.ts";
 import type { RequestOpener } from "./request_opener.ts";
@@ -53,6 +59,10 @@ const AT_ONCE = 100;
 /** Why a task has failed of which two workers have a record. */
 const CONTESTED =
   "two workers had accepted this task when one of them stopped, and it is not known whether it has run";
+
+/** The same, where a copy of its request was refused elsewhere. */
+const HIDDEN =
+  "another worker had refused a copy of this task when its own one stopped, and it is not known whether it has run";
 
 /** What has become of a task whose record was found. */
 type Outcome =
@@ -218,9 +228,9 @@ export class TakeOver {
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
       const outcome = await this.#settle(record, { keeper, holder: keeper });
+      const isOurs = outcome === "waits";
+      if (!isOurs && (isOwn || records.has(taskId))) records.remove(taskId);
       if (outcome === "holder is back") return false;
-      const isOver = outcome === "over";
-      if (isOver && (isOwn || records.has(taskId))) records.remove(taskId);
     }
     if (!isOwn) records.remove(taskId, keeper);
     return true;
@@ -240,6 +250,7 @@ export class TakeOver {
     const { isNew, judgement, seen } = await board.look(taskId, () => ({
       redelivered: true,
       from: null,
+      isAccepted: true,
     }), options);
     const isOfHolder = seen?.status.worker_id === options.holder &&
       options.keeper !== workerId && !isBeingEnded(seen);
@@ -249,20 +260,17 @@ export class TakeOver {
     }
     if (seen === null) return await this.#open(record, { ...options, seen });
     if (judgement === "left behind") {
-      await this.#end(record, { ...options, seen });
+      return await (isMereRefusal(seen)
+        ? this.#endContested(record, { ...options, seen, error: HIDDEN })
+        : this.#end(record, { ...options, seen }));
     } else if (judgement !== "take") {
       const holder = seen.status.worker_id;
       if (holder !== options.holder && this.#isLeftTo(seen)) {
         return await this.#settle(record, { ...options, holder });
       }
     } else if (isFirstBid(seen) && await this.#isContested(taskId, options)) {
-      const { created_at } = seen.status;
-      const begun = { state: "running", started_at: created_at } as const;
-      await this.#end(record, {
-        ...options,
-        seen: { ...seen, status: { ...seen.status, ...begun } },
-        error: CONTESTED,
-      });
+      const error = CONTESTED;
+      return await this.#endContested(record, { ...options, seen, error });
     } else return await this.#open(record, { ...options, seen });
     return "over";
   }
@@ -291,21 +299,58 @@ export class TakeOver {
     return keepers.size > 0;
   }
 
+  /** Ends what may have run, though it does not stand there that it has. */
+  async #endContested(
+    record: FoundRecord,
+    { seen, ...options }: {
+      keeper: string;
+      holder: string;
+      seen: PublishedStatus;
+      error: string;
+    },
+  ): Promise<Outcome> {
+    const status: TaskStatus = {
+      ...seen.status,
+      state: "running",
+      started_at: seen.status.created_at,
+      completed_at: null,
+      error_message: null,
+      worker_id: options.holder,
+    };
+    return await this.#end(record, { ...options, seen: { ...seen, status } });
+  }
+
   /**
    * Ends what was looked at. Its holder may be back, and let go of it; so there
    * is a record of ours before.
    */
   async #end(
-    { taskId, message }: FoundRecord,
-    { keeper, seen, error }: {
+    record: FoundRecord,
+    { seen, error, ...options }: {
       keeper: string;
+      holder: string;
       seen: PublishedStatus;
       error?: string;
     },
-  ): Promise<void> {
+  ): Promise<Outcome> {
     const { leftBehind, records, workerId } = this.#options;
-    if (keeper !== workerId) await records.copy(taskId, message);
-    await leftBehind.end(taskId, seen, error);
+    const { taskId, message } = record;
+    if (options.keeper !== workerId) await records.copy(taskId, message);
+    const isEnded = await leftBehind.end(taskId, seen, error);
+    return isEnded ? "over" : await this.#lost(record, options);
+  }
+
+  /**
+   * Whoever was quicker may be its holder, which is back, and whose record it
+   * is.
+   */
+  async #lost(
+    record: FoundRecord,
+    options: { keeper: string; holder: string },
+  ): Promise<Outcome> {
+    return options.keeper === this.#options.workerId
+      ? "over"
+      : await this.#settle(record, options);
   }
 
   async #open(
@@ -334,12 +379,13 @@ export class TakeOver {
         reason,
       });
       if (seen) {
-        await this.#end(record, {
+        return await this.#end(record, {
           ...options,
           seen,
           error: `its request is not valid any more: ${reason}`,
         });
-      } else board.forget(taskId);
+      }
+      board.forget(taskId);
       return "over";
     }
     const task = new Task(request, { payload, properties }, {
@@ -348,32 +394,34 @@ export class TakeOver {
       signature: opened.signature,
       response: responses.to(properties, { task_id: taskId }),
     });
-    return await this.#take(task, options) ? "waits" : "over";
+    return await this.#take(task, { ...options, record });
   }
 
-  /** @returns whether it is ours and waits */
   async #take(
     task: Task,
-    { keeper, holder, seen }: {
+    { keeper, holder, record, seen }: {
       keeper: string;
       holder: string;
+      record: FoundRecord;
       seen: PublishedStatus | null;
     },
-  ): Promise<boolean> {
+  ): Promise<Outcome> {
     const { board, dispatcher, log, records, runner, workerId } = this.#options;
     const isOwn = keeper === workerId && holder === workerId;
     task.queue();
     if (keeper === workerId) records.keep(task.id, task.message);
     else await records.store(task);
-    if (!await board.take(task, seen?.token ?? null)) return false;
+    if (!await board.take(task, seen?.token ?? null)) {
+      return await this.#lost(record, { keeper, holder });
+    }
     const refusal = task.owner !== null
       ? WORKER_GONE
       : task.refusal ?? await runner.refusal(task.request);
     if (refusal !== null) {
-      if (await this.#handOn(task)) return false;
+      if (await this.#handOn(task)) return "over";
       task.end({ state: "failed", error: refusal });
       await board.end(task);
-      return false;
+      return "over";
     }
     log.info(
       isOwn
@@ -382,7 +430,7 @@ export class TakeOver {
       { task_id: task.id, ...(!isOwn && { worker_id: holder }) },
     );
     dispatcher.putBack(task);
-    return true;
+    return "waits";
   }
 
   /** Gives a task to a peer that has the template which is missing here. */

@@ -728,7 +728,10 @@ export class TopicLock<T> {
   async #sendNow(): Promise<void> {
     // It was lost, or let go of, before it could be said.
     if (this.#state === "lost" || this.#state === "closed") return;
-    if (this.#standing && this.#state === "held" && this.isInDoubt) {
+    // An end of ours that stands there came before any bid for it.
+    const isToBid = this.#state === "held" && this.isInDoubt &&
+      this.#seenRank < this.#own!.rank;
+    if (this.#standing && isToBid) {
       return await this.#bidToEnd(this.#standing);
     }
     const { message } = this.#own!;

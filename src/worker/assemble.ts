@@ -232,7 +232,7 @@ export function assemble(
     },
     log,
     mayStart: () => lifecycle.mayStart,
-    untilCertain: () => lifecycle.untilBoth(),
+    untilCertain: () => lifecycle.untilBothOrOver(),
     onChange: back.tasksChanged,
     onUsed: (task) =>
       task.signature && opener.use(task.signature, partOf(task, workerId)),

@@ -156,6 +156,14 @@ export class Lifecycle {
     return this.#until(() => this.#link === "both");
   }
 
+  /** Settles when both connections are ready, or the worker stops. */
+  untilBothOrOver(): Promise<void> {
+    return this.#until(() =>
+      this.#link === "both" || this.#phase === "draining" ||
+      this.#phase === "stopped"
+    );
+  }
+
   #until(fits: () => boolean): Promise<void> {
     if (fits()) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();

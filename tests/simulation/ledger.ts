@@ -54,6 +54,8 @@ export interface TaskRecord {
   readonly runs: Ran[];
   /** Its final statuses, each once, by their text. */
   readonly finals: Map<string, TaskStatus>;
+  /** By the tokens of those who have said them, the number of each. */
+  readonly endedAt: Map<string, number>;
   /** What was said that cannot be so. */
   readonly untrue: string[];
 }
@@ -92,6 +94,7 @@ export class Ledger {
         boundTo: null,
         runs: [],
         finals: new Map(),
+        endedAt: new Map(),
         untrue: [],
       };
       this.tasks.set(id, record);
@@ -189,14 +192,31 @@ export class Ledger {
     const record = this.task(topic.taskId);
     record.isKnown = true;
     const told = text.decode(message.payload);
-    if (record.finals.has(told)) return;
     const status = readAs(taskStatusSchema, message.payload);
     if (!status) {
       record.untrue.push(`what was said is no status: ${told}`);
       return;
     }
+    this.#compareWithEnd(record, status, message);
+    if (record.finals.has(told)) return;
     if (status.completed_at !== null) record.finals.set(told, status);
     this.#compare(record, status);
+  }
+
+  /** Whoever has said an end has said nothing else after it. */
+  #compareWithEnd(
+    { endedAt, untrue }: TaskRecord,
+    { completed_at, state }: TaskStatus,
+    { properties }: Message,
+  ): void {
+    const { token, seq } = properties.userProperties ?? {};
+    if (typeof token !== "string") return;
+    const said = Number(seq);
+    // What others put back is older.
+    if (completed_at === null && said > (endedAt.get(token) ?? Infinity)) {
+      const now = virtualNow().toFixed(0);
+      untrue.push(`at ${now} ms it is ${state}, after its end`);
+    } else if (completed_at !== null) endedAt.set(token, said);
   }
 
   /** Whether a status can be so. */

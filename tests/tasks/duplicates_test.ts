@@ -123,6 +123,7 @@ for (const [name, state, more, arrival, expected] of CASES) {
       token,
       properties: {},
       from: null,
+      held: true,
     };
     const judged = judge(seen, { redelivered: false, from: null, ...arrival }, {
       workerId: "me",

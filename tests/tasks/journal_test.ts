@@ -34,6 +34,7 @@ function seen(
     },
     token: "now.1",
     from: null,
+    held: true,
     properties,
   };
 }

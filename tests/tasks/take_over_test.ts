@@ -376,6 +376,29 @@ for (const holder of [ME, "dead"]) {
     assert.deepEqual(standing(world), before);
   });
 
+  test("refused by another worker, which had not had it: it has failed, since it may have run", async () => {
+    const world = setUp();
+    await record(world, holder);
+    await world.store.publish({
+      topic: TOPICS.status("t"),
+      payload: JSON.stringify({
+        ...statusOf("failed", "another"),
+        started_at: null,
+        error_message: "queue full (3)",
+      }),
+      qos: 1,
+      retain: true,
+      properties: { user: { token: "another.1", seq: "1" } },
+    });
+    await takeOver(world, holder);
+    isGone(world);
+    const end = standing(world)!;
+    assert.equal(end.state, "failed");
+    assert.equal(end.worker_id, holder);
+    assert.equal(end.started_at, CREATED);
+    assert.match(end.error_message!, /not known whether it has run/);
+  });
+
   test("running, and taken over by somebody who was about to end it: it has failed", async () => {
     const world = setUp();
     await record(world, holder);

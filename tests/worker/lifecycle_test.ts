@@ -124,3 +124,19 @@ Deno.test("a failure ends whoever runs the worker, also one that came before it 
   lifecycle.fail(new Error("its id is in use"));
   await assert.rejects(lifecycle.failed, /its id is in use/);
 });
+
+Deno.test("lifecycle: what waits for both connections waits no longer when the worker stops, where it may not", async () => {
+  const { lifecycle } = lifecycleAfter("working", "control");
+  let both = false;
+  let bothOrOver = false;
+  void lifecycle.untilBoth().then(() => both = true);
+  const over = lifecycle.untilBothOrOver().then(() => bothOrOver = true);
+  await Promise.resolve();
+  assert.equal(bothOrOver, false);
+  lifecycle.move("draining");
+  await over;
+  assert.equal(both, false);
+  lifecycle.move("both");
+  await lifecycle.untilBoth();
+  assert.ok(bothOrOver);
+});
