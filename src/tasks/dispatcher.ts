@@ -110,18 +110,22 @@ export class Dispatcher {
       this.#options.onUsed(task);
       const active = new ActiveTask(task, start);
       this.#active.set(task.id, active);
+      let isToRetry = false;
       const cleared = active.finished.catch(async (error) => {
         log.error("cannot start the task; it will be tried again", {
           task_id: task.id,
           error,
         });
         await pause(RETRY_MS);
-        this.putBack(task);
+        isToRetry = true;
       }).finally(() => {
         this.#active.delete(task.id);
         this.#clearing.delete(task.id);
-        this.startNext();
-        this.#options.onChange();
+        if (isToRetry) this.putBack(task);
+        else {
+          this.startNext();
+          this.#options.onChange();
+        }
       });
       this.#clearing.set(task.id, cleared);
     }

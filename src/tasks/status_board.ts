@@ -130,7 +130,7 @@ export class StatusBoard {
     const seen = this.#newer(
       taskId,
       there,
-      (ended) => mayFollow(ended, arrival()),
+      (ended) => mayFollow(ended, { ...arrival(), isAccepted: false }),
     );
     const isNew = seen !== null && seen === there &&
       !sighting!.message.retained;

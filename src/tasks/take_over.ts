@@ -225,6 +225,8 @@ export class TakeOver {
     const { dispatcher, records, workerId } = this.#options;
     const { taskId } = record;
     const isOwn = keeper === workerId;
+    // What is being ended here has its record until that is known.
+    if (!dispatcher.find(taskId)) await dispatcher.cleared(taskId);
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
       const outcome = await this.#settle(record, { keeper, holder: keeper });
