@@ -146,10 +146,12 @@ export class Ledger {
     }
   }
 
-  /** The broker has lost some of what it had. */
-  brokerForgot(): void {
+  /** The broker has lost some of what it had, statuses among it or not. */
+  brokerForgot({ statuses }: { statuses: boolean }): void {
     for (const record of this.tasks.values()) {
       if (!record.isKnown) record.mayBeForgotten = true;
+      // An end that was lost before its worker heard of it may be bid for anew.
+      if (statuses) record.endedAt.clear();
     }
   }
 

@@ -463,7 +463,10 @@ class World {
     const stop = (memory?: ReturnType<Broker["save"]>) => {
       this.#tell({ from: "broker", what: "stops" });
       broker.stop({ inOrder: forgets === null });
-      if (forgets !== null || !restart.sessions) this.#ledger.brokerForgot();
+      const statuses = forgets !== null || !restart.retained;
+      if (statuses || !restart.sessions) {
+        this.#ledger.brokerForgot({ statuses });
+      }
       if (workers !== undefined) this.#powerCut(workers);
       after(down, null, () => {
         this.#tell({ from: "broker", what: "is back" });
