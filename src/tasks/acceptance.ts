@@ -167,9 +167,7 @@ export class Acceptance {
       }, responses.to(delivery.properties));
       return;
     }
-    if (this.#options.waitForRoom) await this.#room();
-    // The connection may have been lost since it came.
-    await this.#options.untilCertain();
+    await this.#ready();
     const task = new Task(request, delivery, {
       ...origin,
       signature: message.signature,
@@ -184,10 +182,7 @@ export class Acceptance {
         (place) => this.#accept(task, { delivery, origin, place }),
       );
     // What others wait for is not kept meanwhile.
-    while (!await accept()) {
-      if (this.#options.waitForRoom) await this.#room();
-      await this.#options.untilCertain();
-    }
+    while (!await accept()) await this.#ready();
   }
 
   /**
@@ -211,6 +206,14 @@ export class Acceptance {
     while (this.#waiting.length > 0 && queue.reserve(dispatcher.emptySlots)) {
       this.#waiting.shift()!();
     }
+  }
+
+  /** Settles when there is room, and what stands at the broker is certain. */
+  async #ready(): Promise<void> {
+    const { untilCertain, waitForRoom } = this.#options;
+    if (waitForRoom) await this.#room();
+    // The connection may have been lost since it came.
+    await untilCertain();
   }
 
   /** Settles when a place is reserved. */

@@ -7,12 +7,9 @@
  */
 import { pause } from "../deadline.ts";
 import type { TaskStatus } from "../messages/task_status.ts";
+import { endingOf, isBeingEnded } from "./bid.ts";
 import type { Log } from "./ports.ts";
-import {
-  endingOf,
-  isBeingEnded,
-  type PublishedStatus,
-} from "./published_status.ts";
+import type { PublishedStatus } from "./published_status.ts";
 import type { StatusBoard } from "./status_board.ts";
 
 /**

@@ -38,15 +38,11 @@ import {
   type Outgoing,
 } from "../messages/packets.ts";
 import { readAs } from "../messages/presence.ts";
+import { type Bid, bidderOf, type OwnMessage } from "./bid.ts";
 import type { Log } from "./ports.ts";
 import { Refusals } from "./refusals.ts";
 import type { Task } from "./task.ts";
-import {
-  type Bid,
-  bidderOf,
-  type OwnMessage,
-  TopicLock,
-} from "./topic_lock.ts";
+import { TopicLock } from "./topic_lock.ts";
 
 /** How long what was given back stands, in seconds. */
 const FREE_SECONDS = 3600;

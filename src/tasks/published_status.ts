@@ -9,13 +9,13 @@ import {
   receivedStatusSchema,
   type TaskStatus,
 } from "../messages/task_status.ts";
+import { type Bid, bidderOf, markedRank } from "./bid.ts";
 import { rankOf } from "./states.ts";
-import { bidderOf } from "./topic_lock.ts";
 
 /** A status, with what its message says of the task's holders. */
 export interface PublishedStatus {
   status: TaskStatus;
-  /** Names the holder of the task; see `topic_lock.ts`. */
+  /** Names the holder of the task; see `bid.ts`. */
   token: string | null;
   /** The token of the holder from whom this one took it over. */
   from: string | null;
@@ -34,18 +34,24 @@ export function readStatus(message: Incoming | null): PublishedStatus | null {
   return { status, ...holders, properties: message.properties };
 }
 
+/** Reads a message on a status topic as a bid for its task; null for none. */
+export function readBid(
+  message: Incoming,
+): { value: PublishedStatus; bid: Bid } | null {
+  const value = readStatus(message);
+  if (!value) return null;
+  const since = value.status.created_at;
+  return {
+    value,
+    bid: { ...bidderOf(message), rank: bidRank(value), since },
+  };
+}
+
 /** Whether it was refused by a worker that did not have it. */
-export function isMereRefusal({ held, status }: PublishedStatus): boolean {
-  return rankOf(status, { held }) < 0;
+export function isMereRefusal(seen: PublishedStatus): boolean {
+  return bidRank(seen) < 0;
 }
 
-/** Whether somebody is about to end it who has not run it. */
-export function isBeingEnded({ properties }: PublishedStatus): boolean {
-  return properties.user?.raised === "1";
-}
-
-/** How often its holder was about to say its end, and was cut off over it. */
-export function endingOf({ properties }: PublishedStatus): number {
-  const ending = Number(properties.user?.ending);
-  return Number.isSafeInteger(ending) && ending > 0 ? ending : 0;
+function bidRank(seen: PublishedStatus): number {
+  return Math.max(rankOf(seen.status, seen), markedRank(seen));
 }

@@ -1,14 +1,7 @@
 /**
  * The status topics of the tasks that this worker has, each of which is also
- * the task's lock (see `topic_lock.ts`): the group agrees by it on who has a
- * task.
- *
- * A retained status carries, as MQTT user properties, the `token` of its holder
- * (new each time that a worker takes a task), a `seq` that rises with each
- * status, `from`, the token of the holder that it was taken over from, and
- * `held`, once a status of that rank has come back to its holder; `raised`, where
- * somebody is about to end what has not run there; and `ending`, where who has run
- * it is about to say its end, and was cut off before.
+ * the task's lock (see `topic_lock.ts`; `bid.ts` says what a status says of its
+ * holder): the group agrees by it on who has a task.
  *
  * What has ended here is remembered for a while: a broker that has forgotten its
  * latest minutes, or delivers again what was answered, is put right. So it is by
@@ -28,16 +21,12 @@ import {
 } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
 import { type Arrival, judge, type Judgement } from "./duplicates.ts";
+import { ending, endingOf, type OwnMessage, raised } from "./bid.ts";
 import type { Journal } from "./journal.ts";
 import { lookUp } from "./look_up.ts";
 import type { TaskObserver } from "./observer.ts";
 import type { Channel, Log } from "./ports.ts";
-import {
-  endingOf,
-  isBeingEnded,
-  type PublishedStatus,
-  readStatus,
-} from "./published_status.ts";
+import { type PublishedStatus, readBid } from "./published_status.ts";
 import {
   responseProperties,
   responsePropertiesOf,
@@ -45,15 +34,7 @@ import {
 } from "./responses.ts";
 import { isFinal, rankOf } from "./states.ts";
 import type { Task } from "./task.ts";
-import {
-  type Bid,
-  bidderOf,
-  ending,
-  type OwnMessage,
-  raised,
-  TopicLock,
-  type TopicLockOptions,
-} from "./topic_lock.ts";
+import { TopicLock, type TopicLockOptions } from "./topic_lock.ts";
 
 /** How long it is remembered what has ended here, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
@@ -568,18 +549,4 @@ export interface StatusBoardOptions {
   onGone(taskId: string): void;
   /** A task is lost to who has accepted the same request, before this worker. */
   onContested(task: Task): void;
-}
-
-function readBid(
-  message: Incoming,
-): { value: PublishedStatus; bid: Bid } | null {
-  const value = readStatus(message);
-  if (!value) return null;
-  const bidder = bidderOf(message);
-  const rank = Math.max(
-    rankOf(value.status, bidder),
-    isBeingEnded(value) ? 1 : -1,
-    endingOf(value) > 0 ? endingOf(value) + 1 : -1,
-  );
-  return { value, bid: { ...bidder, rank, since: value.status.created_at } };
 }

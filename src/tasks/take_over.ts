@@ -34,16 +34,13 @@ import {
   requestFor,
   WORKER_GONE,
 } from "./addressee.ts";
+import { isBeingEnded } from "./bid.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LeftBehind } from "./left_behind.ts";
 import type { Journal } from "./journal.ts";
 import { movedProperties, originOf } from "./origin.ts";
 import type { Log, Runner } from "./ports.ts";
-import {
-  isBeingEnded,
-  isMereRefusal,
-  type PublishedStatus,
-} from "./published_status.ts";
+import { isMereRefusal, type PublishedStatus } from "./published_status.ts";
 import type { FoundRecord, Records } from "./records.ts";
 import { isRefusal } from "./refusals.ts";
 import type { RequestOpener } from "./request_opener.ts";
@@ -72,6 +69,15 @@ type Outcome =
   | "over"
   /** It is its holder's, which says so while it is looked, or is connected. */
   | "holder is back";
+
+/** Whose the task was that is taken over. */
+interface Left {
+  /** Whose record of it was found. */
+  keeper: string;
+  holder: string;
+  /** Whether that one had accepted it, as its record says. */
+  isAccepted: boolean;
+}
 
 /** What taking over needs. */
 export interface TakeOverOptions {
@@ -116,8 +122,9 @@ export class TakeOver {
     holder: string,
   ): Promise<boolean> {
     let isAll = true;
+    const left = { keeper: holder, holder, isAccepted: true };
     const take = async (record: FoundRecord) => {
-      if (!await this.#record(record, holder)) isAll = false;
+      if (!await this.#record(record, left)) isAll = false;
     };
     await this.#each(
       found,
@@ -149,15 +156,20 @@ export class TakeOver {
     });
     if (!opened.ok) return;
     const request = requestFor(opened.request, { to, workerId: holder });
-    await this.records([{
-      taskId: request.request.task_id,
+    const { task_id } = request.request;
+    const record = {
+      taskId: task_id,
       message: {
         topic,
         payload,
         retained: false,
         properties: movedProperties(properties, { ...origin, from: null }),
       },
-    }], holder);
+    };
+    await this.#options.turns.take(
+      task_id,
+      () => this.#record(record, { keeper: holder, holder, isAccepted: false }),
+    );
   }
 
   /**
@@ -221,15 +233,16 @@ export class TakeOver {
   }
 
   /** @returns false if it was left to its keeper, which is back */
-  async #record(record: FoundRecord, keeper: string): Promise<boolean> {
+  async #record(record: FoundRecord, left: Left): Promise<boolean> {
     const { dispatcher, records, workerId } = this.#options;
+    const { keeper } = left;
     const { taskId } = record;
     const isOwn = keeper === workerId;
     // What is being ended here has its record until that is known.
     if (!dispatcher.find(taskId)) await dispatcher.cleared(taskId);
     // Otherwise it was taken over before, by an adoption that was not finished.
     if (!dispatcher.find(taskId)) {
-      const outcome = await this.#settle(record, { keeper, holder: keeper });
+      const outcome = await this.#settle(record, left);
       const isOurs = outcome === "waits";
       if (!isOurs && (isOwn || records.has(taskId))) records.remove(taskId);
       if (outcome === "holder is back") return false;
@@ -240,19 +253,17 @@ export class TakeOver {
 
   /**
    * Does with a task what is to be done with one of a holder that is gone.
-   *
-   * @param options.keeper whose record of it was found
    */
   async #settle(
     record: FoundRecord,
-    options: { keeper: string; holder: string },
+    options: Left,
   ): Promise<Outcome> {
     const { board, isThere, workerId } = this.#options;
     const { taskId } = record;
     const { isNew, judgement, seen } = await board.look(taskId, () => ({
       redelivered: true,
       from: null,
-      isAccepted: true,
+      isAccepted: options.isAccepted,
     }), options);
     const isOfHolder = seen?.status.worker_id === options.holder &&
       options.keeper !== workerId && !isBeingEnded(seen);
@@ -290,7 +301,7 @@ export class TakeOver {
   /** Whether somebody else than its holder has accepted it too. */
   async #isContested(
     taskId: string,
-    { keeper, holder }: { keeper: string; holder: string },
+    { keeper, holder }: Left,
   ): Promise<boolean> {
     const { isAlone, records, workerId } = this.#options;
     if (isAlone()) return false;
@@ -304,12 +315,7 @@ export class TakeOver {
   /** Ends what may have run, though it does not stand there that it has. */
   async #endContested(
     record: FoundRecord,
-    { seen, ...options }: {
-      keeper: string;
-      holder: string;
-      seen: PublishedStatus;
-      error: string;
-    },
+    { seen, ...options }: Left & { seen: PublishedStatus; error: string },
   ): Promise<Outcome> {
     const status: TaskStatus = {
       ...seen.status,
@@ -328,9 +334,7 @@ export class TakeOver {
    */
   async #end(
     record: FoundRecord,
-    { seen, error, ...options }: {
-      keeper: string;
-      holder: string;
+    { seen, error, ...options }: Left & {
       seen: PublishedStatus;
       error?: string;
     },
@@ -348,7 +352,7 @@ export class TakeOver {
    */
   async #lost(
     record: FoundRecord,
-    options: { keeper: string; holder: string },
+    options: Left,
   ): Promise<Outcome> {
     return options.keeper === this.#options.workerId
       ? "over"
@@ -357,7 +361,7 @@ export class TakeOver {
 
   async #open(
     record: FoundRecord,
-    options: { keeper: string; holder: string; seen: PublishedStatus | null },
+    options: Left & { seen: PublishedStatus | null },
   ): Promise<Outcome> {
     const { board, log, opener, responses, workerId } = this.#options;
     const { taskId, message: { payload, properties } } = record;
@@ -401,20 +405,19 @@ export class TakeOver {
 
   async #take(
     task: Task,
-    { keeper, holder, record, seen }: {
-      keeper: string;
-      holder: string;
+    { record, seen, ...options }: Left & {
       record: FoundRecord;
       seen: PublishedStatus | null;
     },
   ): Promise<Outcome> {
+    const { keeper, holder } = options;
     const { board, dispatcher, log, records, runner, workerId } = this.#options;
     const isOwn = keeper === workerId && holder === workerId;
     task.queue();
     if (keeper === workerId) records.keep(task.id, task.message);
     else await records.store(task);
     if (!await board.take(task, seen?.token ?? null)) {
-      return await this.#lost(record, { keeper, holder });
+      return await this.#lost(record, options);
     }
     const refusal = task.owner !== null
       ? WORKER_GONE

@@ -65,41 +65,16 @@ import {
   type Incoming,
   type Outgoing,
 } from "../messages/packets.ts";
-
+import {
+  type Bid,
+  bidderProperties,
+  ending,
+  isEarlier,
+  lineOf,
+  type OwnMessage,
+  raised,
+} from "./bid.ts";
 import { isRefusal, isTooLarge, Refusals } from "./refusals.ts";
-
-/** What the lock has to know of a message on its topic. */
-export interface Bid {
-  /** Names the bidder; null if nobody did. */
-  readonly token: string | null;
-  /** The token of the holder from whom this one takes over; null for nobody. */
-  readonly from: string | null;
-  /** Those from whom that one had taken over, the latest first. */
-  readonly before?: readonly string[];
-  /** Rises with each message under one token. */
-  readonly seq: number;
-  /** Of two bids the higher one has it. */
-  readonly rank: number;
-  /** Since when it has waited; ISO 8601. */
-  readonly since: string;
-  /** Whether a bid of this rank had come back to its bidder. */
-  readonly held: boolean;
-}
-
-/** What a message says of its bidder, with which `TopicLock` has sent it. */
-export function bidderOf(
-  { properties }: Incoming,
-): Pick<Bid, "token" | "from" | "before" | "seq" | "held"> {
-  const { token = null, from = null, before, seq = "0", held } =
-    properties.user ?? {};
-  return {
-    token,
-    from,
-    ...(before !== undefined && { before: before.split(" ") }),
-    seq: Number(seq),
-    held: held === "1",
-  };
-}
 
 /** A message on the topic, and what the lock has read in it. */
 export interface Sighting<T> {
@@ -131,58 +106,14 @@ const MOVES: Record<State, readonly State[]> = {
   closed: [],
 };
 
-type Age = Pick<Bid, "since" | "token">;
-
-/** Whether one has waited longer than another; else the lower token has it. */
-function isEarlier(one: Age, other: Age): boolean {
-  if (one.since !== other.since) return one.since < other.since;
-  return (one.token ?? "") < (other.token ?? "");
-}
-
 /** Whether what is published on the topic matters here. */
 function isWatched(state: State): boolean {
   return state !== "open" && state !== "looking" && state !== "lost" &&
     state !== "closed";
 }
 
-/** So many are named: whoever comes back after more has been away for long. */
-const MAX_BEFORE = 4;
-
-/** All from whom a bid has taken over, the latest first. */
-function lineOf({ from, before = [] }: Pick<Bid, "from" | "before">): string[] {
-  return from === null ? [] : [from, ...before].slice(0, MAX_BEFORE);
-}
-
 /** How often it is put back what was overwritten, before one gives up. */
 const MAX_PUT_BACK = 5;
-
-/** A message of our own, to which the lock adds the token and the number. */
-export interface OwnMessage {
-  readonly message: Outgoing;
-  readonly rank: number;
-}
-
-/** The same message, with a rank that what waits does not have. */
-export function raised({ message, rank }: OwnMessage): OwnMessage {
-  return withMark({ message, rank: Math.max(1, rank) }, { raised: "1" });
-}
-
-/** The same message, with the rank that comes after a given one. */
-export function ending(
-  { message, rank }: OwnMessage,
-  after = rank,
-): OwnMessage {
-  return withMark({ message, rank: after + 1 }, { ending: String(after) });
-}
-
-function withMark(
-  { message, rank }: OwnMessage,
-  mark: Record<string, string>,
-): OwnMessage {
-  const { properties } = message;
-  const user = { ...properties?.user, ...mark };
-  return { rank, message: { ...message, properties: { ...properties, user } } };
-}
 
 /** What a lock needs. */
 export interface TopicLockOptions<T> {
@@ -736,16 +667,18 @@ export class TopicLock<T> {
     }
     const { message } = this.#own!;
     const seq = ++this.#seq;
-    const user: Record<string, string> = {
-      ...message.properties?.user,
-      token: this.#token,
-      seq: String(seq),
-    };
-    if (this.#from !== null) user.from = this.#from;
-    if (this.#before.length > 0) user.before = this.#before.join(" ");
-    const isHeld = this.#state === "held" ||
+    const held = this.#state === "held" ||
       (this.#state === "resting" && this.#hasHeld);
-    if (isHeld) user.held = "1";
+    const user = {
+      ...message.properties?.user,
+      ...bidderProperties({
+        token: this.#token,
+        from: this.#from,
+        before: this.#before,
+        seq,
+        held,
+      }),
+    };
     const sent = this.#options.publish({
       ...message,
       fleeting: true,

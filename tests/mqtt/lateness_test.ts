@@ -23,6 +23,14 @@ function setUp(
     fenceAt = null;
   };
   const due: Promise<void>[] = [];
+  const later = (what: () => void, ms: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    due.push(promise);
+    setTimeout(() => {
+      what();
+      resolve();
+    }, ms);
+  };
   const send = (topic: string) => {
     const message: Incoming = {
       topic,
@@ -32,14 +40,7 @@ function setUp(
     };
     if (!late || ++sent % late.every !== 0) lateness.receive(message);
     else if (late.byMs !== Infinity) {
-      due.push(
-        new Promise((resolve) =>
-          setTimeout(() => {
-            lateness.receive(message);
-            resolve();
-          }, late.byMs)
-        ),
-      );
+      later(() => lateness.receive(message), late.byMs);
     }
   };
   const lateness: Lateness = new Lateness({
@@ -59,16 +60,7 @@ function setUp(
         }
       };
       if (passesOnAfterMs === 0) keep();
-      else {
-        due.push(
-          new Promise((resolve) =>
-            setTimeout(() => {
-              keep();
-              resolve();
-            }, passesOnAfterMs)
-          ),
-        );
-      }
+      else later(keep, passesOnAfterMs);
       return Promise.resolve();
     },
     subscribe: (filter) => {

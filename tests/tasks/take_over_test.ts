@@ -207,6 +207,23 @@ async function status({ store }: World, state: TaskState, worker: string) {
   return message;
 }
 
+/** Another worker, which had not had it, has refused a request with its id. */
+const REFUSED: TaskStatus = {
+  ...statusOf("failed", "another"),
+  started_at: null,
+  error_message: "queue full (3)",
+};
+
+function refused({ store }: World): Promise<void> {
+  return store.publish({
+    topic: TOPICS.status("t"),
+    payload: JSON.stringify(REFUSED),
+    qos: 1,
+    retain: true,
+    properties: { user: { token: "another.1", seq: "1" } },
+  });
+}
+
 const standing = ({ store }: World): TaskStatus | null =>
   JSON.parse(store.text(TOPICS.status("t")) ?? "null");
 
@@ -379,17 +396,7 @@ for (const holder of [ME, "dead"]) {
   test("refused by another worker, which had not had it: it has failed, since it may have run", async () => {
     const world = setUp();
     await record(world, holder);
-    await world.store.publish({
-      topic: TOPICS.status("t"),
-      payload: JSON.stringify({
-        ...statusOf("failed", "another"),
-        started_at: null,
-        error_message: "queue full (3)",
-      }),
-      qos: 1,
-      retain: true,
-      properties: { user: { token: "another.1", seq: "1" } },
-    });
+    await refused(world);
     await takeOver(world, holder);
     isGone(world);
     const end = standing(world)!;
@@ -652,6 +659,21 @@ Deno.test("take over: the record that an adopter keeps says whose task it is", a
     topic === TOPICS.record(ME, "t")
   );
   assert.equal(kept!.properties!.user!["ansible-worker-owner"], "dead");
+});
+
+Deno.test("take over: a request for a dead worker, which had not accepted it, leaves a refusal of its id as it is", async () => {
+  const world = setUp();
+  await refused(world);
+  await world.takeOver.undelivered({
+    topic: TOPICS.inbox("dead"),
+    payload: new TextEncoder().encode(REQUEST),
+    redelivered: true,
+    retained: false,
+    properties: {},
+    answer() {},
+  }, { holder: "dead", to: "worker" });
+  assert.deepEqual(standing(world), REFUSED);
+  isGone(world);
 });
 
 Deno.test("take over: one's own record whose status topic the broker refuses is said, and stays for the next time", async () => {

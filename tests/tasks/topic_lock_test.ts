@@ -17,9 +17,11 @@ import {
 } from "../../src/messages/packets.ts";
 import {
   type Bid,
+  bidderOf,
+  markedRank,
   type OwnMessage,
-  TopicLock,
-} from "../../src/tasks/topic_lock.ts";
+} from "../../src/tasks/bid.ts";
+import { TopicLock } from "../../src/tasks/topic_lock.ts";
 
 const TOPIC = "t";
 
@@ -161,20 +163,12 @@ class Client {
       },
       publish: (message) => this.#publish(message),
       read: (message) => {
-        const { token, from = null, seq, held, ending = "0" } = message
-          .properties.user!;
         const [rank, since] = new TextDecoder().decode(message.payload)
           .split(" ");
         const bid: Bid = {
-          token: token!,
-          from,
-          seq: Number(seq),
-          rank: Math.max(
-            Number(rank),
-            ending === "0" ? -1 : Number(ending) + 1,
-          ),
+          ...bidderOf(message),
+          rank: Math.max(Number(rank), markedRank(message)),
           since: since!,
-          held: held === "1",
         };
         return { value: bid, bid };
       },
