@@ -15,9 +15,6 @@ import { MIN_PATIENCE_MS } from "./fence.ts";
 /** How many messages a wildcard is to bring. */
 const MESSAGES = 12;
 
-/** How often one message is asked for at once. */
-const TIMES = 40;
-
 /** How often that is done: the message of a fence may be the latest by chance. */
 const ROUNDS = 3;
 
@@ -32,6 +29,8 @@ const MARGIN = 3;
 
 /** What it is measured with. */
 export interface LatenessOptions {
+  /** How often one message is asked for at once, in each round. */
+  times: number;
   /** The topic of each message; `+` gives the filter for all of them. */
   topic(name: string): string;
   /** Settles with the broker's acknowledgement. */
@@ -69,7 +68,7 @@ export class Lateness {
    * @throws {ConnectionLostError} the connection was lost
    */
   async measure(): Promise<number> {
-    const { publish, topic } = this.#options;
+    const { publish, times, topic } = this.#options;
     const topics = this.#topics;
     const say = (payload: string) =>
       Promise.all(
@@ -83,7 +82,7 @@ export class Lateness {
     const rounds = () =>
       late > 0 && late < MAX_LATENESS_MS ? ROUNDS_OF_LATE : ROUNDS;
     for (let round = 0; round < rounds(); round++) {
-      const looks = { times: TIMES, bringing: [one] };
+      const looks = { times, bringing: [one] };
       late = Math.max(late, await this.#lateness(one, looks));
     }
     await say("");

@@ -139,6 +139,7 @@ export function assemble(
       payload: membership.will(),
       delaySeconds: timing.willDelaySeconds,
     },
+    looksAtOnce: timing.looksAtOnce,
     bulk: feeds,
     looks: content !== null,
     onControl: back.controlConnected,

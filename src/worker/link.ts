@@ -67,6 +67,8 @@ export interface LinkOptions extends LinkEvents {
   will: { payload: string; delaySeconds: number };
   /** Whether it is to hear when somebody asks for a look at repositories. */
   looks: boolean;
+  /** How often the broker is asked at once when it is measured how late it is. */
+  looksAtOnce: number;
   /** Has messages to publish when there is nothing else to be sent. */
   bulk: BulkSource;
 }
@@ -117,6 +119,7 @@ export class Link implements RecordChannel, LoadChannel, AsyncDisposable {
       awaiting: (message) => this.#control.awaiting(message),
     });
     this.#lateness = new Lateness({
+      times: options.looksAtOnce,
       topic: (name) => topics.record(workerId, name),
       publish: (message) =>
         this.#control.publish({ ...message, fleeting: true }),

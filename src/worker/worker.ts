@@ -27,7 +27,7 @@ export interface WorkerOptions {
   reload(): Promise<Config>;
   /** Called after each step of starting, handing over and adopting a task. */
   onStep?(step: Step): void;
-  /** Other waits than all workers keep to, for a group of a test. */
+  /** What is other than with all workers, for a group of a test. */
   timing?: Partial<Timing>;
   /** Parts that are given from outside, instead of this host's own. */
   parts?: GivenParts;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Incoming } from "../../src/messages/packets.ts";
 import { Lateness } from "../../src/mqtt/lateness.ts";
+import { TIMING } from "../../src/worker/timing.ts";
 
 /**
  * A broker that has sent what was asked for when a fence is passed, but for
@@ -44,6 +45,7 @@ function setUp(
     }
   };
   const lateness: Lateness = new Lateness({
+    times: TIMING.looksAtOnce,
     topic: (name) => `own/${name}`,
     publish: ({ topic, payload }) => {
       goesOn();

@@ -6,7 +6,7 @@
 import { KNOWN_FAILURES } from "./known_failures.ts";
 import type { Breach, PromiseName } from "./oracle.ts";
 import { drawPlan, type Plan } from "./plan.ts";
-import { type ProfileName, PROFILES } from "./profiles.ts";
+import { type Profile, type ProfileName, PROFILES } from "./profiles.ts";
 import { run } from "./world.ts";
 
 /** The plan of a seed under a profile. */
@@ -15,10 +15,10 @@ export function planOf(
   profile: ProfileName,
   size: { tasks?: number; workers?: number } = {},
 ): Plan {
-  const { leanings = {} } = PROFILES[profile] as {
-    leanings?: Parameters<typeof drawPlan>[1]["leanings"];
-  };
-  return drawPlan(seed, { profile, leanings, ...size });
+  const { behaviour, leanings = {} }: Profile = PROFILES[profile];
+  const isLate = behaviour.lateRetained !== null ||
+    behaviour.passesOnWithinMs > 0;
+  return drawPlan(seed, { profile, isLate, leanings, ...size });
 }
 
 /** Those breaches that nobody knew of. */

@@ -144,6 +144,11 @@ export interface Plan {
    * milliseconds. Whoever is left out is near.
    */
   distances?: Record<string, number>;
+  /**
+   * How often each worker asks the broker for one message at once when it
+   * measures how late it is (`Timing`); as often as elsewhere, if left out.
+   */
+  looksAtOnce?: number;
 }
 
 /** What of a plan a profile of brokers decides. */
@@ -175,6 +180,12 @@ export interface Leanings {
  */
 const DISTANCES_MS = [3, 60, 300];
 
+/**
+ * Most workers of brokers that are never late are soon done with measuring it:
+ * it would be more than half of all packets.
+ */
+const FEW_LOOKS = 3;
+
 /** When the first request is sent: all workers are ready by then. */
 const BEGIN_MS = 3000;
 
@@ -198,8 +209,10 @@ const STEPS: PlannedStep[] = [
 /** Draws a plan. */
 export function drawPlan(
   seed: number,
-  { profile, leanings = {}, workers = 3, tasks = 30 }: {
+  { profile, isLate, leanings = {}, workers = 3, tasks = 30 }: {
     profile: ProfileName;
+    /** Whether the broker is late with some messages. */
+    isLate: boolean;
     leanings?: Leanings;
     workers?: number;
     tasks?: number;
@@ -276,6 +289,8 @@ export function drawPlan(
     settings,
     tasks: planned,
     happenings,
+    ...(!isLate && new Random(seed, "looks").chance(0.9) &&
+      { looksAtOnce: FEW_LOOKS }),
     ...(leanings.crossing && {
       distances: drawDistances(new Random(seed, "distances"), ids),
     }),

@@ -37,6 +37,8 @@ export interface ProcessOptions {
   tasks: ReadonlyMap<string, PlannedTask>;
   /** How often looking at a file takes long; a twentieth if left out. */
   busyDisk?: number;
+  /** See `Plan`. */
+  looksAtOnce?: number | undefined;
   /** The books. */
   ledger: Ledger;
   /** Gets what it logs; null if nobody reads it. */
@@ -57,8 +59,9 @@ export class WorkerProcess {
 
   /** Starts it. */
   constructor(options: ProcessOptions) {
-    const { config, journal, ledger, number, road, seed, tasks, workerId } =
+    const { config, journal, ledger, looksAtOnce, number, road, seed } =
       options;
+    const { tasks, workerId } = options;
     this.name = `${workerId}.${number}`;
     this.#road = road;
     const owner: Owner = {
@@ -81,6 +84,9 @@ export class WorkerProcess {
         reload: () => Promise.resolve(config),
         onStep: (step) => {
           if (!owner.dead) options.onStep(step);
+        },
+        timing: {
+          ...(looksAtOnce !== undefined && { looksAtOnce }),
         },
         parts: {
           signals: this.#signals,

@@ -515,6 +515,7 @@ class World {
       broker: () =>
         this.#broker.isUp ? (link) => this.#broker.accept(link) : null,
       tasks: this.#tasks,
+      looksAtOnce: this.#plan.looksAtOnce,
       ledger: this.#ledger,
       log: this.#told ? (what) => this.#tell({ from: name, what }) : null,
       onStep: (step) => {

@@ -51,6 +51,8 @@ def launch(here):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     libc = ctypes.CDLL(None, use_errno=True)
+    # What is imported stays, so nothing is looked for that could go.
+    gc.disable()
     made_from = MadeFrom()
     versions.import_everything()
     versions.take_over_extra_vars()
@@ -61,6 +63,7 @@ def launch(here):
     leftovers.remove()
     gc.collect()
     gc.freeze()
+    gc.enable()
     search = module_imports.Search(libc)
     versions.give_imports(module_imports.is_known, module_imports.imports_of)
     lines = Lines()
