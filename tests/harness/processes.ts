@@ -27,6 +27,16 @@ export function processesNamed(pattern: RegExp): Promise<Process[]> {
   return processesThat(({ command }) => pattern.test(command));
 }
 
+/** A process that has been started, and all that it has started itself. */
+export async function processesBelow(pid: number): Promise<Process[]> {
+  const all = await processesThat(() => true);
+  const found = all.filter((one) => one.pid === pid);
+  for (const { pid } of found) {
+    found.push(...all.filter(({ parent }) => parent === pid));
+  }
+  return found;
+}
+
 async function processesThat(
   fits: (one: Process) => boolean | Promise<boolean>,
 ): Promise<Process[]> {
