@@ -26,24 +26,18 @@ export interface PublishedStatus {
   properties: MessageProperties;
 }
 
-/** Reads a message on a status topic; null for none, or no status. */
-export function readStatus(message: Incoming | null): PublishedStatus | null {
-  const status = message && readAs(receivedStatusSchema, message.payload);
-  if (!status) return null;
-  const { seq: _, ...holders } = bidderOf(message);
-  return { status, ...holders, properties: message.properties };
-}
-
-/** Reads a message on a status topic as a bid for its task; null for none. */
+/** Reads a message on a status topic, a bid for its task; null for no status. */
 export function readBid(
   message: Incoming,
 ): { value: PublishedStatus; bid: Bid } | null {
-  const value = readStatus(message);
-  if (!value) return null;
-  const since = value.status.created_at;
+  const status = readAs(receivedStatusSchema, message.payload);
+  if (!status) return null;
+  const bidder = bidderOf(message);
+  const { seq: _, ...holders } = bidder;
+  const value = { status, ...holders, properties: message.properties };
   return {
     value,
-    bid: { ...bidderOf(message), rank: bidRank(value), since },
+    bid: { ...bidder, rank: bidRank(value), since: status.created_at },
   };
 }
 

@@ -20,8 +20,8 @@ import {
   type TaskStatus,
 } from "../messages/task_status.ts";
 import type { Topics } from "../messages/topics.ts";
-import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import { ending, endingOf, type OwnMessage, raised } from "./bid.ts";
+import { type Arrival, judge, type Judgement } from "./duplicates.ts";
 import type { Journal } from "./journal.ts";
 import { lookUp } from "./look_up.ts";
 import type { TaskObserver } from "./observer.ts";

@@ -72,11 +72,11 @@ type Outcome =
 
 /** Whose the task was that is taken over. */
 interface Left {
-  /** Whose record of it was found. */
+  /** Whose record of it was found, or whom a request was for. */
   keeper: string;
   holder: string;
-  /** Whether that one had accepted it, as its record says. */
-  isAccepted: boolean;
+  /** Whether that one may have had it before: it has a record, for one. */
+  redelivered: boolean;
 }
 
 /** What taking over needs. */
@@ -122,7 +122,7 @@ export class TakeOver {
     holder: string,
   ): Promise<boolean> {
     let isAll = true;
-    const left = { keeper: holder, holder, isAccepted: true };
+    const left = { keeper: holder, holder, redelivered: true };
     const take = async (record: FoundRecord) => {
       if (!await this.#record(record, left)) isAll = false;
     };
@@ -141,7 +141,7 @@ export class TakeOver {
    * accepted: it becomes a task that has failed.
    */
   async undelivered(
-    { payload, properties, topic }: Delivery,
+    { payload, properties, redelivered, topic }: Delivery,
     { holder, to }: { holder: string; to: Addressee },
   ): Promise<void> {
     const origin = {
@@ -168,7 +168,7 @@ export class TakeOver {
     };
     await this.#options.turns.take(
       task_id,
-      () => this.#record(record, { keeper: holder, holder, isAccepted: false }),
+      () => this.#record(record, { keeper: holder, holder, redelivered }),
     );
   }
 
@@ -260,10 +260,11 @@ export class TakeOver {
   ): Promise<Outcome> {
     const { board, isThere, workerId } = this.#options;
     const { taskId } = record;
+    const { redelivered } = options;
     const { isNew, judgement, seen } = await board.look(taskId, () => ({
-      redelivered: true,
+      redelivered,
       from: null,
-      isAccepted: options.isAccepted,
+      isAccepted: redelivered,
     }), options);
     const isOfHolder = seen?.status.worker_id === options.holder &&
       options.keeper !== workerId && !isBeingEnded(seen);

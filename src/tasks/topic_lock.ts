@@ -3,8 +3,9 @@
  * the topic stands for.
  *
  * Whoever wants it subscribes to the topic, looks what stands there, and
- * publishes a **bid**: a message with a token of its own. Every bidder sees the
- * bids of all others, and two of them settle it by one rule that both know:
+ * publishes a **bid**: a message with a token of its own (see `bid.ts`). Every
+ * bidder sees the bids of all others, and two of them settle it by one rule that
+ * both know:
  *
  * 1. the higher rank has it (what waits before what is refused, what runs before
  *    what waits, what has ended before what runs);

@@ -15,7 +15,7 @@ import type { Timing } from "../../src/worker/timing.ts";
 
 /** What a test may set from within. */
 export interface Inner {
-  /** Waits that are other than `TIMING`. */
+  /** What is other than `TIMING`. */
   timing?: Partial<Timing>;
   /** The step after which nothing more happens. */
   lastStep?: Step;

@@ -181,8 +181,8 @@ export interface Leanings {
 const DISTANCES_MS = [3, 60, 300];
 
 /**
- * Most workers of brokers that are never late are soon done with measuring it:
- * it would be more than half of all packets.
+ * In most plans of a broker that is never late, its workers are soon done with
+ * measuring that: it would be more than half of all packets.
  */
 const FEW_LOOKS = 3;
 

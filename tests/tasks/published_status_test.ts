@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
-import { readStatus } from "../../src/tasks/published_status.ts";
+import { readBid } from "../../src/tasks/published_status.ts";
 import { finalStatus } from "../harness/final_status.ts";
 
 function read(status: Record<string, unknown>) {
-  return readStatus(
-    {
-      topic: "ansible/test/tasks/t/status",
-      payload: new TextEncoder().encode(JSON.stringify(status)),
-      qos: 1,
-      retained: true,
-      properties: {},
-    } as Parameters<typeof readStatus>[0],
-  )?.status;
+  return readBid({
+    topic: "ansible/test/tasks/t/status",
+    payload: new TextEncoder().encode(JSON.stringify(status)),
+    retained: true,
+    properties: {},
+  })?.value.status;
 }
 
 Deno.test("a status of another version is read as far as it goes", () => {

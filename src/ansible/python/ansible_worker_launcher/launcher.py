@@ -52,6 +52,7 @@ def launch(here):
         signal.signal(number, signal.SIG_IGN)
     libc = ctypes.CDLL(None, use_errno=True)
     # What is imported stays, so nothing is looked for that could go.
+    collects = gc.isenabled()
     gc.disable()
     made_from = MadeFrom()
     versions.import_everything()
@@ -63,7 +64,8 @@ def launch(here):
     leftovers.remove()
     gc.collect()
     gc.freeze()
-    gc.enable()
+    if collects:
+        gc.enable()
     search = module_imports.Search(libc)
     versions.give_imports(module_imports.is_known, module_imports.imports_of)
     lines = Lines()
