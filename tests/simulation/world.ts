@@ -444,10 +444,13 @@ class World {
     const settled = this.#broker.connected().filter(({ since }) =>
       virtualNow() - since > SETTLE_MS
     );
-    return [...this.#seats.values()].flatMap(({ id, process }) =>
+    return [...this.#seats.values()].flatMap(({ id, process, startedAt }) =>
       process?.isAlive && !process.isStopping &&
         (worker === undefined || worker === id) &&
-        settled.filter((client) => isOf(client.id, id)).length === 2
+        // The broker may not have noticed yet that the process before is gone.
+        settled.filter(({ id: client, since }) =>
+            isOf(client, id) && since >= startedAt
+          ).length === 2
         ? [process]
         : []
     );
