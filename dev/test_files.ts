@@ -13,6 +13,7 @@ import { ROOT } from "./programs.ts";
  */
 export const LONG: readonly string[] = [
   "tests/simulation/simulation_test.ts",
+  "tests/simulation/profiles_test.ts",
   "tests/simulation/group_cost_test.ts",
   "tests/faults/content_test.ts",
   "tests/integration/content_test.ts",

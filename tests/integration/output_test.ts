@@ -63,7 +63,8 @@ class CallbackModule(CallbackBase):
 });
 
 Deno.test({
-  name: "a process that keeps stdout open does not hold up the end",
+  name:
+    "a process that keeps stdout open does not hold up the end, and may print afterwards",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
@@ -79,14 +80,15 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "keep"
 
     def v2_playbook_on_stats(self, stats):
-        subprocess.Popen(["sh", "-c", "echo on; sleep 260"])
+        # It prints when the run has ended.
+        subprocess.Popen(
+            ["sh", "-c", "sleep 2; echo on; echo on >&2; exec sleep 260"])
 `,
     });
     await using client = await Client.connect(broker.port);
     await using worker = await Worker.start({ project, port: broker.port });
     const final = await client.run(project.work("keep"));
     assert.equal(final.state, "success");
-    // The run has not waited for it to begin, either.
     let pid: number | undefined;
     await until("it, alive as after a run by hand", async () => {
       const left = (await project.processes()).filter(({ command }) =>

@@ -166,7 +166,21 @@ class Supervisor:
         self.flush_all()
         os.set_blocking(0, True)
         os.set_blocking(1, True)
+        self.leave_open()
         return 0
+
+    def leave_open(self):
+        """Has somebody read what background processes go on printing, and forget
+        it: they are left alone, and writing to nobody would end them."""
+        for fd, name in self.names.items():
+            if name == "event":
+                continue
+            os.set_blocking(fd, True)
+            os.posix_spawn("/bin/cat", ["cat"], os.environ, file_actions=[
+                (os.POSIX_SPAWN_DUP2, fd, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ], setsid=True)
 
     def listen(self):
         """Listens to the pipes of the run, but to none while the worker has a
