@@ -19,6 +19,7 @@ import json
 import os
 import selectors
 import signal
+import sys
 import time
 
 from . import processes
@@ -42,6 +43,8 @@ LAST_SECONDS = 1.0
 # that the run is not connected to them any more.
 KILLED_SECONDS = 1.0
 MASTER_SECONDS = 0.5
+# A program that reads what comes to its end.
+FORGET = "import os\nwhile os.read(0, 1 << 16): pass"
 
 
 def supervise(job, rest, libc):
@@ -176,11 +179,14 @@ class Supervisor:
             if name == "event":
                 continue
             os.set_blocking(fd, True)
-            os.posix_spawn("/bin/cat", ["cat"], os.environ, file_actions=[
-                (os.POSIX_SPAWN_DUP2, fd, 0),
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ], setsid=True)
+            # Not a fork: it would keep all of Ansible in memory.
+            os.posix_spawn(
+                sys.executable, [sys.executable, "-IS", "-c", FORGET],
+                os.environ, file_actions=[
+                    (os.POSIX_SPAWN_DUP2, fd, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ], setsid=True)
 
     def listen(self):
         """Listens to the pipes of the run, but to none while the worker has a
