@@ -9,21 +9,16 @@ import {
   receivedStatusSchema,
   type TaskStatus,
 } from "../messages/task_status.ts";
-import { type Bid, bidderOf, markedRank } from "./bid.ts";
+import { type Bid, type Bidder, bidderOf, markedRank } from "./bid.ts";
 import { rankOf } from "./states.ts";
 
-/** A status, with what its message says of the task's holders. */
-export interface PublishedStatus {
-  status: TaskStatus;
-  /** Names the holder of the task; see `bid.ts`. */
-  token: string | null;
-  /** The token of the holder from whom this one took it over. */
-  from: string | null;
-  /** Those from whom that one had taken it over, the latest first. */
-  before?: readonly string[];
-  /** Whether that was known to its holder; a worker that refuses holds nothing. */
-  held: boolean;
-  properties: MessageProperties;
+/**
+ * A status, with what its message says of the task's holders. A worker that
+ * refuses a task holds nothing.
+ */
+export interface PublishedStatus extends Omit<Bidder, "seq"> {
+  readonly status: TaskStatus;
+  readonly properties: MessageProperties;
 }
 
 /** Reads a message on a status topic, a bid for its task; null for no status. */
